@@ -1,0 +1,68 @@
+/** The profile report: the JSON that `profile` writes, that the HTML report draws, and that the demo shows. */
+import type { Evaluation, Issued } from '../cost/evaluation.ts'
+import type { Mapping } from '../schedule/mapping.ts'
+import type { Problem } from '../schedule/problem.ts'
+
+export const REPORT_SCHEMA = 'tilewright.profile/1'
+
+export interface AdapterDescription {
+  readonly vendor: string
+  readonly architecture: string
+  readonly device: string
+  readonly description: string
+  readonly software: boolean
+  readonly features: readonly string[]
+  /** Dawn toggles that make a figure unlike a page's (`disable_robustness`, ...). */
+  readonly toggles: readonly string[]
+}
+
+/** How times were taken. */
+export interface Clock {
+  readonly source: 'timestamp-query' | 'wall'
+  /** Smallest step of the clock, nanoseconds. */
+  readonly quantum_ns: number
+}
+
+export interface ProfileReport {
+  readonly schema: typeof REPORT_SCHEMA
+  readonly model: string
+  readonly date: string
+  readonly adapter: AdapterDescription
+  readonly hardware: string
+  readonly precision: 'f32' | 'f16' | 'int8'
+  readonly batch: number
+  readonly clock: Clock
+  /** Samples behind each time (the median is reported), after `warmups`. */
+  readonly samples: number
+  readonly warmups: number
+  /** False when the run was stopped early: rows not reached are absent. */
+  readonly complete: boolean
+  readonly layers: readonly LayerReport[]
+}
+
+export interface LayerReport {
+  readonly name: string
+  readonly problem: Problem
+  readonly macs: number
+  readonly dataflows: Readonly<Record<string, DataflowReport>>
+}
+
+/** One layer under one dataflow. `skipped` says why a row has no figures. */
+export interface DataflowReport {
+  readonly skipped?: string
+  readonly mapping?: Mapping
+  readonly predicted?: Evaluation
+  readonly counted?: Issued
+  /** counted equals predicted.issued, figure by figure. */
+  readonly counted_equal?: boolean
+  /** Median milliseconds of the fast build. */
+  readonly time_ms?: number
+  readonly samples_ms?: readonly number[]
+  readonly gflops?: number
+  readonly verified?: boolean
+  /** Largest |error|, and the largest |error| / bound (verified when at most 1). */
+  readonly max_error?: number
+  readonly max_error_ratio?: number
+  /** What was shrunk to fit a workgroup, and the kernel's reason. */
+  readonly notes?: readonly string[]
+}
