@@ -17,6 +17,7 @@ import type { Mapping } from '../mapping.ts'
 import { emitMain, type AddressSteps, type Build } from './emit.ts'
 import { nestOf, type Nest } from './nest.ts'
 
+/** Counters of the counted build, in the order of shaders/dataflow/access_counted.wgsl, as (low, high) pairs of u32. */
 export const COUNTERS = 13
 
 /** Extents of the input plane, which a problem alone does not fix (a window may leave rows over). */
@@ -47,7 +48,7 @@ export function lower(
   const layout = bufferLayout(nest)
   const lanes = laneLayout(nest, device)
   const words = Math.max(1, layout.words)
-  const limitWords = Math.floor(device.limits.maxComputeWorkgroupStorageSize / 4) - lanes.networkWords - (build === 'counted' ? COUNTERS : 0)
+  const limitWords = workgroupWords(device) - lanes.networkWords
   if (words > limitWords) {
     throw new MappingError('The buffer tiles do not fit workgroup memory', { level: 'buffer', words_needed: words, words_there: limitWords })
   }
@@ -96,23 +97,33 @@ export function lower(
   return { nest, plan: { reason: reasonOf(nest, lanes), dispatches: [dispatch], temps: [] } }
 }
 
-interface LaneLayout {
+export interface LaneLayout {
   readonly count: number
   readonly network: 'none' | 'subgroup' | 'workgroup'
   readonly reductionPad: number
   readonly networkWords: number
 }
 
+/** Words of workgroup memory for tiles and network; a few are left to the counters, in either build, so that both fit. */
+export function workgroupWords(device: DeviceFacts): number {
+  return Math.floor(device.limits.maxComputeWorkgroupStorageSize / 4) - 16
+}
+
 /** Invocations of a workgroup: the lanes, with those that are summed padded to a power of two where subgroups sum them. */
-function laneLayout(nest: Nest, device: DeviceFacts): LaneLayout {
+export function laneLayout(nest: Nest, device: DeviceFacts): LaneLayout {
   const outer = nest.lanes.reduce((product, loop) => product * loop.bound, 1) / nest.reduction
   const pad = 2 ** Math.ceil(Math.log2(nest.reduction))
   const { subgroups } = device
   const inSubgroup = subgroups !== undefined && subgroups.linear && pad <= subgroups.min
   if (nest.forward) {
     const across = nest.lanes.at(-1)
-    const fits = subgroups?.linear === true && across?.dimension === 'Q' && subgroups.min % across.bound === 0
-    if (!fits || nest.reduction > 1) {
+    const inner = [...nest.dram, ...nest.buffer].at(-1)
+    const slides = inner?.dimension === 'S' && inner.step === 1 && nest.problem.stride[1] === 1 && nest.problem.dilation[1] === 1
+    if (!slides || nest.registers.length > 0 || !nest.keep.buffer.has('inputs') || nest.keep.registers.has('inputs')) {
+      throw new MappingError('Inputs are forwarded only from the buffer, with S innermost, stride and dilation 1, and no loops in registers')
+    }
+    const fits = subgroups?.linear === true && across?.dimension === 'Q' && across.step === 1 && subgroups.min % across.bound === 0
+    if (!fits || nest.reduction > 1 || !nest.keep.registers.has('outputs')) {
       throw new MappingError('Inputs cannot be forwarded: the lanes along Q do not divide a subgroup', {
         lanes: across?.bound,
         limit: `subgroup size ${subgroups?.min ?? 'none'}`,

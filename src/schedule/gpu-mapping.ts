@@ -1,0 +1,114 @@
+/**
+ * A mapping for the GPU at hand: the mapper with issued accesses and idle lanes as its objective, over a hardware that a
+ * workgroup can hold. A wider array or a larger buffer than a workgroup's is shrunk, and said.
+ */
+import { MappingError } from '../errors.ts'
+import type { DeviceFacts } from '../gpu/program.ts'
+import type { Dataflow } from './dataflow.ts'
+import { fanoutOf, type Hardware, type StorageLevel } from './hardware.ts'
+import { bufferWords, laneLayout, workgroupWords, type InputExtent } from './lowering/lower.ts'
+import { predictIssued } from './lowering/issued.ts'
+import { nestOf, type Nest } from './lowering/nest.ts'
+import type { Mapping } from './mapping.ts'
+import { searchMappings, type Searched } from './mapper.ts'
+import { macsOf, type Problem } from './problem.ts'
+
+export interface GpuMapping {
+  readonly mapping: Mapping
+  /** The hardware that the mapping was made for: `hardware` as far as a workgroup holds it. */
+  readonly hardware: Hardware
+  readonly searched: Searched
+  /** What was shrunk, for the report. */
+  readonly notes: readonly string[]
+}
+
+/** Register words a mapping may use in one invocation, above which compilers spill. */
+const REGISTER_WORDS = 64
+
+/**
+ * @param hardware the GPU's own, or a published accelerator's to be mirrored in tiles
+ * @throws MappingError when nothing fits
+ */
+export function mapForGpu(
+  problem: Problem,
+  dataflow: Dataflow,
+  hardware: Hardware,
+  device: DeviceFacts,
+  input: InputExtent,
+  options: { readonly seed?: number; readonly budget?: number; readonly signal?: AbortSignal } = {},
+): GpuMapping {
+  const { hardware: shrunk, notes } = fitWorkgroup(hardware, device)
+  const candidates = dataflow.forward === undefined ? [false] : [true, false]
+  let refusal: unknown
+  for (const forward of candidates) {
+    const withForward = (mapping: Mapping): Mapping => (forward ? forwarding(mapping, dataflow) : mapping)
+    try {
+      const { mapping, searched } = searchMappings(problem, { hardware: shrunk, dataflow, ...options }, (candidate) =>
+        scoreOnGpu(nestOf(problem, withForward(candidate)), device, input, shrunk),
+      )
+      return { mapping: withForward(mapping), hardware: shrunk, searched, notes }
+    } catch (error) {
+      if (!(error instanceof MappingError)) throw error
+      refusal = error
+    }
+  }
+  throw refusal
+}
+
+function forwarding(mapping: Mapping, dataflow: Dataflow): Mapping {
+  const forward = Object.fromEntries((dataflow.forward ?? []).map((operand) => [operand, 'x' as const]))
+  return { levels: mapping.levels.map((level, index) => (index === 1 ? { ...level, forward } : level)) }
+}
+
+/** The hardware with its array, buffer and registers cut to what one workgroup has, and a grid above them. */
+function fitWorkgroup(hardware: Hardware, device: DeviceFacts): { hardware: Hardware; notes: string[] } {
+  const notes: string[] = []
+  const [dram, buffer, registers] = hardware.levels
+  if (dram === undefined || buffer === undefined || registers === undefined || hardware.levels.length !== 3) {
+    throw new MappingError(`${hardware.name} has ${hardware.levels.length} levels; a workgroup mirrors three`, {
+      remedy: 'Use a hardware of DRAM, a buffer and registers',
+    })
+  }
+  const room = workgroupWords(device)
+  const cut = (level: StorageLevel, most: number, what: string): StorageLevel => {
+    if (level.words !== undefined && level.words <= most) return level
+    if (level.words !== undefined) notes.push(`${level.name} of ${level.words} words shrunk to ${most}: ${what}`)
+    return { ...level, words: most }
+  }
+  const array = fanoutOf(hardware, 1)
+  const lanes = device.limits.maxComputeInvocationsPerWorkgroup
+  const fits = array.x * array.y <= lanes
+  const fitted = fits ? array : { x: Math.min(array.x, 16), y: Math.min(array.y, Math.floor(lanes / Math.min(array.x, 16))) }
+  if (!fits) notes.push(`array of ${array.x}×${array.y} shrunk to ${fitted.x}×${fitted.y}: a workgroup has ${lanes} invocations`)
+  const grid = dram.fanout ?? { x: device.limits.maxComputeWorkgroupsPerDimension, y: 1 }
+  return {
+    notes,
+    hardware: {
+      ...hardware,
+      array: fitted,
+      levels: [
+        { ...dram, fanout: grid, multicast: false },
+        { ...cut(buffer, room, 'workgroup memory'), fanout: fitted },
+        cut(registers, REGISTER_WORDS, 'registers of one invocation'),
+      ],
+    },
+  }
+}
+
+/** Steps of all lanes, idle ones too, weighted by what a step issues; Infinity where a workgroup cannot hold the nest. */
+function scoreOnGpu(nest: Nest, device: DeviceFacts, input: InputExtent, hardware: Hardware): number {
+  const lanes = laneLayout(nest, device)
+  const words = bufferWords(nest) + lanes.networkWords
+  const array = fanoutOf(hardware, 1)
+  if (lanes.count > device.limits.maxComputeInvocationsPerWorkgroup || words > (hardware.levels[1]?.words ?? Infinity)) return Infinity
+  if (nest.lanes.reduce((product, loop) => product * loop.bound, 1) > array.x * array.y) return Infinity
+  const trips = (loops: readonly { readonly bound: number }[]): number => loops.reduce((product, loop) => product * loop.bound, 1)
+  const groups = trips(nest.grid)
+  const laneSteps = groups * lanes.count * trips(nest.dram) * trips(nest.buffer) * trips(nest.registers)
+  const { storage, workgroup, hops } = predictIssued(nest, input)
+  const all = (space: typeof storage): number => Object.values(space).reduce((sum, { loads, stores }) => sum + loads + stores, 0)
+  const handed = (hops.inputs + hops.outputs) * (lanes.network === 'workgroup' ? 8 : 2)
+  const perMac = 1 + (2 * all(storage) + all(workgroup) + handed) / macsOf(nest.problem)
+  const wanted = device.software ? 4 : 256
+  return laneSteps * perMac * Math.max(1, wanted / groups)
+}
