@@ -1,0 +1,137 @@
+/** What Tilewright asks of an adapter and what it then knows of the device: features, limits, subgroups, software or not. */
+import type { AdapterDescription } from '../profile/report.ts'
+import { OptionError } from '../errors.ts'
+import { BUFFER_USAGE, MAP_READ } from './flags.ts'
+import type { DeviceFacts, DeviceLimits } from './program.ts'
+import { scoped } from './faults.ts'
+
+/** Features that compute can use; each is requested where the adapter has it. */
+const USEFUL_FEATURES = [
+  'shader-f16',
+  'subgroups',
+  'subgroup-size-control',
+  'timestamp-query',
+  'chromium-experimental-subgroup-matrix',
+  'chromium-experimental-timestamp-query-inside-passes',
+] as const
+
+const REQUESTED_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxUniformBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupsPerDimension',
+  'minUniformBufferOffsetAlignment',
+  'minStorageBufferOffsetAlignment',
+] as const
+
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|basic render|\bwarp\b/i
+
+/** The device descriptor that asks for all that is useful and the adapter has, at the adapter's own limits. */
+export function descriptorFor(adapter: GPUAdapter, without: readonly string[] = []): GPUDeviceDescriptor {
+  const features = USEFUL_FEATURES.filter((name) => adapter.features.has(name) && !without.includes(name))
+  return {
+    requiredFeatures: features as GPUFeatureName[],
+    requiredLimits: Object.fromEntries(REQUESTED_LIMITS.map((name) => [name, adapter.limits[name]])),
+  }
+}
+
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  return info.isFallbackAdapter || SOFTWARE.test(`${info.vendor} ${info.architecture} ${info.device} ${info.description}`)
+}
+
+export function describeAdapter(adapter: GPUAdapter, features: readonly string[], toggles: readonly string[]): AdapterDescription {
+  const { vendor, architecture, device, description } = adapter.info
+  return { vendor, architecture, device, description, software: isSoftware(adapter.info), features, toggles }
+}
+
+/**
+ * The device's limits, lowered to `lower` where that is given (tests force segments so).
+ * @throws OptionError when a limit is raised, or set below what any tensor needs.
+ */
+export function limitsOf(device: GPUDevice, lower: Partial<DeviceLimits> = {}): DeviceLimits {
+  const own: DeviceLimits = {
+    maxBufferSize: device.limits.maxBufferSize,
+    maxStorageBufferBindingSize: device.limits.maxStorageBufferBindingSize,
+    maxStorageBuffersPerShaderStage: device.limits.maxStorageBuffersPerShaderStage,
+    maxComputeWorkgroupStorageSize: device.limits.maxComputeWorkgroupStorageSize,
+    maxComputeInvocationsPerWorkgroup: device.limits.maxComputeInvocationsPerWorkgroup,
+    maxComputeWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
+  }
+  for (const [name, value] of Object.entries(lower)) {
+    const limit = own[name as keyof DeviceLimits]
+    if (limit === undefined) throw new OptionError(`There is no limit ${name}`, { remedy: `Limits: ${Object.keys(own).join(', ')}` })
+    const least = name === 'maxBufferSize' || name === 'maxStorageBufferBindingSize' ? 256 : 1
+    if (!Number.isInteger(value) || value < least || value > limit) {
+      throw new OptionError(`Limit ${name} cannot be ${value}`, { limit: `${least} to ${limit}`, remedy: 'Limits can only be lowered' })
+    }
+  }
+  return { ...own, ...lower }
+}
+
+/** Facts of an open device. Probes the order of subgroup lanes with a small kernel. */
+export async function factsOf(device: GPUDevice, info: GPUAdapterInfo, limits: DeviceLimits): Promise<DeviceFacts> {
+  const features = new Set<string>(device.features)
+  const facts = { features, limits, software: isSoftware(info) }
+  const { subgroupMinSize: min, subgroupMaxSize: max } = info
+  if (!features.has('subgroups') || min === undefined || max === undefined) return facts
+  return { ...facts, subgroups: { min, max, linear: await lanesAreLinear(device) } }
+}
+
+const PROBE = `enable subgroups;
+@group(0) @binding(0) var<storage, read_write> seen: array<vec2<u32>>;
+@compute @workgroup_size(X, Y, 1)
+fn main(@builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) size: u32) {
+  seen[index] = vec2<u32>(lane, size);
+}`
+const PROBE_LANES = 128
+
+/** Whether lane = invocation index modulo subgroup size, in flat and in square workgroups. */
+async function lanesAreLinear(device: GPUDevice): Promise<boolean> {
+  const size = PROBE_LANES * 8
+  const shapes = [
+    [PROBE_LANES, 1],
+    [16, PROBE_LANES / 16],
+  ] as const
+  const buffers: GPUBuffer[] = []
+  try {
+    const stagings = await scoped(device, { op: 'subgroup probe' }, () =>
+      shapes.map(([x, y]) => {
+        const code = PROBE.replace('X', `${x}`).replace('Y', `${y}`)
+        const module = device.createShaderModule({ code, label: 'subgroup probe' })
+        const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module }, label: 'subgroup probe' })
+        const seen = device.createBuffer({ size, usage: BUFFER_USAGE.storage | BUFFER_USAGE.copySource })
+        const staging = device.createBuffer({ size, usage: BUFFER_USAGE.mapRead | BUFFER_USAGE.copyTarget })
+        buffers.push(seen, staging)
+        const group = device.createBindGroup({
+          layout: pipeline.getBindGroupLayout(0),
+          entries: [{ binding: 0, resource: { buffer: seen } }],
+        })
+        const encoder = device.createCommandEncoder()
+        const pass = encoder.beginComputePass()
+        pass.setPipeline(pipeline)
+        pass.setBindGroup(0, group)
+        pass.dispatchWorkgroups(1)
+        pass.end()
+        encoder.copyBufferToBuffer(seen, 0, staging, 0, size)
+        device.queue.submit([encoder.finish()])
+        return staging
+      }),
+    )
+    for (const staging of stagings) {
+      await staging.mapAsync(MAP_READ)
+      const seen = new Uint32Array(staging.getMappedRange())
+      for (let index = 0; index < PROBE_LANES; index++) {
+        if (seen[2 * index] !== index % (seen[2 * index + 1] ?? 1)) return false
+      }
+    }
+    return true
+  } finally {
+    for (const buffer of buffers) buffer.destroy()
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * The GPU: an adapter, its device with every useful feature at the adapter's own limits, its memory and its pipelines. This folder is the
+ * only place that touches WebGPU; all else is handed a `Gpu`.
+ */
+import { DeviceLostError, DisposedError, NoAdapterError, OptionError, ShapeError } from '../errors.ts'
+import type { AdapterDescription } from '../profile/report.ts'
+import type { HostArray } from '../tensor/dtype.ts'
+import { formatShape, sizeOf, type Shape } from '../tensor/shape.ts'
+import type { HostTensor, TensorType } from '../tensor/tensor.ts'
+import type { CommandHost } from './commands.ts'
+import { checkTensor, DeviceTensor, tensorBytes, type TensorHome } from './device-tensor.ts'
+import { describeAdapter, descriptorFor, factsOf, isSoftware, limitsOf } from './facts.ts'
+import { Faults, namedError } from './faults.ts'
+import { PipelineCache } from './pipelines.ts'
+import { BufferPool, segmentsOf, type Allocation, type MemoryUse } from './pool.ts'
+import { segmentBytes, type DeviceFacts, type DeviceLimits } from './program.ts'
+import { currentProvider } from './provider.ts'
+import { Line } from './queue.ts'
+import { readTensor, StagingPool, writeTensor } from './transfer.ts'
+
+export interface GpuOptions {
+  readonly powerPreference?: 'high-performance' | 'low-power'
+  /** `gpu`: a real one or an error. `software`: the software adapter. Else (Node only) a part of the adapter's name. */
+  readonly adapter?: string
+  /** Leaves out bounds checks in shaders (Node only). The adapter's description says so. */
+  readonly disableRobustness?: boolean
+  /** Leaves out the validation of commands (Node only). The adapter's description says so. */
+  readonly skipValidation?: boolean
+  /** Lowers limits, so that a large device behaves as a small one. */
+  readonly limits?: Partial<DeviceLimits>
+  /** Features not to use, though the adapter has them. */
+  readonly withoutFeatures?: readonly string[]
+}
+
+const MIB = 2 ** 20
+
+/**
+ * Opens a GPU.
+ * @throws NoAdapterError when there is none, with what to do about it; OptionError for an option that does not fit.
+ */
+export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
+  const provider = currentProvider()
+  const { adapter: name, disableRobustness, skipValidation } = options
+  const { gpu, toggles } = await provider.open({
+    ...(name !== undefined && name !== 'gpu' && name !== 'software' ? { adapter: name } : {}),
+    ...(disableRobustness === undefined ? {} : { disableRobustness }),
+    ...(skipValidation === undefined ? {} : { skipValidation }),
+  })
+  const adapter = await requestAdapter(gpu, options, provider.remedy)
+  const device = await adapter.requestDevice(descriptorFor(adapter, options.withoutFeatures))
+  try {
+    const facts = await factsOf(device, adapter.info, limitsOf(device, options.limits))
+    return new Gpu(device, facts, describeAdapter(adapter, [...facts.features].toSorted(), toggles))
+  } catch (error) {
+    device.destroy()
+    throw error
+  }
+}
+
+async function requestAdapter(gpu: GPU, { powerPreference, adapter: name }: GpuOptions, remedy: string): Promise<GPUAdapter> {
+  let adapter: GPUAdapter | null
+  try {
+    adapter = await gpu.requestAdapter({
+      ...(powerPreference === undefined ? {} : { powerPreference }),
+      ...(name === 'software' ? { forceFallbackAdapter: true } : {}),
+    })
+  } catch (cause) {
+    throw new NoAdapterError(`No WebGPU adapter: ${cause instanceof Error ? cause.message.trim() : String(cause)}`, { remedy }, { cause })
+  }
+  if (adapter === null) throw new NoAdapterError(name === undefined ? 'No WebGPU adapter' : `No WebGPU adapter is ${name}`, { remedy })
+  if (name === 'gpu' && isSoftware(adapter.info)) {
+    throw new NoAdapterError(`The only WebGPU adapter is software (${adapter.info.description || adapter.info.device})`, { remedy })
+  }
+  if (name === 'software' && !isSoftware(adapter.info)) {
+    throw new NoAdapterError(`The adapter offered as software is ${adapter.info.description || adapter.info.device}`, { remedy })
+  }
+  return adapter
+}
+
+/** Memory that one or more tensors share. */
+interface Shared {
+  readonly allocation: Allocation
+  owners: number
+}
+
+export class Gpu implements TensorHome, CommandHost {
+  readonly device: GPUDevice
+  readonly facts: DeviceFacts
+  readonly adapter: AdapterDescription
+  readonly pipelines: PipelineCache
+  readonly faults = new Faults()
+  readonly pool: BufferPool
+  readonly staging: StagingPool
+  readonly #line = new Line()
+  readonly #memory = new WeakMap<DeviceTensor, Shared>()
+  readonly #closing = new Set<() => void>()
+  #disposed = false
+
+  /** Use `openGpu`. */
+  constructor(device: GPUDevice, facts: DeviceFacts, adapter: AdapterDescription) {
+    this.device = device
+    this.facts = facts
+    this.adapter = adapter
+    this.pipelines = new PipelineCache(device)
+    this.staging = new StagingPool(device)
+    this.pool = new BufferPool(device, {
+      maxBufferSize: facts.limits.maxBufferSize,
+      segmentBytes: segmentBytes(facts.limits),
+      keepBytes: facts.software ? 128 * MIB : 1024 * MIB,
+    })
+    device.addEventListener('uncapturederror', (event) => {
+      event.preventDefault()
+      this.faults.report(namedError(event.error))
+    })
+    void device.lost.then(({ reason, message }) => {
+      const detail = message === '' ? reason : `${reason}: ${message}`
+      this.faults.finish(
+        new DeviceLostError(`The GPU was lost (${detail})`, {
+          remedy: 'Open it again with openGpu; if it happens again, use smaller work, or look at the driver log',
+        }),
+      )
+    })
+  }
+
+  /** Bytes in use, kept for reuse, and the most so far. */
+  get memory(): MemoryUse {
+    return this.pool.use
+  }
+
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
+  /** A new tensor of undefined contents. @throws DtypeError, DeviceLimitError when the device cannot hold it; DisposedError. */
+  allocate(type: TensorType): DeviceTensor {
+    this.#check()
+    checkTensor(type, this.facts)
+    return this.#tensor(type, { allocation: this.pool.acquire(tensorBytes(type)), owners: 0 })
+  }
+
+  /** A copy of a host tensor on the device. @throws as `allocate`. */
+  upload(tensor: HostTensor): DeviceTensor {
+    const target = this.allocate({ dtype: tensor.dtype, shape: tensor.shape })
+    writeTensor(this.device.queue, tensor, target.segments)
+    return target
+  }
+
+  /** `tensor` under another shape of as many elements: the same memory, freed when the last of both is disposed of. */
+  reshape(tensor: DeviceTensor, shape: Shape): DeviceTensor {
+    const shared = this.#memory.get(tensor)
+    if (shared === undefined) throw new OptionError('This tensor lies on another Gpu')
+    if (tensor.disposed) throw new DisposedError('This tensor was disposed')
+    if (sizeOf(shape) !== sizeOf(tensor.shape)) {
+      throw new ShapeError(`A tensor of shape ${formatShape(tensor.shape)} cannot become ${formatShape(shape)}`, { dtype: tensor.dtype })
+    }
+    return this.#tensor({ dtype: tensor.dtype, shape }, shared)
+  }
+
+  /** Whether a tensor lies on this Gpu. */
+  owns(tensor: DeviceTensor): boolean {
+    return this.#memory.has(tensor)
+  }
+
+  /** The values of a tensor. @throws DisposedError, DeviceLostError, and what earlier work on the device did wrong. */
+  async read(tensor: DeviceTensor): Promise<HostArray> {
+    this.#check()
+    const { dtype, shape, segments } = tensor
+    const values = await this.faults.guard(readTensor(this.device, this.staging, { dtype, shape }, segments))
+    this.faults.check()
+    return values
+  }
+
+  /** Runs `task` alone on this Gpu, after all that entered before it. @throws the signal's reason, DisposedError, DeviceLostError. */
+  exclusive<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      this.#check()
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+    return this.faults.guard(
+      this.#line.enter(async () => {
+        this.#check()
+        return task()
+      }, signal),
+    )
+  }
+
+  /** Resolves when the device has done all that was submitted. @throws DeviceLostError. */
+  async idle(): Promise<void> {
+    this.#check()
+    await this.faults.guard(this.device.queue.onSubmittedWorkDone())
+    this.faults.check()
+  }
+
+  /** Has `close` called when this Gpu is disposed of; returns how to take that back. */
+  onDispose(close: () => void): () => void {
+    this.#closing.add(close)
+    return () => this.#closing.delete(close)
+  }
+
+  /** For TensorHome: gives a tensor's memory back. */
+  release(tensor: DeviceTensor): void {
+    const shared = this.#memory.get(tensor)
+    if (shared !== undefined && --shared.owners === 0) this.pool.release(shared.allocation)
+  }
+
+  /** Frees all memory and lets go of the device. Whoever still waits gets a DisposedError. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    for (const close of this.#closing) close()
+    this.#closing.clear()
+    this.faults.finish(new DisposedError('The Gpu was disposed', { remedy: 'Await runs and reads before disposing of it' }))
+    this.staging.dispose()
+    this.pool.dispose()
+    this.device.destroy()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  #check(): void {
+    if (this.#disposed) throw new DisposedError('The Gpu was disposed')
+    this.faults.check()
+  }
+
+  #tensor({ dtype, shape }: TensorType, shared: Shared): DeviceTensor {
+    const type = { dtype, shape }
+    const tensor = new DeviceTensor(this, type, segmentsOf(shared.allocation, tensorBytes(type), segmentBytes(this.facts.limits)))
+    shared.owners++
+    this.#memory.set(tensor, shared)
+    return tensor
+  }
+}
