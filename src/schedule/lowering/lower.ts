@@ -10,6 +10,7 @@ import reduceSubgroup from '../../../shaders/dataflow/reduce_subgroup.wgsl?raw'
 import reduceWorkgroup from '../../../shaders/dataflow/reduce_workgroup.wgsl?raw'
 import type { PerOperand } from '../../cost/evaluation.ts'
 import { MappingError } from '../../errors.ts'
+import { zeroDispatch } from '../../gpu/fill.ts'
 import type { DeviceFacts, DispatchPlan, OpPlan, OperandSpec } from '../../gpu/program.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { macsOf, type Problem } from '../problem.ts'
@@ -94,7 +95,9 @@ export function lower(
     groups: nest.grid.reduce((product, loop) => product * loop.bound, 1),
     cost: { flops: 2 * macsOf(problem), bytes: 4 * (problem.groups * problem.M * problem.C * problem.R * problem.S) },
   }
-  return { nest, plan: { reason: reasonOf(nest, lanes), dispatches: [dispatch], temps: [] } }
+  const clear = zeroDispatch({ dtype: 'u32', shape: [2 * COUNTERS] }, { kind: 'output', index: 1 })
+  const dispatches = build === 'counted' ? [clear, dispatch] : [dispatch]
+  return { nest, plan: { reason: reasonOf(nest, lanes), dispatches, temps: [] } }
 }
 
 export interface LaneLayout {
