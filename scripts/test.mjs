@@ -1,0 +1,19 @@
+/**
+ * `npm test`: sets up (see setup/index.mjs), then runs every test on the adapter that was found. `npm test -- test/tensor` runs some.
+ * With CI set, a skipped test fails (see setup/summary-reporter.mjs).
+ */
+import { join } from 'node:path'
+import { foreground } from './setup/child.mjs'
+import { main, ROOT, setUp } from './setup/index.mjs'
+
+await main(async () => {
+  const { adapter } = await setUp({ build: 'types' })
+  const args = [
+    join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'),
+    'run',
+    '--reporter=default',
+    `--reporter=${join(ROOT, 'scripts', 'setup', 'summary-reporter.mjs')}`,
+    ...process.argv.slice(2),
+  ]
+  return foreground(adapter.node, args, { cwd: ROOT, env: { ...process.env, ...adapter.env } })
+})
