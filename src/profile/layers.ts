@@ -1,0 +1,225 @@
+/**
+ * The layers of a network that a dataflow can run, with the activations that reach them. The network runs once on the CPU
+ * reference, node by node, so that every dataflow is fed the same values; a layer is handed over as a convolution, whatever
+ * op it was, because that is what a loop nest is.
+ */
+import { ShapeError, UnsupportedOpError } from '../errors.ts'
+import type { Graph, GraphNode } from '../graph/graph.ts'
+import { conv2d } from '../ops/conv2d/op.ts'
+import type { OpDefinition, ReferenceOutput } from '../ops/op.ts'
+import { opNamed } from '../ops/registry.ts'
+import { parseAttributes } from '../ops/run.ts'
+import { extentOf, inputSpan, type Problem } from '../schedule/problem.ts'
+import { allocate, isFloat, type DType } from '../tensor/dtype.ts'
+import { sizeOf, type Shape } from '../tensor/shape.ts'
+import { HostTensor, type TensorType } from '../tensor/tensor.ts'
+
+/** A layer as a convolution x [N, G·C, H, W] * w [G·M, C, R, S] → y [N, G·M, P, Q], without bias or activation. */
+export interface Layer {
+  readonly name: string
+  readonly problem: Problem
+  readonly x: HostTensor
+  readonly w: HostTensor
+  /** Computes the reference when it is first asked for. */
+  readonly reference: ReferenceOutput
+}
+
+/** A layer before its activations are known. */
+export interface LayerPlan {
+  readonly name: string
+  readonly problem: Problem
+}
+
+/** Layers of a graph with a loop nest, in order. @throws ShapeError where a graph input has symbolic dimensions. */
+export function layerPlans(graph: Graph): LayerPlan[] {
+  const types = inputTypes(graph)
+  const plans: LayerPlan[] = []
+  for (const node of graph.nodes) {
+    const { definition, attributes } = parsed(node)
+    const inputs = node.inputs.map((name) => (name === null ? null : (types.get(name) ?? null)))
+    const values = node.inputs.map((name, index) =>
+      name !== null && definition.hostInputs.includes(index) ? (graph.constants.get(name) ?? null) : null,
+    )
+    const context = { inputs, values, attributes }
+    definition.infer(context).forEach((type, index) => {
+      const output = node.outputs[index]
+      if (output !== undefined) types.set(output, type)
+    })
+    const problem = definition.problem?.(context)
+    if (problem !== undefined) plans.push({ name: node.name, problem })
+  }
+  return plans
+}
+
+/**
+ * Runs the network on the CPU and yields each layer as it is reached. `input` feeds every graph input by name.
+ * Values are dropped after their last use.
+ */
+export async function* layersOf(
+  graph: Graph,
+  input: Readonly<Record<string, HostTensor>>,
+  dtype: 'f32' | 'f16',
+): AsyncGenerator<Layer, void, undefined> {
+  const values = new Map<string, HostTensor>(Object.entries(input))
+  const lastUse = new Map<string, number>()
+  graph.nodes.forEach((node, index) => node.inputs.forEach((name) => name !== null && lastUse.set(name, index)))
+  const valueOf = (name: string | null): HostTensor | null => {
+    if (name === null) return null
+    const value = values.get(name) ?? graph.constants.get(name)
+    if (value === undefined) throw new ShapeError(`Value ${name} is not there`, { remedy: 'Give every input of the network' })
+    return value
+  }
+  for (const [index, node] of graph.nodes.entries()) {
+    const { definition, attributes } = parsed(node)
+    const inputs = node.inputs.map(valueOf)
+    const problem = definition.problem?.({ inputs, values: inputs, attributes })
+    if (problem === undefined) {
+      definition.reference(inputs, attributes).forEach((output, k) => {
+        const name = node.outputs[k]
+        if (name !== undefined) values.set(name, output.tensor)
+      })
+    } else {
+      const form = convolutionForm(node, problem, inputs, attributes)
+      const layer = lazyLayer(node.name, problem, converted(form.x, dtype), converted(form.w, dtype))
+      yield layer
+      const output = node.outputs[0]
+      if (output !== undefined && (lastUse.has(output) || graph.outputs.includes(output))) {
+        const complete = form.direct ? finished(layer, inputs, definition, attributes) : undefined
+        values.set(output, complete ?? (definition.reference(inputs, attributes)[0] as ReferenceOutput).tensor)
+      }
+    }
+    for (const name of node.inputs) if (name !== null && lastUse.get(name) === index) values.delete(name)
+  }
+}
+
+function parsed(node: GraphNode): { definition: OpDefinition; attributes: unknown } {
+  const definition = opNamed(node.op)
+  return { definition, attributes: parseAttributes(definition, node.attributes, node.name) }
+}
+
+function inputTypes(graph: Graph): Map<string, TensorType> {
+  const types = new Map<string, TensorType>(graph.constants)
+  for (const { name, dtype, shape } of graph.inputs) {
+    const fixed = shape.map((extent) => {
+      if (typeof extent === 'number') return extent
+      throw new ShapeError(`Input ${name} has the symbolic dimension ${extent}`, { shape, remedy: 'Give a batch or an input tensor' })
+    })
+    types.set(name, { dtype, shape: fixed })
+  }
+  return types
+}
+
+interface ConvolutionForm {
+  readonly x: HostTensor
+  readonly w: HostTensor
+  /** The convolution's result is the op's own, but for bias and activation. */
+  readonly direct: boolean
+}
+
+/** The operands of a node, laid out as those of a convolution. */
+function convolutionForm(node: GraphNode, problem: Problem, inputs: readonly (HostTensor | null)[], attributes: unknown): ConvolutionForm {
+  const [first, second] = inputs
+  if (first === null || first === undefined || second === null || second === undefined) {
+    throw new UnsupportedOpError('A layer lacks an operand', { node: node.name, op: node.op })
+  }
+  const { N, M, C, P, Q, R, S, groups } = problem
+  if (node.op === 'conv2d') return { x: four(first), w: four(second), direct: true }
+  if (node.op === 'linear') {
+    return { x: shaped(first, [N, C, R, S]), w: shaped(second, [M, C, R, S]), direct: true }
+  }
+  const { transA = false, transB = false } = attributes as { transA?: boolean | number; transB?: boolean | number }
+  // Products: inputs are [C][P], weights [M][C], one group a batch entry.
+  const x = Boolean(transA) ? first : swapped(first, groups, P, C)
+  const w = Boolean(transB) ? second : swapped(second, groups, C, M)
+  return { x: shaped(x, [N, groups * C, P, Q]), w: shaped(w, [groups * M, C, R, S]), direct: false }
+}
+
+function shaped(tensor: HostTensor, shape: Shape): HostTensor {
+  return new HostTensor(tensor.dtype, shape, tensor.values)
+}
+
+/** A 1-D convolution's operand as a 2-D one of height 1. */
+function four(tensor: HostTensor): HostTensor {
+  const [a = 1, b = 1, ...rest] = tensor.shape
+  return rest.length === 2 ? tensor : shaped(tensor, [a, b, 1, ...rest])
+}
+
+/** Each of `batch` matrices [rows, columns] transposed; a single matrix serves all of the batch. */
+function swapped(tensor: HostTensor, batch: number, rows: number, columns: number): HostTensor {
+  const from = tensor.values as Float32Array
+  const to = allocate(tensor.dtype, batch * rows * columns) as Float32Array
+  const single = sizeOf(tensor.shape) === rows * columns
+  for (let b = 0; b < batch; b++) {
+    const base = single ? 0 : b * rows * columns
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        to[b * rows * columns + column * rows + row] = from[base + row * columns + column] ?? NaN
+      }
+    }
+  }
+  return new HostTensor(tensor.dtype, [batch, columns, rows], to as never)
+}
+
+function converted(tensor: HostTensor, dtype: DType): HostTensor {
+  if (tensor.dtype === dtype) return tensor
+  if (!isFloat(tensor.dtype)) {
+    throw new UnsupportedOpError(`A dataflow runs on floats, not ${tensor.dtype}`, { dtype: tensor.dtype, shape: tensor.shape })
+  }
+  const values = allocate(dtype, sizeOf(tensor.shape)) as Float32Array
+  values.set(tensor.values as Float32Array)
+  return new HostTensor(dtype, tensor.shape, values as never)
+}
+
+function lazyLayer(name: string, problem: Problem, x: HostTensor, w: HostTensor): Layer {
+  let known: ReferenceOutput | undefined
+  return {
+    name,
+    problem,
+    x,
+    w,
+    get reference(): ReferenceOutput {
+      known ??= convolve(problem, x, w)
+      return known
+    },
+  }
+}
+
+function convolve(problem: Problem, x: HostTensor, w: HostTensor): ReferenceOutput {
+  const attributes = conv2d.attributes.parse(convolutionAttributes(problem, x))
+  const [output] = conv2d.reference([x, w, null], attributes)
+  if (output === undefined) throw new ShapeError('The reference gave no result')
+  return output
+}
+
+/** Attributes of the convolution that a problem is, over an input plane that may have rows to spare. */
+export function convolutionAttributes(problem: Problem, x: TensorType): Record<string, unknown> {
+  const { stride, dilation, groups, padding } = problem
+  const span = inputSpan(problem)
+  const [, , rows = 1, columns = 1] = x.shape
+  // Padding at the end is what the last window still needs beyond the plane.
+  const bottom = Math.max(0, span.rows - padding[0] - rows)
+  const right = Math.max(0, span.columns - padding[1] - columns)
+  return {
+    strides: [...stride],
+    dilations: [...dilation],
+    group: groups,
+    pads: [padding[0], padding[1], bottom, right],
+  }
+}
+
+/** Bias and fused activation added to a layer's exact result: what the next node is fed. */
+function finished(layer: Layer, inputs: readonly (HostTensor | null)[], definition: OpDefinition, attributes: unknown): HostTensor {
+  const { tensor, exact } = layer.reference
+  const bias = definition.biasInput === undefined ? null : (inputs[definition.biasInput] ?? null)
+  const relu = (attributes as { activation?: string }).activation === 'relu'
+  const sums = exact ?? (tensor.values as Float32Array)
+  const values = allocate(tensor.dtype, sizeOf(tensor.shape)) as Float32Array
+  const channels = extentOf(layer.problem, 'G') * layer.problem.M
+  const plane = layer.problem.P * layer.problem.Q
+  const added = bias === null ? undefined : (bias.values as Float32Array)
+  for (let index = 0; index < values.length; index++) {
+    const sum = (sums[index] ?? NaN) + (added?.[Math.floor(index / plane) % channels] ?? 0)
+    values[index] = relu && sum < 0 ? 0 : sum
+  }
+  return new HostTensor(tensor.dtype, tensor.shape, values as never)
+}

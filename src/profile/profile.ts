@@ -1,0 +1,156 @@
+/**
+ * Profiling a network as dataflows: every layer that is a loop nest runs under every dataflow asked for, is verified against the
+ * CPU reference, timed in its fast build, counted in its counted build, and set beside what was predicted.
+ */
+import { gpuHardware, hardwareNamed } from '../../models/hardware/index.ts'
+import { networkNamed } from '../../models/index.ts'
+import { seededInput } from '../../models/seeded.ts'
+import { OptionError } from '../errors.ts'
+import type { Gpu } from '../gpu/gpu.ts'
+import type { Graph } from '../graph/graph.ts'
+import { DATAFLOW_NAMES, dataflowNamed, type Dataflow } from '../schedule/dataflow.ts'
+import type { Hardware } from '../schedule/hardware.ts'
+import { macsOf } from '../schedule/problem.ts'
+import { HostTensor } from '../tensor/tensor.ts'
+import { layerPlans, layersOf, type Layer } from './layers.ts'
+import { REPORT_SCHEMA, type Clock, type DataflowReport, type LayerReport, type ProfileReport } from './report.ts'
+import { runDataflow, runFastest, type RowContext } from './row.ts'
+
+export interface ProfileOptions {
+  /** Names, or constraints of one's own; `all` is the seven, `fastest` the default kernels. Default: all. */
+  readonly dataflows?: 'all' | readonly (string | Dataflow)[]
+  /** `gpu` (default), the name of a published accelerator, or a hardware. */
+  readonly hardware?: string | Hardware
+  /** For a network by name (default 1). */
+  readonly batch?: number
+  readonly precision?: 'f32' | 'f16' | 'int8'
+  /** Timed samples of a row (default 3; rows over 0.3 s on a software adapter take fewer). */
+  readonly samples?: number
+  /** Input tensors by name; seeded ones where absent. */
+  readonly input?: Readonly<Record<string, HostTensor>>
+  readonly seed?: number
+  readonly onProgress?: (event: ProfileProgress) => void
+  /** Stops between rows; the report then holds the rows done, and `complete` is false. */
+  readonly signal?: AbortSignal
+}
+
+export interface ProfileProgress {
+  readonly layer: string
+  readonly dataflow: string
+  /** Rows done and in all. */
+  readonly index: number
+  readonly total: number
+  readonly phase: 'reference' | 'map' | 'verify' | 'time' | 'count'
+}
+
+/**
+ * @param model a graph, or the name of a network to build
+ * @throws OptionError for unknown names and options; what opening and running may throw. A row that this adapter cannot take
+ *   does not throw: it says why in `skipped`.
+ */
+export async function profileModel(gpu: Gpu, model: Graph | string, options: ProfileOptions = {}): Promise<ProfileReport> {
+  const { batch = 1, precision = 'f32', samples = 3, onProgress, signal } = options
+  if (precision === 'int8') {
+    throw new OptionError('Dataflows in int8 are not there yet', { remedy: 'Choose f32 or f16' })
+  }
+  if (!Number.isSafeInteger(samples) || samples < 1) throw new OptionError(`${samples} samples`, { remedy: 'Take at least one' })
+  const flows = flowsOf(options.dataflows ?? 'all')
+  const hardware = hardwareOf(options.hardware ?? 'gpu', gpu)
+  const graph = typeof model === 'string' ? networkNamed(model).build({ batch }) : model
+  const plans = layerPlans(graph)
+  if (plans.length === 0) throw new OptionError(`${graph.name} has no layer that a dataflow can run`, { remedy: 'Give a network with convolutions or products' })
+
+  const total = plans.length * flows.length
+  const layers: LayerReport[] = []
+  let clock: Clock = { source: gpu.facts.features.has('timestamp-query') ? 'timestamp-query' : 'wall', quantum_ns: 1 }
+  let index = 0
+  let complete = true
+  const stopped = (): boolean => signal?.aborted === true
+  const report = (): ProfileReport => ({
+    schema: REPORT_SCHEMA,
+    model: graph.name,
+    date: new Date().toISOString(),
+    adapter: gpu.adapter,
+    hardware: hardware.name,
+    precision,
+    batch,
+    clock,
+    samples,
+    warmups: 1,
+    complete,
+    layers,
+  })
+
+  const next = layersOf(graph, seededInputs(graph, options), precision)
+  for (const plan of plans) {
+    if (stopped()) break
+    onProgress?.({ layer: plan.name, dataflow: 'reference', index, total, phase: 'reference' })
+    await breathe()
+    const step = await next.next()
+    if (step.done === true) break
+    const layer: Layer = step.value
+    const rows: Record<string, DataflowReport> = {}
+    const entry: LayerReport = { name: layer.name, problem: layer.problem, macs: macsOf(layer.problem), dataflows: rows }
+    layers.push(entry)
+    using onX = gpu.upload(layer.x)
+    using onW = gpu.upload(layer.w)
+    for (const flow of flows) {
+      if (stopped()) break
+      const name = flow === 'fastest' ? flow : flow.name
+      const context: RowContext = {
+        gpu,
+        layer,
+        onX,
+        onW,
+        samples,
+        phase: (phase) => onProgress?.({ layer: layer.name, dataflow: name, index, total, phase }),
+        ...(signal === undefined ? {} : { signal }),
+      }
+      try {
+        const row = await (flow === 'fastest' ? runFastest(context) : runDataflow(context, flow, hardware))
+        rows[name] = row.report
+        if (row.clock !== undefined) clock = row.clock
+      } catch (error) {
+        if (!stopped()) throw error
+        break
+      }
+      index++
+    }
+  }
+  complete = index === total
+  return report()
+}
+
+function flowsOf(given: 'all' | readonly (string | Dataflow)[]): ('fastest' | Dataflow)[] {
+  const names = given === 'all' ? ['all'] : given
+  const flows = names.flatMap((name): ('fastest' | Dataflow)[] => {
+    if (typeof name !== 'string') return [name]
+    if (name === 'all') return DATAFLOW_NAMES.map(dataflowNamed)
+    return name === 'fastest' ? ['fastest'] : [dataflowNamed(name)]
+  })
+  if (flows.length === 0) throw new OptionError('No dataflow was given', { remedy: `Choose all, fastest, or some of ${DATAFLOW_NAMES.join(', ')}` })
+  return [...new Set(flows)]
+}
+
+function hardwareOf(given: string | Hardware, gpu: Gpu): Hardware {
+  if (typeof given !== 'string') return given
+  return given === 'gpu' ? gpuHardware(gpu.facts) : hardwareNamed(given)
+}
+
+function seededInputs(graph: Graph, { input = {}, seed = 0 }: ProfileOptions): Record<string, HostTensor> {
+  const names = graph.inputs.map(({ name }) => name)
+  for (const name of Object.keys(input)) {
+    if (!names.includes(name)) throw new OptionError(`${graph.name} has no input ${name}`, { remedy: `Its inputs are ${names.join(', ')}` })
+  }
+  return Object.fromEntries(
+    graph.inputs.map(({ name, shape }) => [
+      name,
+      input[name] ?? seededInput(seed, name, shape.map(Number)),
+    ]),
+  )
+}
+
+/** Lets timers, signals and the page run before a long stretch of CPU work. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve))
+}
