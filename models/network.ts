@@ -6,7 +6,8 @@
  * `bn1.weight`, `bn1.bias`, `bn1.running_mean`, `bn1.running_var`, all [C]; a safetensors file is looked up by these.
  */
 import { DtypeError, ModelFormatError, OptionError, ShapeError } from '../src/errors.ts'
-import type { Graph, GraphInput, GraphNode } from '../src/graph/graph.ts'
+import { graph, type GraphBuilder, type Operand } from '../src/graph/builder.ts'
+import type { Graph } from '../src/graph/graph.ts'
 import { isFloat } from '../src/tensor/dtype.ts'
 import { formatShape, sameShape, sizeOf, type Shape } from '../src/tensor/shape.ts'
 import { HostTensor } from '../src/tensor/tensor.ts'
@@ -54,9 +55,7 @@ export class Network {
   readonly #batch: number
   readonly #seed: number
   readonly #weights: ReadonlyMap<string, HostTensor> | undefined
-  readonly #inputs: GraphInput[] = []
-  readonly #nodes: GraphNode[] = []
-  readonly #constants = new Map<string, HostTensor>()
+  readonly #builder: GraphBuilder
 
   /** @throws OptionError when the batch or the seed is out of range. */
   constructor(name: string, { batch = 1, seed = 0, weights }: NetworkOptions) {
@@ -66,23 +65,23 @@ export class Network {
     this.#batch = batch
     this.#seed = seed
     this.#weights = weights
+    this.#builder = graph(name)
   }
 
   /** The picture: [batch, channels, size, size]. */
   input(name: string, channels: number, size: number): Value {
     const shape = [this.#batch, channels, size, size]
-    this.#inputs.push({ name, dtype: 'f32', shape })
-    return { name, shape }
+    return { ...this.#builder.input(name, 'f32', shape), shape }
   }
 
   /** Convolution: x [N, C, H, W] → [N, filters, P, Q], He-scaled weights. */
   conv(name: string, x: Value, { filters, kernel, stride = 1, padding = 0, groups = 1, bias = true }: ConvOptions): Value {
     const [batch, channels, height, width] = planes(x)
     const fanIn = (channels / groups) * kernel * kernel
-    const inputs = [x.name, this.#constant(`${name}.weight`, [filters, channels / groups, kernel, kernel], heUniform(fanIn))]
+    const inputs = [x, this.#constant(`${name}.weight`, [filters, channels / groups, kernel, kernel], heUniform(fanIn))]
     if (bias) inputs.push(this.#constant(`${name}.bias`, [filters], BIAS))
     const extent = (size: number): number => Math.floor((size + 2 * padding - kernel) / stride) + 1
-    const attributes = { stride: [stride, stride], padding: [padding, padding, padding, padding], groups }
+    const attributes = { strides: [stride, stride], pads: [padding, padding, padding, padding], group: groups }
     return this.#node('conv2d', name, inputs, attributes, [batch, filters, extent(height), extent(width)])
   }
 
@@ -91,7 +90,7 @@ export class Network {
     const depth = sizeOf(x.shape.slice(1))
     const weight = this.#constant(`${name}.weight`, [outputs, depth], heUniform(depth))
     const bias = this.#constant(`${name}.bias`, [outputs], BIAS)
-    return this.#node('linear', name, [x.name, weight, bias], {}, [this.#batch, outputs])
+    return this.#node('linear', name, [x, weight, bias], {}, [this.#batch, outputs])
   }
 
   /**
@@ -101,69 +100,64 @@ export class Network {
   batchNorm(name: string, x: Value, gain = 1): Value {
     const shape = [planes(x)[1]]
     const inputs = [
-      x.name,
+      x,
       this.#constant(`${name}.weight`, shape, { centre: gain, spread: gain / 2 }),
       this.#constant(`${name}.bias`, shape, { centre: 0, spread: 0.1 }),
       this.#constant(`${name}.running_mean`, shape, { centre: 0, spread: 0.1 }),
       this.#constant(`${name}.running_var`, shape, { centre: 1, spread: 0.5 }),
     ]
-    return this.#node('batch_norm', name, inputs, { epsilon: 1e-5 }, x.shape)
+    return this.#node('batchNorm', name, inputs, { epsilon: 1e-5 }, x.shape)
   }
 
   relu(name: string, x: Value): Value {
-    return this.#node('relu', name, [x.name], {}, x.shape)
+    return this.#node('relu', name, [x], {}, x.shape)
   }
 
   sigmoid(name: string, x: Value): Value {
-    return this.#node('sigmoid', name, [x.name], {}, x.shape)
+    return this.#node('sigmoid', name, [x], {}, x.shape)
   }
 
   maxPool(name: string, x: Value, options: PoolOptions): Value {
-    return this.#pool('max_pool', name, x, options)
+    return this.#pool('maxPool', name, x, options)
   }
 
   averagePool(name: string, x: Value, options: PoolOptions): Value {
-    return this.#pool('average_pool', name, x, options)
+    return this.#pool('averagePool', name, x, options)
   }
 
   /** [N, C, H, W] → [N, C, 1, 1]. */
   globalAveragePool(name: string, x: Value): Value {
     const [batch, channels] = planes(x)
-    return this.#node('global_average_pool', name, [x.name], {}, [batch, channels, 1, 1])
+    return this.#node('globalAveragePool', name, [x], {}, [batch, channels, 1, 1])
   }
 
   /** Local response normalisation across channels, x / (bias + alpha / size · Σ x²)^beta over `size` channels (ONNX's form). */
   lrn(name: string, x: Value, attributes: { size: number; alpha: number; beta: number; bias: number }): Value {
-    return this.#node('lrn', name, [x.name], attributes, x.shape)
+    return this.#node('lrn', name, [x], attributes, x.shape)
   }
 
   add(name: string, a: Value, b: Value): Value {
     if (!sameShape(a.shape, b.shape)) {
       throw new ShapeError(`${formatShape(a.shape)} and ${formatShape(b.shape)} cannot be added`, { node: name })
     }
-    return this.#node('add', name, [a.name, b.name], {}, a.shape)
+    return this.#node('add', name, [a, b], {}, a.shape)
   }
 
   /** Joins [N, C₁, H, W], [N, C₂, H, W], … along the channels. */
   concat(name: string, parts: readonly Value[]): Value {
     const [batch, , height, width] = planes(parts[0] ?? { name, shape: [] })
     const channels = parts.reduce((sum, part) => sum + planes(part)[1], 0)
-    return this.#node('concat', name, parts.map((part) => part.name), { axis: 1 }, [batch, channels, height, width])
+    return this.#node('concat', name, parts, { axis: 1 }, [batch, channels, height, width])
   }
 
   softmax(name: string, x: Value): Value {
-    return this.#node('softmax', name, [x.name], { axis: -1 }, x.shape)
+    return this.#node('softmax', name, [x], { axis: -1 }, x.shape)
   }
 
-  /** The finished network. */
-  graph(...outputs: readonly Value[]): Graph {
-    return {
-      name: this.#name,
-      inputs: this.#inputs,
-      outputs: outputs.map((value) => value.name),
-      nodes: this.#nodes,
-      constants: this.#constants,
-    }
+  /** The finished network, with one output of the value's own name. */
+  graph(output: Value): Graph {
+    this.#builder.output(output.name, output)
+    return this.#builder.finish()
   }
 
   #pool(op: string, name: string, x: Value, { kernel, stride, padding = 0, ceil = false }: PoolOptions): Value {
@@ -175,23 +169,21 @@ export class Network {
       return ceil && (count - 1) * stride >= size + padding ? count - 1 : count
     }
     const attributes = {
-      kernel: [kernel, kernel],
-      stride: [stride, stride],
-      padding: [padding, padding, padding, padding],
+      kernelShape: [kernel, kernel],
+      strides: [stride, stride],
+      pads: [padding, padding, padding, padding],
       ceilMode: ceil,
     }
-    return this.#node(op, name, [x.name], attributes, [batch, channels, extent(height), extent(width)])
+    return this.#node(op, name, [x], attributes, [batch, channels, extent(height), extent(width)])
   }
 
-  #node(op: string, name: string, inputs: readonly string[], attributes: Readonly<Record<string, unknown>>, shape: Shape): Value {
-    this.#nodes.push({ name, op, inputs, outputs: [name], attributes })
-    return { name, shape }
+  #node(op: string, name: string, inputs: readonly Operand[], attributes: Readonly<Record<string, unknown>>, shape: Shape): Value {
+    return { ...this.#builder.node(op, inputs, { ...attributes, name }), shape }
   }
 
-  /** Declares a weight: the given one, converted to f32, or a seeded one. Returns its name. */
-  #constant(name: string, shape: Shape, distribution: Uniform): string {
-    this.#constants.set(name, this.#given(name, shape) ?? seededTensor(this.#seed, name, shape, distribution))
-    return name
+  /** Declares a weight: the given one, converted to f32, or a seeded one. */
+  #constant(name: string, shape: Shape, distribution: Uniform): Operand {
+    return this.#builder.constant(this.#given(name, shape) ?? seededTensor(this.#seed, name, shape, distribution), name)
   }
 
   #given(name: string, shape: Shape): HostTensor | undefined {
