@@ -15,7 +15,10 @@ import { macsOf, type Problem } from './problem.ts'
 
 export interface GpuMapping {
   readonly mapping: Mapping
-  /** The hardware that the mapping was made for: `hardware` as far as a workgroup holds it. */
+  /**
+   * The hardware that the mapping was made for: `hardware` as far as a workgroup holds it, under a grid of as many workgroups as
+   * the mapping uses (so that utilisation speaks of lanes, not of a grid without end).
+   */
   readonly hardware: Hardware
   readonly searched: Searched
   /** What was shrunk, for the report. */
@@ -46,7 +49,7 @@ export function mapForGpu(
       const { mapping, searched } = searchMappings(problem, { hardware: shrunk, dataflow, ...options }, (candidate) =>
         scoreOnGpu(nestOf(problem, withForward(candidate)), device, input, shrunk),
       )
-      return { mapping: withForward(mapping), hardware: shrunk, searched, notes }
+      return { mapping: withForward(mapping), hardware: withGrid(shrunk, mapping), searched, notes }
     } catch (error) {
       if (!(error instanceof MappingError)) throw error
       refusal = error
@@ -58,6 +61,14 @@ export function mapForGpu(
 function forwarding(mapping: Mapping, dataflow: Dataflow): Mapping {
   const forward = Object.fromEntries((dataflow.forward ?? []).map((operand) => [operand, 'x' as const]))
   return { levels: mapping.levels.map((level, index) => (index === 1 ? { ...level, forward } : level)) }
+}
+
+function withGrid(hardware: Hardware, mapping: Mapping): Hardware {
+  const groups = (mapping.levels[0]?.spatial?.x ?? []).reduce((product, [, bound]) => product * bound, 1)
+  return {
+    ...hardware,
+    levels: hardware.levels.map((level, index) => (index === 0 ? { ...level, fanout: { x: groups, y: 1 } } : level)),
+  }
 }
 
 /** The hardware with its array, buffer and registers cut to what one workgroup has, and a grid above them. */
@@ -80,7 +91,8 @@ function fitWorkgroup(hardware: Hardware, device: DeviceFacts): { hardware: Hard
   const fits = array.x * array.y <= lanes
   const fitted = fits ? array : { x: Math.min(array.x, 16), y: Math.min(array.y, Math.floor(lanes / Math.min(array.x, 16))) }
   if (!fits) notes.push(`array of ${array.x}×${array.y} shrunk to ${fitted.x}×${fitted.y}: a workgroup has ${lanes} invocations`)
-  const grid = dram.fanout ?? { x: device.limits.maxComputeWorkgroupsPerDimension, y: 1 }
+  const limit = device.limits.maxComputeWorkgroupsPerDimension
+  const grid = dram.fanout ?? { x: limit, y: limit }
   return {
     notes,
     hardware: {
