@@ -14,11 +14,14 @@ export interface ErrorDetails {
 
 /** Base of all named errors. `message` = what happened, then `details` as `key value` pairs, then the remedy. */
 export class TilewrightError extends Error {
+  /** The message before details and remedy were added: for a caller that adds where it happened. */
+  readonly summary: string
   readonly details: ErrorDetails
 
   constructor(message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
     super(describe(message, details), options)
     this.name = new.target.name
+    this.summary = message
     this.details = details
   }
 }
