@@ -1,0 +1,150 @@
+/**
+ * Whether a mapping is legal for its problem and hardware, and how large its tiles are. Think of it as the fitting room: every
+ * refusal names the level, the operand, the words needed and the words there.
+ */
+import { MappingError } from '../errors.ts'
+import { fanoutOf, type Hardware } from './hardware.ts'
+import { keeps, type Mapping, type MappingLevel } from './mapping.ts'
+import { DIMENSIONS, OPERANDS, RELEVANT, extentOf, type Dimension, type Operand, type Problem } from './problem.ts'
+
+/** A loop bound above this is a mistake, and products of such bounds would leave the exact integers. */
+const LARGEST_BOUND = 2 ** 31 - 1
+
+/**
+ * @throws MappingError when levels are unknown or out of order, a bound is not a positive integer, the bounds of a dimension
+ * multiply to less than it, a spatial split exceeds its fan-out, or the kept tiles do not fit a level.
+ */
+export function checkMapping(problem: Problem, hardware: Hardware, mapping: Mapping): void {
+  checkLevels(hardware, mapping)
+  const lengths = new Map<Dimension, number>(DIMENSIONS.map((dimension) => [dimension, 1]))
+  for (let index = mapping.levels.length - 1; index >= 0; index--) {
+    const level = mapping.levels[index]
+    const storage = hardware.levels[index]
+    if (level === undefined || storage === undefined) continue
+    for (const [dimension, bound] of loopsOf(level)) {
+      checkBound(level, dimension, bound)
+      lengths.set(dimension, (lengths.get(dimension) ?? 1) * bound)
+    }
+    checkFanout(hardware, index, level)
+    checkForward(level, mapping, index)
+    const words = storage.words === undefined ? Infinity : storage.double_buffered === true ? Math.floor(storage.words / 2) : storage.words
+    if (words !== Infinity && index > 0) checkFit(problem, hardware, mapping, index, lengths, words)
+  }
+  for (const dimension of DIMENSIONS) {
+    const product = lengths.get(dimension) ?? 1
+    const extent = extentOf(problem, dimension)
+    if (product < extent) {
+      throw new MappingError(`The bounds of ${dimension} multiply to ${product}, less than the problem's ${extent}`, {
+        dimension,
+        remedy: `Raise a bound of ${dimension}; points beyond ${extent} are skipped`,
+      })
+    }
+    if (product > Number.MAX_SAFE_INTEGER) {
+      throw new MappingError(`The bounds of ${dimension} multiply to more than can be counted`, { dimension, limit: '2^53 − 1' })
+    }
+  }
+}
+
+/** Words that one instance of a level holds of an operand: the union of what all loops at the level and inside it touch. */
+export function tileWords(problem: Problem, mapping: Mapping, level: number, operand: Operand): number {
+  const lengths = new Map<Dimension, number>(DIMENSIONS.map((dimension) => [dimension, 1]))
+  for (const inner of mapping.levels.slice(level)) {
+    for (const [dimension, bound] of loopsOf(inner)) lengths.set(dimension, (lengths.get(dimension) ?? 1) * bound)
+  }
+  return wordsOf(problem, operand, lengths)
+}
+
+function wordsOf(problem: Problem, operand: Operand, lengths: ReadonlyMap<Dimension, number>): number {
+  const length = (dimension: Dimension): number => Math.min(lengths.get(dimension) ?? 1, extentOf(problem, dimension))
+  if (operand !== 'inputs') return RELEVANT[operand].reduce((words, dimension) => words * length(dimension), 1)
+  const rows = reach(length('P'), problem.stride[0], length('R'), problem.dilation[0])
+  const columns = reach(length('Q'), problem.stride[1], length('S'), problem.dilation[1])
+  return length('G') * length('N') * length('C') * rows * columns
+}
+
+/** How many different a·U + b·D there are, a < `outer`, b < `inner`. */
+function reach(outer: number, U: number, inner: number, D: number): number {
+  if (outer === 1 || inner === 1) return outer * inner
+  if (U === 1 && D === 1) return outer + inner - 1
+  // a·U + b·D = a'·U + b'·D exactly when (a, b) and (a', b') differ by a multiple of (D/g, −U/g): count each line's first point.
+  const g = gcd(U, D)
+  return outer * inner - Math.max(0, outer - D / g) * Math.max(0, inner - U / g)
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b)
+}
+
+function loopsOf(level: MappingLevel): readonly (readonly [Dimension, number])[] {
+  return [...level.temporal, ...(level.spatial?.x ?? []), ...(level.spatial?.y ?? [])]
+}
+
+function checkLevels(hardware: Hardware, mapping: Mapping): void {
+  const names = hardware.levels.map(({ name }) => name)
+  const given = mapping.levels.map(({ name }) => name)
+  const unknown = given.find((name) => !names.includes(name))
+  if (unknown !== undefined) {
+    throw new MappingError(`${hardware.name} has no level called "${unknown}"`, { remedy: `Its levels are ${names.join(', ')}` })
+  }
+  if (given.length !== names.length || given.some((name, index) => name !== names[index])) {
+    throw new MappingError(`The mapping has the levels ${given.join(', ')}, ${hardware.name} has ${names.join(', ')}`, {
+      remedy: 'Name every level once, from the outermost in; a level without loops has "temporal": []',
+    })
+  }
+}
+
+function checkBound(level: MappingLevel, dimension: Dimension, bound: number): void {
+  if (!DIMENSIONS.includes(dimension)) {
+    throw new MappingError(`There is no loop called "${String(dimension)}"`, { level: level.name, remedy: `Loops are ${DIMENSIONS.join(' ')}` })
+  }
+  if (!Number.isInteger(bound) || bound < 1 || bound > LARGEST_BOUND) {
+    throw new MappingError(`The bound of ${dimension} is ${bound}`, {
+      level: level.name,
+      remedy: `Bounds are integers from 1 to ${LARGEST_BOUND}`,
+    })
+  }
+}
+
+function checkFanout(hardware: Hardware, index: number, level: MappingLevel): void {
+  const wanted = [...(level.spatial?.x ?? []), ...(level.spatial?.y ?? [])].reduce((product, [, bound]) => product * bound, 1)
+  const { x, y } = fanoutOf(hardware, index)
+  if (wanted > x * y) {
+    throw new MappingError(`The spatial split takes ${wanted} instances, the fan-out is ${x}×${y}`, { level: level.name, limit: `${x * y} instances` })
+  }
+}
+
+function checkForward(level: MappingLevel, mapping: Mapping, index: number): void {
+  for (const operand of OPERANDS) {
+    if (level.forward?.[operand] === undefined) continue
+    // Levels between this one and the one that serves it: two forwarding networks for one word are not told apart.
+    for (let above = index; above > 0 && !keeps(mapping, above, operand); above--) {
+      if (mapping.levels[above - 1]?.forward?.[operand] !== undefined) {
+        throw new MappingError(`Two levels forward ${operand} with no level between them that keeps them`, {
+          level: level.name,
+          remedy: `Keep ${operand} at ${level.name}, or forward at one level`,
+        })
+      }
+    }
+  }
+}
+
+function checkFit(
+  problem: Problem,
+  hardware: Hardware,
+  mapping: Mapping,
+  index: number,
+  lengths: ReadonlyMap<Dimension, number>,
+  words: number,
+): void {
+  const needs = OPERANDS.filter((operand) => keeps(mapping, index, operand)).map((operand) => [operand, wordsOf(problem, operand, lengths)] as const)
+  const total = needs.reduce((sum, [, need]) => sum + need, 0)
+  if (total <= words) return
+  const largest = needs.reduce((most, entry) => (entry[1] > most[1] ? entry : most))
+  throw new MappingError(`${total} words do not fit ${mapping.levels[index]?.name} of ${hardware.name}`, {
+    level: mapping.levels[index]?.name,
+    operand: largest[0],
+    words: needs.map(([operand, need]) => `${operand} ${need}`).join(', '),
+    limit: `${words} words${hardware.levels[index]?.double_buffered === true ? ' (half of a double buffer)' : ''}`,
+    remedy: `Move loops of ${largest[0]} outwards, or keep fewer operands`,
+  })
+}
