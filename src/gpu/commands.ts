@@ -33,7 +33,9 @@ export interface CommandHost {
 }
 
 export interface PrepareOptions {
-  /** Called as pipelines become ready. */
+  /** Runs each new pipeline once on no workgroups, since drivers finish compiling at the first dispatch: progress is then true. */
+  readonly warm?: boolean
+  /** Called as dispatches become ready to run. */
   readonly onProgress?: (done: number, total: number) => void
   readonly signal?: AbortSignal
 }
@@ -78,10 +80,13 @@ export class CommandList {
       offsets.push(end)
       end += Math.ceil(block.length / alignment) * alignment
     }
-    const bytes = new Uint8Array(Math.max(alignment, end))
+    // A last block of zeros: params of a launch of no workgroups.
+    const none = end
+    end += Math.ceil((4 * (2 + Math.max(0, ...bound.map(({ dispatch }) => Object.keys(dispatch.program.params).length)))) / alignment) * alignment
+    const bytes = new Uint8Array(end)
     blocks.forEach((block, index) => bytes.set(block, offsets[index]))
 
-    return host.faults.guard(
+    const list = await host.faults.guard(
       scoped(device, { op: 'bind groups' }, () => {
         const params = device.createBuffer({ size: bytes.length, usage: BUFFER_USAGE.uniform | BUFFER_USAGE.copyTarget, label: 'params' })
         device.queue.writeBuffer(params, 0, bytes)
@@ -89,9 +94,16 @@ export class CommandList {
         const steps = launches.map(({ launch, index }, step): Step => {
           return { pipeline: pipelines[index]!.pipeline, group: groups[index]!, offset: [offsets[step]!], launch, dispatch: index }
         })
-        return new CommandList(steps, params)
+        return { commands: new CommandList(steps, params), groups }
       }),
     )
+    try {
+      await warmUp(host, pipelines, list.groups, none, options)
+    } catch (error) {
+      list.commands.dispose()
+      throw error
+    }
+    return list.commands
   }
 
   /** Launches in all. */
@@ -169,17 +181,37 @@ async function compileAll(
   cache: PipelineCache,
   bound: readonly BoundDispatch[],
   assembled: readonly Assembled[],
-  { onProgress, signal }: PrepareOptions,
+  { signal }: PrepareOptions,
 ): Promise<Pipeline[]> {
   signal?.throwIfAborted()
-  let done = 0
-  return Promise.all(
-    bound.map(async ({ dispatch }, index) => {
-      const pipeline = await cache.get(dispatch.program.name, assembled[index]!)
-      onProgress?.(++done, bound.length)
-      return pipeline
-    }),
-  )
+  return Promise.all(bound.map(({ dispatch }, index) => cache.get(dispatch.program.name, assembled[index]!)))
+}
+
+/** Pipelines that ran once. */
+const warmed = new WeakSet<GPUComputePipeline>()
+
+async function warmUp(
+  { device, faults }: CommandHost,
+  pipelines: readonly Pipeline[],
+  groups: readonly GPUBindGroup[],
+  none: number,
+  { warm, onProgress, signal }: PrepareOptions,
+): Promise<void> {
+  for (const [index, { pipeline }] of pipelines.entries()) {
+    if (warm === true && !warmed.has(pipeline)) {
+      signal?.throwIfAborted()
+      const encoder = device.createCommandEncoder({ label: 'warm up' })
+      const pass = encoder.beginComputePass()
+      pass.setPipeline(pipeline)
+      pass.setBindGroup(0, groups[index], [none])
+      pass.dispatchWorkgroups(1)
+      pass.end()
+      device.queue.submit([encoder.finish()])
+      await faults.guard(device.queue.onSubmittedWorkDone())
+      warmed.add(pipeline)
+    }
+    onProgress?.(index + 1, pipelines.length)
+  }
 }
 
 function bindGroup(

@@ -41,30 +41,52 @@ export async function runPlan(
   if (plan.alias !== undefined) return [aliased(gpu, plan.alias, inputs, outputs)]
   const whole: OpPlan = { ...plan, dispatches: dispatchesOf(plan) }
   checkPlan(whole, { inputs, outputs }, gpu.facts, where)
-  return gpu.exclusive(async () => {
-    const results: DeviceTensor[] = []
-    const temps: DeviceTensor[] = []
-    try {
-      for (const type of outputs) results.push(gpu.allocate(type))
-      for (const type of plan.temps) temps.push(gpu.allocate(type))
-      const tensorAt = ({ kind, index }: TensorRef): DeviceTensor => {
-        const found = (kind === 'input' ? inputs : kind === 'output' ? results : temps)[index]
-        if (!(found instanceof DeviceTensor)) throw new OptionError(`There is no ${kind} ${index}`, where)
-        if (!gpu.owns(found)) throw new OptionError(`The tensor at ${kind} ${index} lies on another Gpu`, where)
-        return found
-      }
-      const bound = whole.dispatches.map((dispatch): BoundDispatch => {
-        return { dispatch, tensors: dispatch.bind.map(tensorAt), ...(node === undefined ? {} : { label: node }) }
-      })
-      await submit(gpu, bound, signal, where)
-      return results
-    } catch (error) {
-      for (const tensor of results) tensor.dispose()
-      throw error
-    } finally {
-      for (const tensor of temps) tensor.dispose()
+  return gpu.exclusive(() => execute(gpu, whole, inputs, outputs, options), signal)
+}
+
+/** As `runPlan`, for a caller that already has the Gpu to itself (`gpu.exclusive`). */
+export async function runPlanAlone(
+  gpu: Gpu,
+  plan: OpPlan,
+  inputs: readonly (DeviceTensor | null)[],
+  outputs: readonly TensorType[],
+  options: RunOptions = {},
+): Promise<DeviceTensor[]> {
+  const whole: OpPlan = { ...plan, dispatches: dispatchesOf(plan) }
+  checkPlan(whole, { inputs, outputs }, gpu.facts, options.node === undefined ? {} : { node: options.node })
+  return execute(gpu, whole, inputs, outputs, options)
+}
+
+async function execute(
+  gpu: Gpu,
+  plan: OpPlan,
+  inputs: readonly (DeviceTensor | null)[],
+  outputs: readonly TensorType[],
+  { signal, node }: RunOptions,
+): Promise<DeviceTensor[]> {
+  const where: ErrorDetails = node === undefined ? {} : { node }
+  const results: DeviceTensor[] = []
+  const temps: DeviceTensor[] = []
+  try {
+    for (const type of outputs) results.push(gpu.allocate(type))
+    for (const type of plan.temps) temps.push(gpu.allocate(type))
+    const tensorAt = ({ kind, index }: TensorRef): DeviceTensor => {
+      const found = (kind === 'input' ? inputs : kind === 'output' ? results : temps)[index]
+      if (!(found instanceof DeviceTensor)) throw new OptionError(`There is no ${kind} ${index}`, where)
+      if (!gpu.owns(found)) throw new OptionError(`The tensor at ${kind} ${index} lies on another Gpu`, where)
+      return found
     }
-  }, signal)
+    const bound = plan.dispatches.map((dispatch): BoundDispatch => {
+      return { dispatch, tensors: dispatch.bind.map(tensorAt), ...(node === undefined ? {} : { label: node }) }
+    })
+    await submit(gpu, bound, signal, where)
+    return results
+  } catch (error) {
+    for (const tensor of results) tensor.dispose()
+    throw error
+  } finally {
+    for (const tensor of temps) tensor.dispose()
+  }
 }
 
 async function submit(gpu: Gpu, bound: readonly BoundDispatch[], signal: AbortSignal | undefined, where: ErrorDetails): Promise<void> {

@@ -1,0 +1,294 @@
+/**
+ * Builds graphs by hand:
+ *
+ *   const g = graph('net')
+ *   const x = g.input('x', 'f32', ['N', 3, 32, 32])
+ *   const h = g.relu(g.conv2d(x, w, { bias: b, pads: [1, 1, 1, 1] }))
+ *   g.output('y', g.softmax(g.linear(g.flatten(h), w2)))
+ *   const model = await compile(gpu, g.finish())
+ *
+ * Every method takes values and host tensors alike (tensors become constants) in ONNX's operand order, then an object with the op's
+ * attributes (see `attributes` of the op in src/ops/<op>/op.ts) and, if wanted, the node's `name`. Shapes and attributes are checked
+ * when the graph is compiled.
+ */
+import { OptionError } from '../errors.ts'
+import type { DType } from '../tensor/dtype.ts'
+import { HostTensor, tensor } from '../tensor/tensor.ts'
+import type { Graph, GraphInput, GraphNode } from './graph.ts'
+
+/** A value of a graph under construction. */
+export interface Value {
+  readonly name: string
+}
+
+/** What may stand where a node takes an operand. */
+export type Operand = Value | HostTensor
+
+/** Attributes of the op, besides the node's name (default: the op's, numbered). */
+export type Attributes = Readonly<Record<string, unknown>> & { readonly name?: string }
+
+/** A new, empty graph. */
+export function graph(name = 'graph'): GraphBuilder {
+  return new GraphBuilder(name)
+}
+
+export class GraphBuilder {
+  readonly #name: string
+  readonly #inputs: GraphInput[] = []
+  readonly #outputs = new Map<string, string>()
+  readonly #nodes: GraphNode[] = []
+  readonly #constants = new Map<string, HostTensor>()
+  readonly #constantNames = new Map<HostTensor, string>()
+  readonly #names = new Set<string>()
+  readonly #nodeNames = new Set<string>()
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  /** An input that `run` is fed. A string in `shape` is a dimension known when it is fed; equal strings are equal dimensions. */
+  input(name: string, dtype: DType, shape: readonly (number | string)[]): Value {
+    this.#claim(name)
+    this.#inputs.push({ name, dtype, shape })
+    return { name }
+  }
+
+  /** A constant, such as weights. The same tensor given twice is one constant. */
+  constant(values: HostTensor, name?: string): Value {
+    const known = this.#constantNames.get(values)
+    if (known !== undefined && (name === undefined || name === known)) return { name: known }
+    const own = name ?? this.#fresh('constant', this.#names)
+    this.#claim(own)
+    this.#constants.set(own, values)
+    this.#constantNames.set(values, own)
+    return { name: own }
+  }
+
+  /** Makes `value` an output of the model under `name`. */
+  output(name: string, value: Value): void {
+    this.#check(value, 'output')
+    if (this.#outputs.has(name)) throw new OptionError(`There are two outputs ${name}`)
+    this.#outputs.set(name, value.name)
+  }
+
+  /** A node of any op; its first output. `inputs` has null where an optional operand is absent. */
+  node(op: string, inputs: readonly (Operand | null)[], attributes: Attributes = {}): Value {
+    return this.nodes(op, inputs, attributes, 1)[0]!
+  }
+
+  /** A node with `count` outputs. */
+  nodes(op: string, inputs: readonly (Operand | null)[], { name, ...attributes }: Attributes, count: number): Value[] {
+    const own = name ?? this.#fresh(op, this.#nodeNames)
+    if (this.#nodeNames.has(own)) throw new OptionError(`There are two nodes ${own}`, { op })
+    const names = inputs.map((operand, index) => {
+      if (operand === null) return null
+      if (operand instanceof HostTensor) return this.constant(operand, `${own}.${index}`).name
+      this.#check(operand, own)
+      return operand.name
+    })
+    while (names.at(-1) === null) names.pop()
+    this.#nodeNames.add(own)
+    const outputs = Array.from({ length: count }, (_, index) => this.#claim(index === 0 ? own : `${own}:${index}`))
+    this.#nodes.push({ name: own, op, inputs: names, outputs, attributes })
+    return outputs.map((output) => ({ name: output }))
+  }
+
+  /** Convolution of x [N, C, H, W] with filters w [M, C/groups, R, S], and a bias [M] if given. */
+  conv2d(x: Operand, w: Operand, { bias, ...attributes }: Attributes & { readonly bias?: Operand } = {}): Value {
+    return this.node('conv2d', [x, w, bias ?? null], attributes)
+  }
+
+  /** alpha · op(a) · op(b) + beta · c, matrices; c broadcasts. */
+  gemm(a: Operand, b: Operand, { c, ...attributes }: Attributes & { readonly c?: Operand } = {}): Value {
+    return this.node('gemm', [a, b, c ?? null], attributes)
+  }
+
+  /** a [..., i, k] × b [..., k, j], the leading dimensions broadcast. */
+  matmul(a: Operand, b: Operand, attributes: Attributes = {}): Value {
+    return this.node('matmul', [a, b], attributes)
+  }
+
+  /** Fully connected: x [N, K] with weights w [M, K], and a bias [M] if given. */
+  linear(x: Operand, w: Operand, { bias, ...attributes }: Attributes & { readonly bias?: Operand } = {}): Value {
+    return this.node('linear', [x, w, bias ?? null], attributes)
+  }
+
+  maxPool(x: Operand, attributes: Attributes): Value {
+    return this.node('maxPool', [x], attributes)
+  }
+
+  averagePool(x: Operand, attributes: Attributes): Value {
+    return this.node('averagePool', [x], attributes)
+  }
+
+  /** The mean over rows and columns: [N, C, H, W] → [N, C, 1, 1]. */
+  globalAveragePool(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('globalAveragePool', [x], attributes)
+  }
+
+  /** Local response normalisation across channels. */
+  lrn(x: Operand, attributes: Attributes): Value {
+    return this.node('lrn', [x], attributes)
+  }
+
+  /** (x − mean) / √(variance + epsilon) · scale + bias, each [C]. */
+  batchNorm(x: Operand, scale: Operand, bias: Operand, mean: Operand, variance: Operand, attributes: Attributes = {}): Value {
+    return this.node('batchNorm', [x, scale, bias, mean, variance], attributes)
+  }
+
+  relu(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('relu', [x], attributes)
+  }
+
+  leakyRelu(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('leakyRelu', [x], attributes)
+  }
+
+  /** x where x ≥ 0, else slope · x; the slope broadcasts to x. */
+  prelu(x: Operand, slope: Operand, attributes: Attributes = {}): Value {
+    return this.node('prelu', [x, slope], attributes)
+  }
+
+  elu(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('elu', [x], attributes)
+  }
+
+  sigmoid(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('sigmoid', [x], attributes)
+  }
+
+  tanh(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('tanh', [x], attributes)
+  }
+
+  /** The maximum over groups of channels. */
+  maxout(x: Operand, attributes: Attributes): Value {
+    return this.node('maxout', [x], attributes)
+  }
+
+  /** x held to [min, max]; the bounds are scalars of x's dtype, numbers stand for f32. */
+  clip(x: Operand, { min, max, ...attributes }: Attributes & { readonly min?: number | Operand; readonly max?: number | Operand } = {}): Value {
+    const bound = (value: number | Operand | undefined): Operand | null => {
+      if (value === undefined) return null
+      return typeof value === 'number' ? tensor([value], [], 'f32') : value
+    }
+    return this.node('clip', [x, bound(min), bound(max)], attributes)
+  }
+
+  add(a: Operand, b: Operand, attributes: Attributes = {}): Value {
+    return this.node('add', [a, b], attributes)
+  }
+
+  sub(a: Operand, b: Operand, attributes: Attributes = {}): Value {
+    return this.node('sub', [a, b], attributes)
+  }
+
+  mul(a: Operand, b: Operand, attributes: Attributes = {}): Value {
+    return this.node('mul', [a, b], attributes)
+  }
+
+  div(a: Operand, b: Operand, attributes: Attributes = {}): Value {
+    return this.node('div', [a, b], attributes)
+  }
+
+  concat(values: readonly Operand[], attributes: Attributes): Value {
+    return this.node('concat', values, attributes)
+  }
+
+  /** x[starts:ends:steps] along `axes` (default: the first ones); negative values count from the end. */
+  slice(x: Operand, { starts, ends, axes, steps, ...attributes }: Attributes & SliceBounds): Value {
+    return this.node('slice', [x, indices(starts), indices(ends), axes ? indices(axes) : null, steps ? indices(steps) : null], attributes)
+  }
+
+  /** x with `pads` elements before each dimension and then after each; negative ones crop. */
+  pad(x: Operand, { pads, value, ...attributes }: Attributes & { readonly pads: readonly number[]; readonly value?: HostTensor }): Value {
+    return this.node('pad', [x, indices(pads), value ?? null], attributes)
+  }
+
+  /** [a, b, c, d] → [a, b·c·d] for axis 1, the default. */
+  flatten(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('flatten', [x], attributes)
+  }
+
+  /** x under another shape; one extent may be −1, and 0 copies x's. */
+  reshape(x: Operand, shape: readonly number[] | Value, attributes: Attributes = {}): Value {
+    return this.node('reshape', [x, isValue(shape) ? shape : indices(shape)], attributes)
+  }
+
+  /** Dimensions in the order of `perm` (default: reversed). */
+  transpose(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('transpose', [x], attributes)
+  }
+
+  depthToSpace(x: Operand, attributes: Attributes): Value {
+    return this.node('depthToSpace', [x], attributes)
+  }
+
+  softmax(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('softmax', [x], attributes)
+  }
+
+  /** Nothing, at inference: here so that networks read as published. */
+  dropout(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('dropout', [x], attributes)
+  }
+
+  identity(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('identity', [x], attributes)
+  }
+
+  /** The graph. The builder can go on; the graph does not change. @throws OptionError when there is no output. */
+  finish(): Graph {
+    if (this.#outputs.size === 0) throw new OptionError('The graph has no output', { remedy: 'Name one with g.output(name, value)' })
+    const nodes = [...this.#nodes]
+    const renamed = new Map<string, string>()
+    for (const [name, value] of this.#outputs) {
+      if (name === value) continue
+      const producer = nodes.some((node) => node.outputs.includes(value))
+      if (this.#names.has(name)) throw new OptionError(`Output ${name} has the name of another value`, { remedy: 'Give it another name' })
+      if (producer && !renamed.has(value) && !this.#outputs.has(value)) renamed.set(value, name)
+      else nodes.push({ name: `output ${name}`, op: 'identity', inputs: [value], outputs: [name], attributes: {} })
+    }
+    const rename = (name: string): string => renamed.get(name) ?? name
+    return {
+      name: this.#name,
+      inputs: [...this.#inputs],
+      outputs: [...this.#outputs.keys()],
+      nodes: nodes.map((node) => {
+        return { ...node, inputs: node.inputs.map((name) => (name === null ? null : rename(name))), outputs: node.outputs.map(rename) }
+      }),
+      constants: new Map(this.#constants),
+    }
+  }
+
+  #check(value: Value, user: string): void {
+    if (!this.#names.has(value.name)) throw new OptionError(`Value ${value.name} is not of this graph`, { node: user })
+  }
+
+  #claim(name: string): string {
+    if (this.#names.has(name)) throw new OptionError(`There are two values ${name}`, { remedy: 'Give each input, constant and node its own name' })
+    this.#names.add(name)
+    return name
+  }
+
+  #fresh(stem: string, taken: ReadonlySet<string>): string {
+    let number = 1
+    while (taken.has(`${stem}_${number}`) || this.#names.has(`${stem}_${number}`)) number++
+    return `${stem}_${number}`
+  }
+}
+
+export interface SliceBounds {
+  readonly starts: readonly number[]
+  readonly ends: readonly number[]
+  readonly axes?: readonly number[]
+  readonly steps?: readonly number[]
+}
+
+function isValue(value: readonly number[] | Value): value is Value {
+  return 'name' in value
+}
+
+function indices(values: readonly number[]): HostTensor {
+  return tensor(values, [values.length], 'i64')
+}

@@ -1,0 +1,50 @@
+/**
+ * Precision of a model. In f16, every float value between the model's inputs and outputs is stored as a half float and summed in f32;
+ * inputs are rounded on their way in, outputs come back in the dtype the model declares.
+ */
+import { allocate, type DType } from '../tensor/dtype.ts'
+import { HostTensor, type TensorType } from '../tensor/tensor.ts'
+import type { Graph } from './graph.ts'
+import { typeGraph, type Ops, type TypedGraph } from './passes.ts'
+
+/** Half-float copies of tensors: one for each tensor, so that plans of several shapes share their weights. */
+const halves = new WeakMap<HostTensor, HostTensor>()
+
+/** `tensor` in another float dtype, made when its values are read. Other dtypes pass through. */
+export function toFloat(tensor: HostTensor, dtype: DType): HostTensor {
+  if (tensor.dtype === dtype || (tensor.dtype !== 'f32' && tensor.dtype !== 'f16')) return tensor
+  return new HostTensor(dtype, tensor.shape, () => convert(tensor, dtype))
+}
+
+function convert(tensor: HostTensor, dtype: DType): ReturnType<typeof allocate> {
+  const target = allocate(dtype, tensor.values.length)
+  const from = tensor.values as Float32Array
+  const into = target as Float32Array
+  for (let i = 0; i < from.length; i++) into[i] = from[i]!
+  return target
+}
+
+function half(tensor: HostTensor): HostTensor {
+  const known = halves.get(tensor)
+  if (known !== undefined) return known
+  const made = toFloat(tensor, 'f16')
+  halves.set(tensor, made)
+  return made
+}
+
+/** A typed graph with all its f32 values stored as f16. Constants were folded in f32 first. */
+export function halveGraph(typed: TypedGraph, options: { readonly ops?: Ops; readonly keep?: 'outputs' | 'all' }): TypedGraph {
+  const used = new Set(typed.outputs)
+  for (const { node } of typed.nodes) for (const name of node.inputs) if (name !== null) used.add(name)
+  const known = new Map([...typed.known].filter(([name]) => used.has(name)).map(([name, value]) => [name, half(value)]))
+  const halved = ({ dtype, shape }: TensorType): TensorType => ({ dtype: dtype === 'f32' ? 'f16' : dtype, shape })
+  const types = new Map(typed.inputs.map(({ name, ...type }) => [name, halved(type)]))
+  const graph: Graph = {
+    name: 'f16',
+    inputs: typed.inputs.map(({ name, ...type }) => ({ name, ...halved(type) })),
+    outputs: typed.outputs,
+    nodes: typed.nodes.map(({ node }) => node),
+    constants: known,
+  }
+  return typeGraph(graph, types, new Map(), options)
+}
