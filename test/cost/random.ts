@@ -12,6 +12,9 @@ export interface Case {
 
 const dimension = (most: number): fc.Arbitrary<number> => fc.oneof(fc.constant(1), fc.integer({ min: 1, max: most }))
 
+type Padding = [number, number, number, number]
+const pad = fc.integer({ min: 0, max: 2 })
+
 const problems: fc.Arbitrary<Problem> = fc
   .record({
     groups: fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: fc.constant(2) }),
@@ -24,26 +27,32 @@ const problems: fc.Arbitrary<Problem> = fc
     S: dimension(3),
     stride: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 2 })),
     dilation: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 2 })),
-    padding: fc.tuple(...[0, 1, 2, 3].map(() => fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 2 })))),
+    padding: fc.oneof(fc.constant<Padding>([0, 0, 0, 0]), fc.tuple(pad, pad, pad, pad)),
   })
-  .map((fields) => convProblem({ ...fields, padding: fields.padding as [number, number, number, number] }))
+  .map((fields) => convProblem(fields))
   .filter((problem) => DIMENSIONS.reduce((product, name) => product * extentOf(problem, name), 1) <= 1500)
 
 /** Where a loop may stand: a level's temporal loops, or its x or y. */
 type Slot = readonly [level: number, axis: 'temporal' | 'x' | 'y']
 
-export const cases: fc.Arbitrary<Case> = problems.chain((problem) =>
+/** Mappings of up to `depth` levels; `always` forwards an operand along an axis that has loops, where there is one. */
+const casesOf = (depth: number, always: boolean): fc.Arbitrary<Case> => problems.chain((problem) =>
   fc
     .record({
-      depth: fc.integer({ min: 1, max: 4 }),
+      depth: fc.integer({ min: 1, max: depth }),
       splits: fc.array(fc.record({ dimension: fc.nat(), bound: fc.integer({ min: 2, max: 4 }), slot: fc.nat(), order: fc.nat(1000) }), { maxLength: 9 }),
       keep: fc.array(fc.subarray([...OPERANDS]), { minLength: 4, maxLength: 4 }),
       multicast: fc.array(fc.oneof(fc.constant(true), fc.boolean()), { minLength: 4, maxLength: 4 }),
       forward: fc.option(fc.record({ level: fc.nat(3), operand: fc.constantFrom<Operand>(...OPERANDS), axis: fc.constantFrom<'x' | 'y'>('x', 'y') })),
       rest: fc.array(fc.record({ slot: fc.nat(), order: fc.nat(1000) }), { minLength: 8, maxLength: 8 }),
     })
-    .map((choice) => build(problem, choice)),
+    .map((choice) => build(problem, choice, always)),
 )
+
+export const cases: fc.Arbitrary<Case> = casesOf(4, false)
+
+/** Forwarding networks: few levels, so that an operand is forwarded to registers and straight to the MACs alike. */
+export const forwardingCases: fc.Arbitrary<Case> = casesOf(2, true)
 
 interface Choice {
   readonly depth: number
@@ -54,7 +63,7 @@ interface Choice {
   readonly rest: readonly { slot: number; order: number }[]
 }
 
-function build(problem: Problem, { depth, splits, keep, multicast, forward, rest }: Choice): Case {
+function build(problem: Problem, { depth, splits, keep, multicast, forward, rest }: Choice, always: boolean): Case {
   const slots: Slot[] = Array.from({ length: depth }, (_, level): Slot[] => [
     [level, 'temporal'],
     [level, 'temporal'],
@@ -83,21 +92,23 @@ function build(problem: Problem, { depth, splits, keep, multicast, forward, rest
       .filter(({ slot }) => slot[0] === level && slot[1] === axis)
       .toSorted((a, b) => a.order - b.order)
       .map(({ loop }) => loop)
-  const levels = Array.from({ length: depth }, (_, level): MappingLevel => ({
-    name: `L${level}`,
-    temporal: loopsAt(level, 'temporal'),
-    spatial: { x: loopsAt(level, 'x'), y: loopsAt(level, 'y') },
-    ...(level === 0 ? {} : { keep: keep[level] ?? [] }),
-    ...(forward !== null && forward.level === level ? { forward: { [forward.operand]: forward.axis } } : {}),
+  const crossed = placed.filter(({ slot }) => slot[1] !== 'temporal').map(({ slot }) => slot)
+  const [level, axis] = (always ? crossed[(forward?.level ?? 0) % crossed.length] : undefined) ?? [forward?.level ?? -1, forward?.axis ?? 'x']
+  const levels = Array.from({ length: depth }, (_, index): MappingLevel => ({
+    name: `L${index}`,
+    temporal: loopsAt(index, 'temporal'),
+    spatial: { x: loopsAt(index, 'x'), y: loopsAt(index, 'y') },
+    ...(index === 0 ? {} : { keep: keep[index] ?? [] }),
+    ...(index === level ? { forward: { [forward?.operand ?? 'inputs']: axis } } : {}),
   }))
   const hardware: Hardware = {
     name: 'random',
     array: { x: 1, y: 1 },
-    levels: levels.map(({ name }, level) => ({
+    levels: levels.map(({ name }, index) => ({
       name,
-      energy: 10 ** (depth - level),
+      energy: 10 ** (depth - index),
       fanout: { x: 10_000, y: 10_000 },
-      multicast: multicast[level] ?? true,
+      multicast: multicast[index] ?? true,
     })),
     network: { energy: 2 },
     mac: { energy: 1 },
