@@ -1,0 +1,20 @@
+/** Fully connected layer: x [N, …] flattened to [N, K], w [M, K], bias [M] → [N, M]. */
+import type { OpDefinition } from '../op.ts'
+import { plan } from './plan.ts'
+import { reference } from './reference.ts'
+import { attributes, infer, linearSizes, problem, type LinearAttributes } from './rule.ts'
+
+export const linear: OpDefinition<LinearAttributes> = {
+  name: 'linear',
+  attributes,
+  hostInputs: [],
+  infer,
+  reference,
+  plan,
+  flops: ({ inputs }) => {
+    const { n, m, k } = linearSizes(inputs)
+    return 2 * n * m * k
+  },
+  problem,
+  biasInput: 2,
+}
