@@ -1,0 +1,116 @@
+/** `tilewright inspect`: layers, shapes, weights, MACs, arithmetic intensity, unsupported nodes. Needs no GPU. */
+import { Command } from 'commander'
+import { inspectGraph, type InspectedLayer, type InspectReport, type Totals } from '../../profile/inspect.ts'
+import { colorsFor, EXIT, type Colors, type Context } from '../context.ts'
+import { MODEL_HELP, modelOptions, openModel, type ModelFlags } from '../model.ts'
+import { JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
+import { dimensions, grouped, short, table, type Column } from '../table.ts'
+
+interface Options extends ModelFlags {
+  readonly json?: JsonTarget
+}
+
+const EXAMPLES = `
+Examples:
+  tilewright inspect alexnet
+  tilewright inspect vgg16 --batch 16 --json vgg16.json
+  tilewright inspect model.onnx --dim N=4
+  tilewright inspect alexnet --json          JSON on standard output
+
+Exit code 0 also where some nodes cannot be run: they are listed.`
+
+export function inspectCommand(context: Context, exit: (code: number) => void): Command {
+  const command = new Command('inspect')
+    .description('Layers, shapes, weights, MACs and arithmetic intensity of a network, and what in it cannot be run.')
+    .argument('MODEL', MODEL_HELP)
+    .option(JSON_FLAGS, JSON_HELP)
+    .addHelpText('after', EXAMPLES)
+  return modelOptions(command).action(async (model: string, options: Options) => {
+    const { graph, unsupported, sizes } = await openModel(context, model, options)
+    const report = inspectGraph(graph, { unsupported, sizes })
+    present(context, options.json, report, () => render(context, report))
+    exit(EXIT.ok)
+  })
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'Layer' },
+  { title: 'Op' },
+  { title: 'Output' },
+  { title: 'Filters' },
+  { title: 'Weights', align: 'right' },
+  { title: 'MACs', align: 'right' },
+  { title: 'FLOP/byte', align: 'right' },
+]
+
+function render(context: Context, report: InspectReport): string {
+  const colors = colorsFor(context, context.out)
+  const rows = report.layers.map((layer) => [
+    layer.name,
+    layer.op,
+    layer.output === null ? '?' : dimensions(layer.output),
+    filters(layer),
+    layer.weights === 0 ? colors.dim('–') : grouped(layer.weights),
+    layer.macs === 0 ? colors.dim('–') : grouped(layer.macs),
+    layer.intensity === 0 ? colors.dim('–') : layer.intensity.toPrecision(3),
+  ])
+  const sizes = Object.entries(report.dimensions).map(([name, size]) => `${name} = ${size}`)
+  const lines = [
+    `${colors.bold(report.model)}: ${report.inputs.map(({ name, dtype, shape }) => `${name} ${dtype} ${dimensions(shape)}`).join(', ')} → ` +
+      report.outputs.map(({ name, dtype, shape }) => `${name} ${dtype ?? ''} ${shape === null ? '?' : dimensions(shape)}`).join(', '),
+    ...(sizes.length === 0 ? [] : [`Symbolic dimensions: ${sizes.join(', ')} (set with --dim)`]),
+    '',
+    table(COLUMNS, rows, colors),
+    '',
+    ...totals(report, colors),
+    ...surveyLines(report, colors),
+  ]
+  if (report.unsupported.length > 0) {
+    lines.push('', colors.red(`${report.unsupported.length} unsupported:`))
+    for (const { node, op, reason } of report.unsupported) lines.push(`  ${node} (${op}): ${reason}`)
+  }
+  return lines.join('\n')
+}
+
+/** As `96 × 3×11×11, stride 4`. */
+function filters({ problem, kind }: InspectedLayer): string {
+  if (problem === undefined) return ''
+  const { M, C, R, S, stride, dilation, groups } = problem
+  if (kind === 'product') return `${groups > 1 ? `${groups} of ` : ''}${problem.P}×${C} · ${C}×${M}`
+  const parts = [`${M * groups} × ${C}×${R}×${S}`]
+  if (stride[0] !== 1 || stride[1] !== 1) parts.push(`stride ${stride[0] === stride[1] ? stride[0] : stride.join('×')}`)
+  if (dilation[0] !== 1 || dilation[1] !== 1) parts.push(`dilation ${dilation.join('×')}`)
+  if (groups > 1) parts.push(`${groups} groups`)
+  return parts.join(', ')
+}
+
+function totals(report: InspectReport, colors: Colors): string[] {
+  const { conv, fc, product, macs, weights, biases, parameters, flops } = report
+  const all: Totals = { layers: conv.layers + fc.layers + product.layers, macs, weights }
+  const kinds: [string, Totals][] = [
+    ['convolutions', conv],
+    ['fully connected', fc],
+    ...(product.layers > 0 ? [['products of activations', product] as [string, Totals]] : []),
+    ['total', all],
+  ]
+  const rows = kinds.map(([name, { layers, macs: m, weights: w }]) => [name, String(layers), grouped(w), grouped(m)])
+  return [
+    table([{ title: '' }, { title: 'Layers', align: 'right' }, { title: 'Weights', align: 'right' }, { title: 'MACs', align: 'right' }], rows, colors),
+    `Besides weights: ${grouped(biases)} biases, ${grouped(parameters)} other parameters. ${short(flops)}FLOP in all (a MAC is 2).`,
+  ]
+}
+
+function surveyLines({ survey, conv, fc, macs, weights, inputs }: InspectReport, colors: Colors): string[] {
+  if (survey === undefined) return []
+  const batch = Number(inputs[0]?.shape[0] ?? 1)
+  const rows = [
+    ['convolution weights', grouped(conv.weights), survey.convWeights],
+    ['convolution MACs', grouped(conv.macs / batch), survey.convMacs],
+    ['fully connected weights', grouped(fc.weights), survey.fcWeights],
+    ['fully connected MACs', grouped(fc.macs / batch), survey.fcMacs],
+    ['all weights', grouped(weights), survey.totalWeights],
+    ['all MACs', grouped(macs / batch), survey.totalMacs],
+  ]
+  const columns: Column[] = [{ title: 'For one picture' }, { title: 'here', align: 'right' }, { title: survey.source, align: 'right' }]
+  return ['', table(columns, rows, colors), survey.note]
+}

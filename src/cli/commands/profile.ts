@@ -1,0 +1,185 @@
+/** `tilewright profile`: every layer of a network under every dataflow: time, predicted accesses and energy, checked. */
+import { Command } from 'commander'
+import { OptionError } from '../../errors.ts'
+import { rowsOf, type Row } from '../../profile/html/data.ts'
+import { profileModel, type ProfileProgress } from '../../profile/profile.ts'
+import type { ProfileReport } from '../../profile/report.ts'
+import { traceOf } from '../../profile/trace.ts'
+import { DATAFLOW_NAMES } from '../../schedule/dataflow.ts'
+import { colorsFor, EXIT, integerOption, choiceOption, remark, type Context } from '../context.ts'
+import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, withGpu } from '../gpu.ts'
+import { readHardware } from '../hardware.ts'
+import { MODEL_HELP, modelOptions, openBound, type ModelFlags } from '../model.ts'
+import { JSON_FLAGS, JSON_HELP, jsonText, present, writeText, type JsonTarget } from '../output.ts'
+import { Progress } from '../progress.ts'
+import { reportPage } from '../report-page.ts'
+import { duration, scientific, short, table, type Column } from '../table.ts'
+
+interface Options extends ModelFlags {
+  readonly dataflow: readonly string[]
+  readonly hardware?: string
+  readonly precision: 'f32' | 'f16'
+  readonly samples?: number
+  readonly html?: string
+  readonly json?: JsonTarget
+  readonly trace?: string
+  readonly adapter?: string
+}
+
+/** What `--dataflow` may name besides `all`: the seven dataflows, and the default kernels. */
+const CHOICES = [...DATAFLOW_NAMES, 'fastest'] as const
+
+const EXAMPLES = `
+Examples:
+  tilewright profile alexnet
+  tilewright profile alexnet --dataflow rs,ws --html out/alexnet.html --json out/alexnet.json
+  tilewright profile alexnet --dataflow fastest --batch 4
+  tilewright profile model.onnx --dataflow os-a --hardware eyeriss --trace out/trace.json
+
+Dataflows: ${CHOICES.join(', ')}; all (the default) is the first seven.
+Exit code 1 when a row does not agree with the CPU reference, or when its counted accesses are not the predicted ones.`
+
+export function profileCommand(context: Context, exit: (code: number) => void): Command {
+  const command = new Command('profile')
+    .description('Runs every layer of a network under accelerator dataflows; measures, predicts, counts and verifies.')
+    .argument('MODEL', MODEL_HELP)
+    .option('--dataflow LIST', 'dataflows, separated by commas', parseDataflows, [...DATAFLOW_NAMES])
+    .option('--hardware NAME|FILE', 'the hardware that mappings are made for (default: this GPU)')
+    .option('--precision P', 'f32 or f16: how tensors are stored; sums are f32', choiceOption('--precision', ['f32', 'f16'] as const), 'f32')
+    .option('--samples N', 'timed runs of each row (default: 3, fewer for long rows on a software adapter)', integerOption('--samples', 1))
+    .option('--html FILE', 'write a self-contained report page')
+    .option('--trace FILE', 'write a Chrome trace, for Perfetto')
+    .option(JSON_FLAGS, JSON_HELP)
+    .option(ADAPTER_FLAGS, ADAPTER_HELP)
+    .addHelpText('after', EXAMPLES)
+  return modelOptions(command).action(async (model: string, options: Options) => {
+    const hardware = options.hardware === undefined ? undefined : await readHardware(context, options.hardware)
+    const graph = await openBound(context, model, options)
+    const report = await withGpu(context, options.adapter, async (gpu) => {
+      remark(context, `${graph.name} on ${adapterTitle(gpu.adapter)}, dataflows ${options.dataflow.join(', ')}`)
+      using progress = new Progress(context)
+      return profileModel(gpu, graph, {
+        dataflows: options.dataflow,
+        precision: options.precision,
+        signal: context.signal,
+        onProgress: (event: ProfileProgress) => progress.update(event.index, event.total, `${event.layer} ${event.dataflow} ${event.phase}`),
+        ...(hardware === undefined ? {} : { hardware }),
+        ...(options.batch === undefined ? {} : { batch: options.batch }),
+        ...(options.samples === undefined ? {} : { samples: options.samples }),
+      })
+    })
+    present(context, options.json, report, () => render(context, report))
+    if (options.html !== undefined) {
+      writeText(options.html, reportPage(report))
+      remark(context, `Wrote ${options.html}`)
+    }
+    if (options.trace !== undefined) {
+      writeText(options.trace, `${jsonText(traceOf(report))}\n`)
+      remark(context, `Wrote ${options.trace}`)
+    }
+    exit(judge(context, report))
+  })
+}
+
+/** @throws OptionError for a name that is no dataflow, listing those there are. */
+export function parseDataflows(text: string): string[] {
+  const names = text.split(',').flatMap((part) => {
+    const name = part.trim().toLowerCase().replaceAll('_', '-')
+    if (name === 'all') return [...DATAFLOW_NAMES]
+    if ((CHOICES as readonly string[]).includes(name)) return [name]
+    throw new OptionError(`There is no dataflow called ${JSON.stringify(part.trim())}`, {
+      remedy: `Give all, or some of ${CHOICES.join(', ')}, separated by commas`,
+    })
+  })
+  return [...new Set(names)]
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'Layer' },
+  { title: 'Dataflow' },
+  { title: 'Time', align: 'right' },
+  { title: 'GFLOP/s', align: 'right' },
+  { title: 'Energy', align: 'right' },
+  { title: 'per MAC', align: 'right' },
+  { title: 'DRAM', align: 'right' },
+  { title: 'Buffer', align: 'right' },
+  { title: 'Max error', align: 'right' },
+  { title: 'of bound', align: 'right' },
+  { title: 'Reference' },
+  { title: 'Counted' },
+]
+
+function render(context: Context, report: ProfileReport): string {
+  const colors = colorsFor(context, context.out)
+  const rows = rowsOf(report)
+  const cells = rows.map((row) => {
+    const { result } = row
+    const first = rows.find(({ layer }) => layer === row.layer) === row
+    const name = first ? row.layer : colors.dim(row.layer)
+    if (result.skipped !== undefined) return [name, row.dataflow, colors.yellow('skipped'), '', '', '', '', '', '', '', '', '']
+    const energy = result.predicted?.energy.total
+    return [
+      name,
+      row.dataflow,
+      result.time_ms === undefined ? '–' : duration(result.time_ms),
+      result.gflops === undefined ? '–' : result.gflops.toPrecision(3),
+      energy === undefined ? '–' : short(energy),
+      energy === undefined ? '–' : (energy / row.macs).toPrecision(3),
+      accessesAt(row, 0),
+      accessesAt(row, 1),
+      result.max_error === undefined ? '–' : scientific(result.max_error),
+      result.max_error_ratio === undefined ? '–' : `${(100 * result.max_error_ratio).toPrecision(2)} %`,
+      result.verified === undefined ? '–' : result.verified ? colors.green('ok') : colors.red('WRONG'),
+      result.counted === undefined ? '–' : row.differences.length > 0 || result.counted_equal === false ? colors.red('DIFFERS') : colors.green('= predicted'),
+    ]
+  })
+  const clock = report.clock.source === 'wall' ? 'wall clock' : `timestamp queries, quantum ${report.clock.quantum_ns} ns`
+  const notes = [
+    `${report.model}, batch ${report.batch}, ${report.precision}, mappings for ${report.hardware}, on ${adapterTitle(report.adapter)}.`,
+    `Time: median of ${report.samples} after ${report.warmups} warm-up, ${clock}. Energy: modelled, one MAC = 1; DRAM and Buffer: predicted accesses in words.`,
+    ...(report.adapter.software ? ['A software adapter: its times rank nothing on a GPU.'] : []),
+  ]
+  const skipped = rows.flatMap(({ layer, dataflow, result }) =>
+    result.skipped === undefined ? [] : [`${colors.yellow('skipped')} ${layer} ${dataflow}: ${result.skipped}`],
+  )
+  return ['', table(COLUMNS, cells, colors), '', ...totals(report, rows), ...skipped, '', ...notes.map(colors.dim)].join('\n')
+}
+
+/** Predicted reads, fills and updates at a level, in words. */
+function accessesAt({ result }: Row, level: number): string {
+  const name = result.mapping?.levels[level]?.name
+  const accesses = name === undefined ? undefined : result.predicted?.accesses[name]
+  if (accesses === undefined) return '–'
+  return short(Object.values(accesses).reduce((sum, { reads, fills, updates }) => sum + reads + fills + updates, 0))
+}
+
+/** One line per dataflow: its time and energy over the whole network. */
+function totals(report: ProfileReport, rows: readonly Row[]): string[] {
+  const names = [...new Set(rows.map(({ dataflow }) => dataflow))]
+  return names.map((name) => {
+    const own = rows.filter((row) => row.dataflow === name && row.result.skipped === undefined)
+    const time = own.reduce((sum, { result }) => sum + (result.time_ms ?? 0), 0)
+    const energy = own.reduce((sum, { result }) => sum + (result.predicted?.energy.total ?? 0), 0)
+    const macs = own.reduce((sum, row) => sum + row.macs, 0)
+    const modelled = energy === 0 ? '' : `, energy ${short(energy)} (${(energy / macs).toPrecision(3)} per MAC)`
+    return `${name.padEnd(8)} ${own.length} of ${report.layers.length} layers, ${duration(time)}${modelled}`
+  })
+}
+
+/** The exit code, and on standard error each row that is not as it must be. */
+function judge(context: Context, report: ProfileReport): number {
+  const colors = colorsFor(context, context.err)
+  const bad = rowsOf(report).filter(({ status }) => status === 'failed' || status === 'unchecked')
+  for (const { layer, dataflow, result, differences } of bad) {
+    const reasons = [
+      ...(result.verified === undefined ? ['not verified'] : []),
+      ...(result.verified === false ? [`differs from the CPU reference by ${result.max_error}`] : []),
+      ...differences.map(({ what, predicted, counted }) => `${what}: counted ${counted}, predicted ${predicted}`),
+      ...(result.counted_equal === false && differences.length === 0 ? ['counted accesses are not the predicted ones'] : []),
+    ]
+    remark(context, `${colors.red('VerificationError:')} ${layer} ${dataflow}: ${reasons.join('; ')}`)
+  }
+  if (!report.complete) remark(context, 'Stopped early: the report holds the rows that were done.')
+  if (context.signal.aborted) return EXIT.interrupted
+  return bad.length > 0 || !report.complete ? EXIT.failed : EXIT.ok
+}

@@ -1,0 +1,15 @@
+/** The report page, with the built script of the page inlined. */
+import { existsSync, readFileSync } from 'node:fs'
+import { OptionError } from '../errors.ts'
+import { renderReport } from '../profile/html/render.ts'
+import type { ProfileReport } from '../profile/report.ts'
+
+/** Where dist/report.js lies, seen from dist/cli.js, from dist/chunks/*.js and from the sources. */
+const PLACES = ['./report.js', '../report.js', '../../dist/report.js']
+
+/** The HTML of a report. @throws OptionError when the page's script was not built. */
+export function reportPage(report: ProfileReport): string {
+  const file = PLACES.map((place) => new URL(place, import.meta.url)).find((url) => existsSync(url))
+  if (file === undefined) throw new OptionError('The script of the report page is missing', { remedy: 'Build Tilewright: npm run build' })
+  return renderReport(report, { script: readFileSync(file, 'utf8') })
+}
