@@ -16,12 +16,12 @@
  */
 import { MappingError } from '../errors.ts'
 import { checkMapping } from '../schedule/check.ts'
-import type { Hardware } from '../schedule/hardware.ts'
+import { fanoutOf, type Hardware } from '../schedule/hardware.ts'
 import type { Mapping } from '../schedule/mapping.ts'
 import { OPERANDS, RELEVANT, DIMENSIONS, macsOf, type Operand, type Problem } from '../schedule/problem.ts'
 import { EdgeCounter, type Arrivals, type Halo } from './counts.ts'
 import type { Accesses, Evaluation, PerOperand } from './evaluation.ts'
-import { countBelow, instancesOf, nestOf, type Nest } from './loops.ts'
+import { countBelow, nestOf, type Nest } from './loops.ts'
 
 export interface EvaluateOptions {
   /**
@@ -57,12 +57,11 @@ export function evaluate(problem: Problem, hardware: Hardware, mapping: Mapping,
   const { tallies, padding, hops } = counted
   const macs = macsOf(problem)
   const cycles = cyclesOf(nest, tallies)
-  const pes = instancesOf(hardware).at(-1) ?? 1
   const names = hardware.levels.map(({ name }) => name)
   return {
     macs,
     cycles,
-    utilization: macs / (cycles * pes),
+    utilization: macs / (cycles * pesOf(hardware, mapping)),
     accesses: Object.fromEntries(names.map((name, level) => [name, tallies[level] ?? perOperand(() => ({ reads: 0, fills: 0, updates: 0 }))])),
     padding: Object.fromEntries(names.map((name, level) => [name, padding[level] ?? 0])),
     network: { hops },
@@ -161,6 +160,16 @@ function instancesAlong(nest: Nest, dimension: number, level: number): number {
     digits,
     digits.map((digit) => (digit.axis !== 'temporal' && digit.level < level ? digit.bound : 1)),
   )
+}
+
+/** MAC units: all that the hardware has, of those below a grid (an outermost level without multicast) as many as the mapping asks for. */
+function pesOf(hardware: Hardware, mapping: Mapping): number {
+  return hardware.levels.reduce((product, { multicast }, level) => {
+    const { x, y } = fanoutOf(hardware, level)
+    const isGrid = level === 0 && multicast === false
+    const { x: asked = [], y: askedToo = [] } = mapping.levels[level]?.spatial ?? {}
+    return product * (isGrid ? [...asked, ...askedToo].reduce((used, [, bound]) => used * bound, 1) : x * y)
+  }, 1)
 }
 
 /** Steps in which any MAC works, or the slowest level's traffic. */

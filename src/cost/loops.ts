@@ -3,7 +3,7 @@
  * Q 2 at DRAM, Q 4 over x and Q 3 in the register file, q = 12·d₀ + 3·d₁ + d₂. A point whose coordinate is not below the extent
  * does not exist, so counting steps or words of a ragged mapping is counting numbers below the extent with some digits held at 0.
  */
-import { fanoutOf, type Hardware } from '../schedule/hardware.ts'
+import type { Hardware } from '../schedule/hardware.ts'
 import { keeps, type Mapping } from '../schedule/mapping.ts'
 import { DIMENSIONS, OPERANDS, extentOf, type Operand, type Problem } from '../schedule/problem.ts'
 
@@ -104,14 +104,4 @@ export function tileLength(nest: Nest, level: number, dimension: number): number
   let length = 1
   for (const digit of nest.byDimension[dimension] ?? []) if (digit.level >= level) length *= digit.bound
   return length
-}
-
-/** Instances of every level that the hardware has (of the MAC units, one more entry). */
-export function instancesOf(hardware: Hardware): number[] {
-  const instances = [1]
-  for (let level = 0; level < hardware.levels.length; level++) {
-    const { x, y } = fanoutOf(hardware, level)
-    instances.push((instances[level] ?? 1) * x * y)
-  }
-  return instances
 }

@@ -1,0 +1,183 @@
+/**
+ * Problems, hardware and mappings from JSON: one file with all three keys, or three files. Think of it as the customs desk: what
+ * passes is of the types of `problem.ts`, `hardware.ts` and `mapping.ts`, and what does not is named by its path.
+ */
+import { z } from 'zod'
+import { MappingError, OptionError, ShapeError } from '../errors.ts'
+import type { Fanout, Hardware, StorageLevel } from './hardware.ts'
+import type { Loop, Mapping, MappingLevel } from './mapping.ts'
+import { DIMENSIONS, OPERANDS, convProblem, macsOf, type Problem } from './problem.ts'
+
+/** No bound, size or price in a file may pass this: beyond it products leave the exact integers. */
+const LARGEST = 2 ** 31 - 1
+
+const count = z.int().min(1).max(LARGEST)
+const size = z.int().min(0).max(LARGEST)
+const bound = count.default(1)
+const price = z.number().min(0).max(1e12)
+const rate = z.number().gt(0).max(1e15)
+const name = z.string().min(1).max(200)
+
+const problemSchema = z.strictObject({
+  N: bound,
+  M: bound,
+  C: bound,
+  P: bound,
+  Q: bound,
+  R: bound,
+  S: bound,
+  stride: z.tuple([count, count]).default([1, 1]),
+  dilation: z.tuple([count, count]).default([1, 1]),
+  padding: z.tuple([size, size, size, size]).default([0, 0, 0, 0]),
+  groups: bound,
+  schema: z.string().optional(),
+  name: z.string().optional(),
+})
+
+const fanoutSchema = z.strictObject({ x: count, y: count })
+
+const storageSchema = z.strictObject({
+  name,
+  words: size.optional(),
+  energy: price,
+  readEnergy: price.optional(),
+  writeEnergy: price.optional(),
+  fanout: fanoutSchema.optional(),
+  bandwidth: z.strictObject({ read: rate.optional(), write: rate.optional() }).optional(),
+  double_buffered: z.boolean().optional(),
+  multicast: z.boolean().optional(),
+  word_bits: z.int().min(1).max(1024).optional(),
+})
+
+const hardwareSchema = z.strictObject({
+  schema: z.string().optional(),
+  name,
+  source: z.string().optional(),
+  array: fanoutSchema.default({ x: 1, y: 1 }),
+  levels: z.array(storageSchema).min(1).max(32),
+  network: z.strictObject({ energy: price }).default({ energy: 0 }),
+  mac: z.strictObject({ energy: price }),
+  word_bits: z.int().min(1).max(1024).optional(),
+  clock_hz: rate.optional(),
+  energy_unit: z.string().max(100).optional(),
+  notes: z.array(z.string()).optional(),
+})
+
+const loopSchema = z.tuple([z.enum(DIMENSIONS), count])
+const loopsSchema = z.array(loopSchema).max(64)
+const axisSchema = z.enum(['x', 'y'])
+
+const levelSchema = z.strictObject({
+  name,
+  temporal: loopsSchema.default([]),
+  spatial: z.strictObject({ x: loopsSchema.optional(), y: loopsSchema.optional() }).optional(),
+  keep: z.array(z.enum(OPERANDS)).max(OPERANDS.length).optional(),
+  forward: z.strictObject({ weights: axisSchema.optional(), inputs: axisSchema.optional(), outputs: axisSchema.optional() }).optional(),
+})
+
+const mappingSchema = z.strictObject({ schema: z.string().optional(), name: z.string().optional(), levels: z.array(levelSchema).min(1).max(32) })
+
+/** A problem with defaults filled in. @throws ShapeError naming the field */
+export function parseProblem(value: unknown): Problem {
+  const fields = parse(problemSchema, value, 'problem', ShapeError)
+  const { N, M, C, P, Q, R, S, stride, dilation, padding, groups } = fields
+  const problem = convProblem({ N, M, C, P, Q, R, S, stride, dilation, padding, groups })
+  const span = Math.max((P - 1) * stride[0] + (R - 1) * dilation[0] + 1, (Q - 1) * stride[1] + (S - 1) * dilation[1] + 1)
+  if (macsOf(problem) > Number.MAX_SAFE_INTEGER || span > Number.MAX_SAFE_INTEGER) {
+    throw new ShapeError('The problem is too large to count exactly', { limit: '2^53 − 1 multiply-accumulates' })
+  }
+  return problem
+}
+
+/** A hardware. @throws OptionError naming the field */
+export function parseHardware(value: unknown): Hardware {
+  const fields = parse(hardwareSchema, value, 'hardware', OptionError)
+  const names = fields.levels.map((level) => level.name)
+  const twice = names.find((level, index) => names.indexOf(level) !== index)
+  if (twice !== undefined) throw new OptionError(`hardware.levels: two levels are called "${twice}"`, { remedy: 'Give each a name of its own' })
+  return {
+    name: fields.name,
+    ...given('source', fields.source),
+    array: fields.array,
+    levels: fields.levels.map(storageOf),
+    network: fields.network,
+    mac: fields.mac,
+    ...given('word_bits', fields.word_bits),
+    ...given('clock_hz', fields.clock_hz),
+    ...given('energy_unit', fields.energy_unit),
+  }
+}
+
+/** A mapping by itself: whether it is legal for a problem and hardware is `checkMapping`'s. @throws MappingError naming the field */
+export function parseMapping(value: unknown): Mapping {
+  const { levels } = parse(mappingSchema, value, 'mapping', MappingError)
+  return { levels: levels.map(levelOf) }
+}
+
+/** The parts of a file that holds problem, hardware and mapping, the mapping under its key or its `levels` at top level. */
+export interface EvaluationFile {
+  readonly problem?: Problem
+  /** A name of a hardware file that Tilewright has, or a hardware. */
+  readonly hardware?: string | Hardware
+  readonly mapping?: Mapping
+}
+
+/** What a file says of the three, each where it is there. @throws ShapeError, OptionError, MappingError naming the field */
+export function parseEvaluationFile(value: unknown): EvaluationFile {
+  const record = parse(z.record(z.string(), z.unknown()), value, 'file', OptionError)
+  const hasKeys = 'problem' in record || 'hardware' in record || 'mapping' in record
+  const mapping = record.mapping ?? (hasKeys && record.levels !== undefined ? { levels: record.levels } : undefined)
+  const hardware = record.hardware
+  return {
+    ...given('problem', record.problem === undefined ? undefined : parseProblem(record.problem)),
+    ...given('hardware', hardware === undefined ? undefined : typeof hardware === 'string' ? hardware : parseHardware(hardware)),
+    ...given('mapping', mapping === undefined ? undefined : parseMapping(mapping)),
+  }
+}
+
+function storageOf(level: z.output<typeof storageSchema>): StorageLevel {
+  const { read, write } = level.bandwidth ?? {}
+  return {
+    name: level.name,
+    energy: level.energy,
+    ...given('words', level.words),
+    ...given('readEnergy', level.readEnergy),
+    ...given('writeEnergy', level.writeEnergy),
+    ...given<'fanout', Fanout>('fanout', level.fanout),
+    ...(level.bandwidth === undefined ? {} : { bandwidth: { ...given('read', read), ...given('write', write) } }),
+    ...given('double_buffered', level.double_buffered),
+    ...given('multicast', level.multicast),
+    ...given('word_bits', level.word_bits),
+  }
+}
+
+function levelOf(level: z.output<typeof levelSchema>): MappingLevel {
+  const { x, y } = level.spatial ?? {}
+  const { weights, inputs, outputs } = level.forward ?? {}
+  return {
+    name: level.name,
+    temporal: level.temporal,
+    ...(level.spatial === undefined ? {} : { spatial: { ...given<'x', Loop[]>('x', x), ...given<'y', Loop[]>('y', y) } }),
+    ...given('keep', level.keep),
+    ...(level.forward === undefined
+      ? {}
+      : { forward: { ...given('weights', weights), ...given('inputs', inputs), ...given('outputs', outputs) } }),
+  }
+}
+
+/** A property only where there is a value. */
+function given<K extends string, V>(key: K, value: V | undefined): { readonly [key in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [key in K]?: V })
+}
+
+type ErrorClass = new (message: string, details: { readonly remedy: string }) => Error
+
+function parse<T extends z.ZodType>(schema: T, value: unknown, what: string, Refusal: ErrorClass): z.output<T> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const path = (issue?.path ?? []).map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
+  const others = result.error.issues.length - 1
+  const more = others > 0 ? ` (and ${others} more)` : ''
+  throw new Refusal(`${what}${path}: ${issue?.message ?? 'not valid'}${more}`, { remedy: `Correct ${what}${path} in the JSON` })
+}
