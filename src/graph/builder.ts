@@ -82,7 +82,7 @@ export class GraphBuilder {
     if (this.#nodeNames.has(own)) throw new OptionError(`There are two nodes ${own}`, { op })
     const names = inputs.map((operand, index) => {
       if (operand === null) return null
-      if (operand instanceof HostTensor) return this.constant(operand, `${own}.${index}`).name
+      if (operand instanceof HostTensor) return this.#constantNames.get(operand) ?? this.constant(operand, `${own}.${index}`).name
       this.#check(operand, own)
       return operand.name
     })

@@ -14,7 +14,7 @@ import { formatShape, type Shape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor, type TensorType } from '../tensor/tensor.ts'
 import { Execution, planNodes, type CompileProgress, type PlannedNode, type PlanNode } from './execution.ts'
 import type { Graph, GraphInput } from './graph.ts'
-import { checkGraph, fedInputs, resolveInputs, typeGraph, type Ops, type TypedGraph } from './passes.ts'
+import { checkGraph, fedInputs, resolveInputs, typeGraph, type Folds, type Ops, type TypedGraph } from './passes.ts'
 import { halveGraph } from './precision.ts'
 import { Weights } from './weights.ts'
 
@@ -99,6 +99,7 @@ export class Model {
   readonly #fed: ReadonlySet<string>
   readonly #weights: Weights
   readonly #plans = new Map<string, KeptPlan>()
+  readonly #folds: Folds = new Map()
   readonly #forget: () => void
   readonly #symbols: readonly string[]
   #outputs: readonly ModelOutput[] | undefined
@@ -214,7 +215,7 @@ export class Model {
   }
 
   #type(fed: Fed, keep: 'outputs' | 'all'): TypedGraph {
-    const options = { keep, ...(this.#options.ops === undefined ? {} : { ops: this.#options.ops }) }
+    const options = { keep, folds: this.#folds, ...(this.#options.ops === undefined ? {} : { ops: this.#options.ops }) }
     const typed = typeGraph(this.graph, fed.types, fed.values, options)
     if (this.#symbols.length === 0 && fed.values.size === 0) this.#outputs ??= outputsOf(typed, typed, [])
     return this.precision === 'f16' ? halveGraph(typed, options) : typed
@@ -312,7 +313,7 @@ export class Model {
       }),
     )
     try {
-      return typeGraph(this.graph, types, new Map(), this.#options.ops === undefined ? {} : { ops: this.#options.ops })
+      return typeGraph(this.graph, types, new Map(), { folds: this.#folds, ...(this.#options.ops === undefined ? {} : { ops: this.#options.ops }) })
     } catch (error) {
       // A trial extent may break a rule that real ones keep; then nothing is known before the first run.
       if (error instanceof TilewrightError) return undefined

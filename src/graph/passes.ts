@@ -35,6 +35,18 @@ export interface TypedGraph {
   readonly known: ReadonlyMap<string, HostTensor>
 }
 
+export interface TypeOptions {
+  /** Default: the registry. */
+  readonly ops?: Ops
+  /** Which nodes stay: those that outputs need (default), or all. */
+  readonly keep?: 'outputs' | 'all'
+  /** Remembers what was folded, so that the next pass over the same graph folds nothing twice and finds the same tensors. */
+  readonly folds?: Folds
+}
+
+/** By node: the inputs that were folded, and what they became. */
+export type Folds = Map<GraphNode, { readonly inputs: readonly (HostTensor | null)[]; readonly outputs: readonly HostTensor[] }>
+
 /** Ops whose result follows from their input's type alone. */
 const TYPE_ONLY: ReadonlySet<string> = new Set(['shape', 'size'])
 
@@ -115,16 +127,15 @@ export function fedInputs(graph: Graph, ops: Ops = REGISTRY): Set<string> {
 
 /**
  * Types of all values and values of those that are known, for inputs of `types` (by name) and fed `values`.
- * @param keep values to keep besides the outputs: 'all' keeps every node
  * @throws ShapeError, DtypeError naming the node and op whose rule is broken
  */
 export function typeGraph(
   graph: Graph,
   types: ReadonlyMap<string, TensorType>,
   values: ReadonlyMap<string, HostTensor> = new Map(),
-  options: { readonly ops?: Ops; readonly keep?: 'outputs' | 'all' } = {},
+  options: TypeOptions = {},
 ): TypedGraph {
-  const { ops = REGISTRY, keep = 'outputs' } = options
+  const { ops = REGISTRY, keep = 'outputs', folds } = options
   const typeOf = new Map<string, TensorType>()
   const known = new Map<string, HostTensor>([...graph.constants, ...values])
   for (const [name, value] of known) typeOf.set(name, { dtype: value.dtype, shape: value.shape })
@@ -139,7 +150,7 @@ export function typeGraph(
       const name = node.outputs[index]
       if (name !== undefined && name !== '') typeOf.set(name, type)
     })
-    const folded = at(node, () => fold(made, known))
+    const folded = at(node, () => fold(made, known, folds))
     if (folded === undefined) typed.push(made)
     else {
       node.outputs.forEach((name, index) => {
@@ -200,7 +211,7 @@ function typeNode(
 }
 
 /** The node's outputs where they can be known now, else undefined. */
-function fold({ node, definition, context }: TypedNode, known: ReadonlyMap<string, HostTensor>): HostTensor[] | undefined {
+function fold({ node, definition, context }: TypedNode, known: ReadonlyMap<string, HostTensor>, folds?: Folds): readonly HostTensor[] | undefined {
   if (TYPE_ONLY.has(node.op)) {
     // Only the type is looked at; the tensor is lazy, so its zeros are never made.
     const inputs = context.inputs.map((type) => {
@@ -214,7 +225,11 @@ function fold({ node, definition, context }: TypedNode, known: ReadonlyMap<strin
     if (value === undefined) return undefined
     inputs.push(value)
   }
-  return definition.reference(inputs, context.attributes).map(({ tensor }) => tensor)
+  const before = folds?.get(node)
+  if (before !== undefined && before.inputs.every((value, index) => value === inputs[index])) return before.outputs
+  const outputs = definition.reference(inputs, context.attributes).map(({ tensor }) => tensor)
+  folds?.set(node, { inputs, outputs })
+  return outputs
 }
 
 /** Nodes that an output depends on. */

@@ -5,7 +5,7 @@
 import { allocate, type DType } from '../tensor/dtype.ts'
 import { HostTensor, type TensorType } from '../tensor/tensor.ts'
 import type { Graph } from './graph.ts'
-import { typeGraph, type Ops, type TypedGraph } from './passes.ts'
+import { typeGraph, type TypedGraph, type TypeOptions } from './passes.ts'
 
 /** Half-float copies of tensors: one for each tensor, so that plans of several shapes share their weights. */
 const halves = new WeakMap<HostTensor, HostTensor>()
@@ -33,7 +33,7 @@ function half(tensor: HostTensor): HostTensor {
 }
 
 /** A typed graph with all its f32 values stored as f16. Constants were folded in f32 first. */
-export function halveGraph(typed: TypedGraph, options: { readonly ops?: Ops; readonly keep?: 'outputs' | 'all' }): TypedGraph {
+export function halveGraph(typed: TypedGraph, options: Pick<TypeOptions, 'ops' | 'keep'>): TypedGraph {
   const used = new Set(typed.outputs)
   for (const { node } of typed.nodes) for (const name of node.inputs) if (name !== null) used.add(name)
   const known = new Map([...typed.known].filter(([name]) => used.has(name)).map(([name, value]) => [name, half(value)]))
@@ -46,5 +46,5 @@ export function halveGraph(typed: TypedGraph, options: { readonly ops?: Ops; rea
     nodes: typed.nodes.map(({ node }) => node),
     constants: known,
   }
-  return typeGraph(graph, types, new Map(), options)
+  return typeGraph(graph, types, new Map(), { ...options, folds: new Map() })
 }
