@@ -60,7 +60,7 @@ function named<T>(file: string, read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (error instanceof FileFormatError) throw new FileFormatError(`${file}: ${error.message}`, {}, { cause: error })
+    if (error instanceof FileFormatError) throw new FileFormatError(`${file}: ${error.summary}`, error.details, { cause: error })
     throw error
   }
 }

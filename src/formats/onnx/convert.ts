@@ -119,12 +119,12 @@ export class Conversion {
     return proto === undefined ? undefined : this.#reader.read(proto, this.node.name)
   }
 
-  /** Attributes of the kinds given, under camelCase names; absent ones are left to the op's defaults. */
+  /** Attributes of the kinds given, under our names; absent ones are left to the op's defaults. */
   read(kinds: Readonly<Record<string, AttributeKind>>): Record<string, AttributeValue> {
     const read: Record<string, AttributeValue> = {}
     for (const [name, kind] of Object.entries(kinds)) {
       const value = this.attributes.value(name, kind)
-      if (value !== undefined) read[camelCase(name)] = value
+      if (value !== undefined) read[ownName(name)] = value
     }
     return read
   }
@@ -179,7 +179,16 @@ export class Conversion {
   }
 }
 
-/** kernel_shape → kernelShape */
-export function camelCase(name: string): string {
-  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+/** Attributes whose name here is not simply ONNX's in camelCase. */
+const OWN_NAMES: ReadonlyMap<string, string> = new Map([
+  ['kernel_shape', 'kernel'],
+  ['strides', 'stride'],
+  ['dilations', 'dilation'],
+  ['pads', 'padding'],
+  ['group', 'groups'],
+])
+
+/** Our name for an ONNX attribute: kernel_shape → kernel, count_include_pad → countIncludePad. */
+export function ownName(name: string): string {
+  return OWN_NAMES.get(name) ?? name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }

@@ -113,7 +113,7 @@ export const OP_TABLE: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
   ['Cast', { op: 'cast', since: 6, inputs: [1, 1], attributes: {}, other: ['to', 'saturate', 'round_mode'], convert: cast }],
 ])
 
-/** The plain case: same inputs, the first output, attributes under camelCase names. */
+/** The plain case: same inputs, the first output, attributes under our names. */
 export function rename(node: Conversion, rule: OpRule): void {
   node.emit(rule.op, node.inputs, [node.output], node.read(rule.attributes))
 }
@@ -121,7 +121,7 @@ export function rename(node: Conversion, rule: OpRule): void {
 /** Convolution and pooling are two-dimensional here; what can be told at import is told at import. */
 function spatial2d(node: Conversion, rule: OpRule): void {
   const attributes = node.read(rule.attributes)
-  const kernel = attributes.kernelShape
+  const { kernel } = attributes
   const rank = Array.isArray(kernel) ? kernel.length + 2 : (node.facts(1).rank ?? node.facts(0).rank)
   if (rank !== undefined && rank !== 4) {
     node.refuse(`it is ${rank - 2}-dimensional; only two-dimensional ${node.node.opType} (N × C × H × W) is supported`)

@@ -41,7 +41,7 @@ export class TensorReader {
       return tensorFromProto(proto, external)
     } catch (error) {
       if (error instanceof DtypeError || error instanceof ModelFormatError) throw error
-      if (error instanceof FileFormatError) throw new ModelFormatError(error.message, { node: owner }, { cause: error })
+      if (error instanceof FileFormatError) throw new ModelFormatError(error.summary, { node: owner, ...error.details }, { cause: error })
       throw new ModelFormatError('A tensor could not be read', { node: owner, tensor: proto.name }, { cause: error })
     }
   }
