@@ -200,10 +200,10 @@ export function convolutionAttributes(problem: Problem, x: TensorType): Record<s
   const bottom = Math.max(0, span.rows - padding[0] - rows)
   const right = Math.max(0, span.columns - padding[1] - columns)
   return {
-    strides: [...stride],
-    dilations: [...dilation],
-    group: groups,
-    pads: [padding[0], padding[1], bottom, right],
+    stride: [...stride],
+    dilation: [...dilation],
+    padding: [padding[0], padding[1], bottom, right],
+    groups,
   }
 }
 

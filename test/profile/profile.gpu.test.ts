@@ -1,0 +1,100 @@
+/** Profiling a small network: every row verified and counted as predicted, stopped runs partial, refusals named. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { OptionError } from '../../src/errors.ts'
+import type { Gpu } from '../../src/gpu/gpu.ts'
+import { openGpu } from '../../src/gpu/node.ts'
+import { graph } from '../../src/graph/builder.ts'
+import type { Graph } from '../../src/graph/graph.ts'
+import { profileModel } from '../../src/profile/profile.ts'
+import type { DataflowReport, ProfileReport } from '../../src/profile/report.ts'
+import { DATAFLOW_NAMES } from '../../src/schedule/dataflow.ts'
+import { HostTensor } from '../../src/tensor/tensor.ts'
+import { seededTensor } from '../../models/seeded.ts'
+
+let gpu: Gpu
+beforeAll(async () => {
+  gpu = await openGpu()
+})
+afterAll(() => gpu.dispose())
+
+/** Two convolutions (one strided with a fused ReLU and bias, one grouped), a fully connected layer and a product. */
+function network(): Graph {
+  const g = graph()
+  const weights = (name: string, shape: number[]) => seededTensor(1, name, shape, { centre: 0, spread: 0.3 })
+  const x = g.input('x', 'f32', [1, 3, 21, 19])
+  const a = g.conv2d(x, weights('a', [8, 3, 5, 5]), { stride: 2, padding: 1, bias: weights('ab', [8]), activation: 'relu' })
+  const b = g.conv2d(a, weights('b', [12, 4, 3, 3]), { groups: 2, padding: 1 })
+  const c = g.linear(b, weights('c', [11, 12 * 10 * 9]))
+  g.output('y', g.gemm(c, weights('d', [11, 7]), {}))
+  return g.finish()
+}
+
+function rows(report: ProfileReport): [string, DataflowReport][] {
+  return report.layers.flatMap((layer) => Object.entries(layer.dataflows).map(([name, row]): [string, DataflowReport] => [`${layer.name} ${name}`, row]))
+}
+
+test('every layer under every dataflow is verified, counted as predicted and timed', async () => {
+  const events: string[] = []
+  const report = await profileModel(gpu, network(), {
+    dataflows: ['all', 'fastest'],
+    onProgress: ({ layer, dataflow, index, total, phase }) => events.push(`${index}/${total} ${layer} ${dataflow} ${phase}`),
+  })
+  expect(report.layers.length).toBe(4)
+  expect(report.complete).toBe(true)
+  const all = rows(report)
+  expect(all.length).toBe(4 * (DATAFLOW_NAMES.length + 1))
+  for (const [name, row] of all) {
+    expect(row.skipped, name).toBeUndefined()
+    expect(row.verified, name).toBe(true)
+    expect(row.max_error_ratio, name).toBeLessThanOrEqual(1)
+    expect(row.time_ms, name).toBeGreaterThan(0)
+    if (name.endsWith('fastest')) continue
+    expect(row.counted_equal, `${name}: ${row.notes?.join('; ')}`).toBe(true)
+    expect(row.counted).toEqual(row.predicted?.issued)
+    expect(row.predicted?.macs).toBe(row.counted?.macs)
+    expect(row.predicted?.energy.total, name).toBeGreaterThan(row.predicted?.macs ?? Infinity)
+    // What a kernel issues from storage is never less than the words that must come from DRAM.
+    expect(row.counted?.storage.weights.loads, name).toBeGreaterThanOrEqual(row.predicted?.accesses.DRAM?.weights.reads ?? Infinity)
+  }
+  expect(events.length).toBeGreaterThan(all.length)
+  expect(gpu.memory.liveBytes).toBe(0)
+})
+
+test('f16 storage, f32 accumulation', async () => {
+  const report = await profileModel(gpu, network(), { dataflows: ['ws', 'rs'], precision: 'f16' })
+  for (const [name, row] of rows(report)) {
+    expect(row.verified, `${name} ${row.skipped ?? ''} ${row.max_error_ratio}`).toBe(true)
+    expect(row.counted_equal, name).toBe(true)
+  }
+})
+
+test('stopped: the rows done, and not complete', async () => {
+  const stop = new AbortController()
+  const report = await profileModel(gpu, network(), {
+    dataflows: 'all',
+    signal: stop.signal,
+    onProgress: ({ index }) => {
+      if (index === 3) stop.abort()
+    },
+  })
+  expect(report.complete).toBe(false)
+  expect(rows(report).length).toBe(3)
+  expect(gpu.memory.liveBytes).toBe(0)
+})
+
+test('a mapping for a larger hardware is shrunk, and says so', async () => {
+  const report = await profileModel(gpu, network(), { dataflows: ['rs'], hardware: 'eyeriss' })
+  expect(report.hardware).toBe('eyeriss')
+  const [, row] = rows(report)[0] ?? []
+  expect(row?.verified).toBe(true)
+  expect(row?.notes?.join('; ')).toMatch(/GLB of 55296 words shrunk to 8176/)
+})
+
+test('wrong options are named', async () => {
+  await expect(profileModel(gpu, network(), { dataflows: ['bogus'] })).rejects.toThrow(OptionError)
+  await expect(profileModel(gpu, network(), { precision: 'int8' })).rejects.toThrow(/int8/)
+  await expect(profileModel(gpu, network(), { samples: 0 })).rejects.toThrow(OptionError)
+  await expect(profileModel(gpu, 'no such network')).rejects.toThrow(OptionError)
+  const input = { nope: new HostTensor('f32', [1], new Float32Array(1)) }
+  await expect(profileModel(gpu, network(), { input })).rejects.toThrow(/no input nope/)
+})
