@@ -1,61 +1,79 @@
-/** `--hardware NAME|FILE`: a hardware by name, or from a JSON file as models/hardware has them. */
+/** Hardware, mappings and problems that a command names: by name, from JSON files, or as the layer of a network. */
 import { existsSync } from 'node:fs'
-import { z } from 'zod'
-import { FileFormatError } from '../errors.ts'
+import { HARDWARE_NAMES, hardwareNamed } from '../../models/hardware/index.ts'
+import { FileFormatError, OptionError } from '../errors.ts'
 import { readLocalFile } from '../formats/node-files.ts'
+import { layerPlans } from '../profile/layers.ts'
 import type { Hardware } from '../schedule/hardware.ts'
+import { parseEvaluationFile, parseHardware, parseMapping, parseProblem, type EvaluationFile } from '../schedule/parse.ts'
+import type { Mapping } from '../schedule/mapping.ts'
+import type { Problem } from '../schedule/problem.ts'
 import type { Context } from './context.ts'
+import { located } from './input.ts'
+import { openBound, type ModelFlags } from './model.ts'
 
-const positive = z.number().positive()
-const whole = z.number().int().positive()
-const fanout = z.strictObject({ x: whole, y: whole })
-const energy = z.strictObject({ energy: z.number().nonnegative() })
+export const HARDWARE_HELP = `${HARDWARE_NAMES.join(', ')}, or a JSON file`
+export const PROBLEM_HELP = 'a JSON file, or MODEL:LAYER, as alexnet:conv2'
 
-const level = z.strictObject({
-  name: z.string().min(1),
-  words: z.number().int().nonnegative().optional(),
-  energy: z.number().nonnegative(),
-  readEnergy: z.number().nonnegative().optional(),
-  writeEnergy: z.number().nonnegative().optional(),
-  fanout: fanout.optional(),
-  bandwidth: z.strictObject({ read: positive.optional(), write: positive.optional() }).optional(),
-  double_buffered: z.boolean().optional(),
-  multicast: z.boolean().optional(),
-  word_bits: whole.optional(),
-})
+/** A hardware by name or from a file. @throws OptionError, FileFormatError naming the file and the field that does not fit */
+export async function readHardware(context: Context, nameOrFile: string): Promise<Hardware> {
+  if (!isFile(nameOrFile)) return hardwareNamed(nameOrFile)
+  const json = await readJson(context, nameOrFile)
+  return located(nameOrFile, () => {
+    const { hardware } = has(json, 'hardware') ? parseEvaluationFile(json) : { hardware: parseHardware(json) }
+    if (hardware === undefined) throw new OptionError('The file has no hardware')
+    return typeof hardware === 'string' ? hardwareNamed(hardware) : hardware
+  })
+}
 
-const hardwareFile = z.strictObject({
-  schema: z.string().optional(),
-  name: z.string().min(1),
-  source: z.string().optional(),
-  array: fanout,
-  levels: z.array(level).min(2),
-  network: energy,
-  mac: energy,
-  word_bits: whole.optional(),
-  clock_hz: positive.optional(),
-  energy_unit: z.string().optional(),
-})
+/** A mapping from a file. @throws MappingError, FileFormatError naming the file */
+export async function readMapping(context: Context, file: string): Promise<Mapping> {
+  const json = await readJson(context, file)
+  return located(file, () => parseMapping(has(json, 'mapping') ? json.mapping : withoutOthers(json)))
+}
 
 /**
- * The hardware in a file; a name is handed on as it is.
- * @throws FileFormatError that names the field which does not fit
+ * A problem, with the hardware and the mapping that its file may hold besides.
+ * @throws ShapeError, OptionError, MappingError, FileFormatError naming the file
  */
-export async function readHardware({ signal }: Context, nameOrFile: string): Promise<string | Hardware> {
-  if (!/\.json$/i.test(nameOrFile) && !existsSync(nameOrFile)) return nameOrFile
-  const bytes = await readLocalFile(nameOrFile, signal)
-  let json: unknown
+export async function readProblem(context: Context, text: string, flags: ModelFlags = {}): Promise<EvaluationFile & { readonly problem: Problem }> {
+  if (isFile(text)) {
+    const json = await readJson(context, text)
+    return located(text, () => {
+      const file = has(json, 'problem') ? parseEvaluationFile(json) : { problem: parseProblem(json) }
+      if (file.problem === undefined) throw new OptionError('The file has no problem')
+      return { ...file, problem: file.problem }
+    })
+  }
+  const colon = text.lastIndexOf(':')
+  if (colon < 1) throw new OptionError(`${JSON.stringify(text)} is no problem`, { remedy: `Give ${PROBLEM_HELP}` })
+  const plans = layerPlans(await openBound(context, text.slice(0, colon), flags))
+  const plan = plans.find(({ name }) => name === text.slice(colon + 1))
+  if (plan !== undefined) return { problem: plan.problem }
+  throw new OptionError(`${text.slice(0, colon)} has no layer ${text.slice(colon + 1)} with a loop nest`, {
+    remedy: `Its layers are ${plans.map(({ name }) => name).join(', ')}`,
+  })
+}
+
+function isFile(text: string): boolean {
+  return /\.json$/i.test(text) || existsSync(text)
+}
+
+async function readJson({ signal }: Context, file: string): Promise<unknown> {
+  const bytes = await readLocalFile(file, signal)
   try {
-    json = JSON.parse(new TextDecoder().decode(bytes))
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
-    throw new FileFormatError(`${nameOrFile} is no JSON: ${cause instanceof Error ? cause.message : String(cause)}`, {}, { cause })
+    throw new FileFormatError(`${file} is no JSON: ${cause instanceof Error ? cause.message : String(cause)}`, {}, { cause })
   }
-  const parsed = hardwareFile.safeParse(json)
-  if (parsed.success) {
-    // Dropping undefined fields is what JSON has done already.
-    const { schema: _, ...hardware } = parsed.data
-    return hardware as Hardware
-  }
-  const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'file'}: ${message}`)
-  throw new FileFormatError(`${nameOrFile} is no hardware: ${faults.join('; ')}`, { remedy: 'See models/hardware for examples' })
+}
+
+function has<K extends string>(json: unknown, key: K): json is Readonly<Record<K, unknown>> {
+  return typeof json === 'object' && json !== null && key in json
+}
+
+/** A file with the mapping's levels at top level may hold a problem and a hardware beside them. */
+function withoutOthers(json: unknown): unknown {
+  if (!has(json, 'levels') || !(has(json, 'problem') || has(json, 'hardware'))) return json
+  return { levels: json.levels }
 }

@@ -1,7 +1,7 @@
 /** `--input NAME=FILE`: tensors from .npy and .pb files, pictures through preprocessing, seeded values where nothing is given. */
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
-import { DtypeError, FileFormatError, OptionError, ShapeError, TilewrightError } from '../errors.ts'
+import { DtypeError, FileFormatError, MappingError, OptionError, ShapeError, TilewrightError } from '../errors.ts'
 import { PRESETS, readTensor, type PreprocessOptions, type Preset } from '../formats/index.ts'
 import { readLocalFile } from '../formats/node-files.ts'
 import type { Graph, GraphInput } from '../graph/graph.ts'
@@ -87,6 +87,7 @@ export function located<T>(file: string, read: () => T): T {
     if (cause instanceof DtypeError) throw new DtypeError(message, {}, options)
     if (cause instanceof ShapeError) throw new ShapeError(message, {}, options)
     if (cause instanceof FileFormatError) throw new FileFormatError(message, {}, options)
+    if (cause instanceof MappingError) throw new MappingError(message, {}, options)
     if (cause instanceof OptionError) throw new OptionError(message, {}, options)
     throw cause
   }

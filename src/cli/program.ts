@@ -3,7 +3,9 @@ import { Command, CommanderError } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { OptionError } from '../errors.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { evaluateCommand } from './commands/evaluate.ts'
 import { inspectCommand } from './commands/inspect.ts'
+import { mapCommand } from './commands/map.ts'
 import { profileCommand } from './commands/profile.ts'
 import { runCommand } from './commands/run.ts'
 import { verifyCommand } from './commands/verify.ts'
@@ -13,7 +15,7 @@ import { printError } from './output.ts'
 /** Makes a command; it hands its exit code to `exit` when it is done. */
 export type CommandFactory = (context: Context, exit: (code: number) => void) => Command
 
-const COMMANDS: readonly CommandFactory[] = [profileCommand, runCommand, verifyCommand, inspectCommand, doctorCommand]
+const COMMANDS: readonly CommandFactory[] = [profileCommand, runCommand, verifyCommand, inspectCommand, evaluateCommand, mapCommand, doctorCommand]
 
 const EXAMPLES = `
 Examples:
@@ -21,6 +23,7 @@ Examples:
   tilewright run model.onnx --input data=cat.jpg --preprocess imagenet --labels labels.txt --top 5
   tilewright verify model.onnx                           every node on the GPU against the CPU reference
   tilewright inspect vgg16                               layers, weights, MACs
+  tilewright map alexnet:conv2 --hardware eyeriss --dataflow rs
   tilewright doctor                                      what this machine has
 
 tilewright COMMAND --help says more. Exit code 0: all well; 1: an error, or a check that failed; 130: stopped by Ctrl-C.`
