@@ -5,12 +5,70 @@ import { gemm } from './gemm/op.ts'
 import { linear } from './linear/op.ts'
 import { matmul } from './matmul/op.ts'
 import type { OpDefinition } from './op.ts'
+import { add } from './add/op.ts'
+import { cast } from './cast/op.ts'
+import { clip } from './clip/op.ts'
+import { concat } from './concat/op.ts'
+import { constantOfShape } from './constant-of-shape/op.ts'
+import { depthToSpace } from './depth-to-space/op.ts'
+import { div } from './div/op.ts'
+import { dropout } from './dropout/op.ts'
+import { elu } from './elu/op.ts'
+import { flatten } from './flatten/op.ts'
+import { gather } from './gather/op.ts'
+import { identity } from './identity/op.ts'
+import { leakyRelu } from './leaky-relu/op.ts'
+import { maxout } from './maxout/op.ts'
+import { mul } from './mul/op.ts'
+import { pad } from './pad/op.ts'
+import { prelu } from './prelu/op.ts'
+import { relu } from './relu/op.ts'
+import { reshape } from './reshape/op.ts'
+import { shape } from './shape/op.ts'
+import { sigmoid } from './sigmoid/op.ts'
+import { slice } from './slice/op.ts'
+import { spaceToDepth } from './space-to-depth/op.ts'
+import { squeeze } from './squeeze/op.ts'
+import { sub } from './sub/op.ts'
+import { sum } from './sum/op.ts'
+import { tanh } from './tanh/op.ts'
+import { transpose } from './transpose/op.ts'
+import { unsqueeze } from './unsqueeze/op.ts'
 
 const DEFINITIONS: readonly OpDefinition[] = [
   conv2d,
   gemm,
   matmul,
   linear,
+  relu,
+  leakyRelu,
+  prelu,
+  elu,
+  sigmoid,
+  tanh,
+  maxout,
+  clip,
+  add,
+  sub,
+  mul,
+  div,
+  sum,
+  concat,
+  slice,
+  pad,
+  flatten,
+  reshape,
+  squeeze,
+  unsqueeze,
+  transpose,
+  depthToSpace,
+  spaceToDepth,
+  dropout,
+  identity,
+  constantOfShape,
+  shape,
+  gather,
+  cast,
 ]
 
 export const REGISTRY: ReadonlyMap<string, OpDefinition> = new Map(DEFINITIONS.map((definition) => [definition.name, definition]))

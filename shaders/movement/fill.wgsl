@@ -1,0 +1,10 @@
+// y = one value everywhere. After fill_word.wgsl or fill_wide.wgsl.
+
+@compute @workgroup_size(WORKGROUP_X)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let group = workgroup_index(wid, grid);
+  if (group >= params.groups) { return; }
+  let index = group * LANES + lane;
+  if (index >= params.count) { return; }
+  store_y(index, fill_value());
+}

@@ -1,0 +1,44 @@
+/** Copies of one strided nest into another: what transpose, slice, concat, depth-to-space and space-to-depth come down to. */
+import copyBody from '../../../shaders/movement/copy.wgsl?raw'
+import stridesBody from '../../../shaders/movement/strides.wgsl?raw'
+import type { DispatchPlan, OpPlan, TensorRef } from '../../gpu/program.ts'
+import { sizeOf, stridesOf, type Shape } from '../../tensor/shape.ts'
+import type { TensorType } from '../../tensor/tensor.ts'
+import { aliasPlan, inputRef, linearDispatch, outputRef, planOf } from './linear.ts'
+import { isContiguous, STRIDE_PARAMS, strideParams, type Nest } from './strides.ts'
+
+/** Copies the elements of a nest: its first tensor is read, its second written. */
+export function copyDispatch(op: string, nest: Nest, from: { type: TensorType; ref: TensorRef }, to: { type: TensorType; ref: TensorRef }): DispatchPlan {
+  const count = sizeOf(nest.extents)
+  return linearDispatch(count, {
+    name: 'movement/copy',
+    body: [stridesBody, copyBody],
+    operands: [
+      { name: 'x', access: 'read', ...from },
+      { name: 'y', access: 'write', ...to },
+    ],
+    params: STRIDE_PARAMS,
+    values: count === 0 ? {} : strideParams(op, nest),
+  })
+}
+
+/** All elements of two row-major tensors of `shape`. */
+export function wholeNest(shape: Shape): Nest {
+  const strides = stridesOf(shape)
+  return { extents: shape, strides: [strides, strides] }
+}
+
+/** How a result is gathered from input 0: result element i, j, … is input element offset + Σ index · stride. */
+export interface View {
+  readonly extents: Shape
+  readonly strides: readonly number[]
+  readonly offset?: number
+}
+
+/** Output 0 as a view of input 0, row-major. Where the view changes no element's place it is an alias. */
+export function viewPlan(op: string, what: string, x: TensorType, y: TensorType, { extents, strides, offset = 0 }: View): OpPlan {
+  const nest: Nest = { extents, strides: [strides, stridesOf(extents)], offsets: [offset, 0] }
+  const size = sizeOf(extents)
+  if (size > 0 && size === sizeOf(x.shape) && isContiguous(nest)) return aliasPlan(`${what} moves no element: alias`)
+  return planOf(`${what}: strided copy`, [copyDispatch(op, nest, { type: x, ref: inputRef(0) }, { type: y, ref: outputRef() })])
+}
