@@ -1,0 +1,5 @@
+/** The Node entry: the same API, with Dawn as its WebGPU and paths beside URLs. */
+import './gpu/node.ts'
+import './formats/node-files.ts'
+
+export * from './index.ts'
