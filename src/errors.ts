@@ -14,13 +14,14 @@ export interface ErrorDetails {
 
 /** Base of all named errors. `message` = what happened, then `details` as `key value` pairs, then the remedy. */
 export class TilewrightError extends Error {
+  /** Written out in every class: a minifier renames classes, and the name is part of the contract. */
+  override name = 'TilewrightError'
   /** The message before details and remedy were added: for a caller that adds where it happened. */
   readonly summary: string
   readonly details: ErrorDetails
 
   constructor(message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
     super(describe(message, details), options)
-    this.name = new.target.name
     this.summary = message
     this.details = details
   }
@@ -35,28 +36,54 @@ function describe(message: string, { remedy, ...rest }: ErrorDetails): string {
 }
 
 /** Shapes, ranks or element counts that do not fit an op or a buffer. */
-export class ShapeError extends TilewrightError {}
+export class ShapeError extends TilewrightError {
+  override name = 'ShapeError'
+}
 /** A dtype an op, a file or a device does not take. */
-export class DtypeError extends TilewrightError {}
+export class DtypeError extends TilewrightError {
+  override name = 'DtypeError'
+}
 /** An op (or a form of it) that Tilewright does not have. */
-export class UnsupportedOpError extends TilewrightError {}
+export class UnsupportedOpError extends TilewrightError {
+  override name = 'UnsupportedOpError'
+}
 /** A model file that cannot be read: truncated, not a model, inconsistent. */
-export class ModelFormatError extends TilewrightError {}
+export class ModelFormatError extends TilewrightError {
+  override name = 'ModelFormatError'
+}
 /** A tensor, image or label file that cannot be read. */
-export class FileFormatError extends TilewrightError {}
+export class FileFormatError extends TilewrightError {
+  override name = 'FileFormatError'
+}
 /** A wrong option, name or value given by the caller. */
-export class OptionError extends TilewrightError {}
+export class OptionError extends TilewrightError {
+  override name = 'OptionError'
+}
 /** More than the adapter can hold or bind. */
-export class DeviceLimitError extends TilewrightError {}
+export class DeviceLimitError extends TilewrightError {
+  override name = 'DeviceLimitError'
+}
 /** The GPU was lost (driver reset, watchdog, unplugged, destroyed). */
-export class DeviceLostError extends TilewrightError {}
+export class DeviceLostError extends TilewrightError {
+  override name = 'DeviceLostError'
+}
 /** A shader or a command that the device refused: a fault of Tilewright's. */
-export class DeviceValidationError extends TilewrightError {}
+export class DeviceValidationError extends TilewrightError {
+  override name = 'DeviceValidationError'
+}
 /** No usable WebGPU adapter. */
-export class NoAdapterError extends TilewrightError {}
+export class NoAdapterError extends TilewrightError {
+  override name = 'NoAdapterError'
+}
 /** A mapping that is not legal for its problem, hardware or dataflow. */
-export class MappingError extends TilewrightError {}
+export class MappingError extends TilewrightError {
+  override name = 'MappingError'
+}
 /** A result that does not agree with the reference. */
-export class VerificationError extends TilewrightError {}
+export class VerificationError extends TilewrightError {
+  override name = 'VerificationError'
+}
 /** Use after `dispose`. */
-export class DisposedError extends TilewrightError {}
+export class DisposedError extends TilewrightError {
+  override name = 'DisposedError'
+}

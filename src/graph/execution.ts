@@ -2,31 +2,23 @@
  * A typed graph made ready to run: kernels chosen, memory planned, weights uploaded, commands bound. A run then writes its inputs,
  * encodes one compute pass with its readbacks, submits once, and waits.
  */
-import { DisposedError, type ErrorDetails, OptionError } from '../errors.ts'
-import { CommandList, type BoundDispatch, type TensorView } from '../gpu/commands.ts'
-import { checkTensor, DeviceTensor, tensorBytes } from '../gpu/device-tensor.ts'
+import { DisposedError, OptionError } from '../errors.ts'
+import { CommandList, type TensorView } from '../gpu/commands.ts'
+import { DeviceTensor } from '../gpu/device-tensor.ts'
 import { scoped } from '../gpu/faults.ts'
 import { copyDispatch } from '../gpu/fill.ts'
 import type { Gpu } from '../gpu/gpu.ts'
-import { checkPlan, LONGEST_LAUNCH_SECONDS } from '../gpu/launch.ts'
-import { segmentsOf, type Allocation } from '../gpu/pool.ts'
-import { segmentBytes, type DeviceFacts, type OpPlan, type TensorRef } from '../gpu/program.ts'
+import { LONGEST_LAUNCH_SECONDS } from '../gpu/launch.ts'
+import type { Allocation } from '../gpu/pool.ts'
+import type { OpPlan } from '../gpu/program.ts'
 import { encodeRead, readTensor, writeTensor, type PendingRead } from '../gpu/transfer.ts'
-import { dispatchesOf, runPlanAlone } from '../ops/run.ts'
-import type { DType } from '../tensor/dtype.ts'
-import { HostTensor, type Tensor, type TensorType } from '../tensor/tensor.ts'
-import { planMemory, rootOf, type MemoryPlan } from './memory.ts'
-import type { TypedGraph, TypedNode } from './passes.ts'
+import { runPlanAlone } from '../ops/run.ts'
+import type { DType, HostArray } from '../tensor/dtype.ts'
+import { HostTensor, type Tensor } from '../tensor/tensor.ts'
+import type { TypedGraph } from './passes.ts'
+import { aliasesOf, boundOf, constantsOf, memoryFor, viewAlias, viewsOf, type PlannedNode } from './planning.ts'
 import { toFloat } from './precision.ts'
 import type { Weights } from './weights.ts'
-
-/** A node and the plan that was chosen for it, the clearing of its temps included. */
-export interface PlannedNode extends TypedNode {
-  readonly plan: OpPlan
-}
-
-/** May replace the default plan of a node: undefined leaves it. */
-export type PlanNode = (node: TypedNode, device: DeviceFacts) => OpPlan | undefined
 
 export interface CompileProgress {
   readonly stage: 'upload' | 'compile'
@@ -39,35 +31,6 @@ export interface ExecutionOptions {
   readonly signal?: AbortSignal
   /** Values besides the outputs whose memory is not reused: 'all' of them. */
   readonly keep?: 'outputs' | 'all'
-}
-
-/**
- * Chooses a plan for every node and checks that the device can hold and bind all of it, before anything is allocated.
- * @throws DeviceLimitError, DtypeError naming node, op, dtype, shape, limit and remedy
- */
-export function planNodes(typed: TypedGraph, device: DeviceFacts, planNode?: PlanNode): PlannedNode[] {
-  for (const { name, dtype, shape } of typed.inputs) checkTensor({ dtype, shape }, device, { node: name, op: 'input' })
-  return typed.nodes.map((item) => {
-    const { node, definition, context } = item
-    const where: ErrorDetails = { node: node.name, op: node.op }
-    for (const type of context.outputs) checkTensor(type, device, where)
-    const chosen = planNode?.(item, device) ?? definition.plan({ ...context, device })
-    const plan = { ...chosen, dispatches: dispatchesOf(chosen) }
-    if (plan.alias === undefined) checkPlan(plan, { inputs: boundInputs(plan, context.inputs), outputs: context.outputs }, device, where)
-    return { ...item, plan }
-  })
-}
-
-/** Inputs that a dispatch binds; the others are known on the host and need no memory. */
-function boundInputs(plan: OpPlan, inputs: readonly (TensorType | null)[]): (TensorType | null)[] {
-  const bound = new Set(plan.dispatches.flatMap(({ bind }) => bind.filter(({ kind }) => kind === 'input').map(({ index }) => index)))
-  return inputs.map((type, index) => (bound.has(index) ? type : null))
-}
-
-/** The name of output `index` of a node, also of one that the graph leaves out. */
-function outputName({ node }: PlannedNode, index: number): string {
-  const name = node.outputs[index]
-  return name === undefined || name === '' ? `${node.name}#${index}` : name
 }
 
 export class Execution {
@@ -166,7 +129,7 @@ export class Execution {
     const { signal, to = 'host' } = options
     const gpu = this.#gpu
     for (const [name, tensor] of inputs) await this.#write(name, tensor)
-    const reads: { name: string; pending: PendingRead }[] = []
+    const reads: NamedRead[] = []
     const batches = signal === undefined ? [[0, this.#commands.length] as const] : this.#commands.batches(LONGEST_LAUNCH_SECONDS)
     for (const [index, [from, to_]] of (batches.length > 0 ? batches : [[0, 0] as const]).entries()) {
       if (index > 0) await gpu.idle()
@@ -187,8 +150,7 @@ export class Execution {
     this.#proved = true
     if (to === 'device') return this.#copies(wanted)
 
-    const finished = Promise.all(reads.map(async ({ name, pending }) => [name, await pending.finish()] as const))
-    const arrived = new Map(await abortable(gpu.faults.guard(finished), signal))
+    const arrived = await abortable(gpu.faults.guard(finish(reads)), signal)
     gpu.faults.check()
     const results = new Map<string, Tensor>()
     for (const [name, dtype] of wanted) {
@@ -235,17 +197,14 @@ export class Execution {
     this.#gpu.device.queue.submit([encoder.finish()])
   }
 
-  #encodeReads(encoder: GPUCommandEncoder, wanted: ReadonlyMap<string, DType>): { name: string; pending: PendingRead }[] {
+  #encodeReads(encoder: GPUCommandEncoder, wanted: ReadonlyMap<string, DType>): NamedRead[] {
     const { device, staging } = this.#gpu
-    const reads: { name: string; pending: PendingRead }[] = []
-    for (const name of wanted.keys()) {
-      const view = this.#views.get(name)
-      if (view === undefined || this.#typed.known.has(name)) continue
-      // Of many values, each is read by itself: their staging buffers would not all fit.
-      const pending = wanted.size > 8 ? { finish: () => readTensor(device, staging, view, view.segments) } : undefined
-      reads.push({ name, pending: pending ?? encodeRead(encoder, device, staging, view, view.segments) })
-    }
-    return reads
+    const names = [...wanted.keys()].filter((name) => this.#views.has(name) && !this.#typed.known.has(name))
+    return names.map((name) => {
+      const view = this.#views.get(name)!
+      if (names.length <= READ_TOGETHER) return { name, pending: encodeRead(encoder, device, staging, view, view.segments) }
+      return { name, pending: { finish: () => readTensor(device, staging, view, view.segments) } }
+    })
   }
 
   /** A value that was known before the run. */
@@ -288,6 +247,25 @@ export class Execution {
   }
 }
 
+interface NamedRead {
+  readonly name: string
+  readonly pending: PendingRead
+}
+
+/** Values above this many are read one after another, not in the run's own submission: their staging buffers would not all fit. */
+const READ_TOGETHER = 8
+
+async function finish(reads: readonly NamedRead[]): Promise<Map<string, HostArray>> {
+  const arrived = new Map<string, HostArray>()
+  if (reads.length <= READ_TOGETHER) {
+    const values = await Promise.all(reads.map(({ pending }) => pending.finish()))
+    reads.forEach(({ name }, index) => arrived.set(name, values[index]!))
+  } else {
+    for (const { name, pending } of reads) arrived.set(name, await pending.finish())
+  }
+  return arrived
+}
+
 /** `tensor` in `dtype` with its values made, so that it holds no reference to what it was made from. */
 function exactly(tensor: HostTensor, dtype: DType): HostTensor {
   const converted = toFloat(tensor, dtype)
@@ -311,110 +289,4 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Pro
     signal.addEventListener('abort', abort, { once: true })
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
-}
-
-function aliasesOf(nodes: readonly PlannedNode[]): Map<string, string> {
-  const aliases = new Map<string, string>()
-  for (const item of nodes) {
-    if (item.plan.alias === undefined) continue
-    const source = item.node.inputs[item.plan.alias]
-    if (source === undefined || source === null) throw new OptionError('An alias of no input', { node: item.node.name, op: item.node.op })
-    aliases.set(outputName(item, 0), source)
-  }
-  return aliases
-}
-
-/** Names of the values that a node's dispatches bind as inputs. */
-function readsOf({ node, plan }: PlannedNode): string[] {
-  const names = new Set<string>()
-  for (const { bind } of plan.dispatches) {
-    for (const { kind, index } of bind) {
-      const name = kind === 'input' ? node.inputs[index] : undefined
-      if (name !== undefined && name !== null) names.add(name)
-    }
-  }
-  return [...names]
-}
-
-function memoryFor(
-  typed: TypedGraph,
-  nodes: readonly PlannedNode[],
-  aliases: ReadonlyMap<string, string>,
-  keep: 'outputs' | 'all',
-): MemoryPlan {
-  const kept = new Set(typed.outputs)
-  if (keep === 'all') for (const item of nodes) item.context.outputs.forEach((_, index) => kept.add(outputName(item, index)))
-  const needed = new Set([...kept, ...nodes.flatMap(readsOf)].map((name) => rootOf(name, aliases)))
-  return planMemory({
-    inputs: typed.inputs
-      .filter(({ name }) => needed.has(name) && !typed.known.has(name))
-      .map(({ name, ...type }) => ({ name, bytes: tensorBytes(type) })),
-    steps: nodes.map((item) => ({
-      reads: readsOf(item),
-      writes:
-        item.plan.alias === undefined
-          ? item.context.outputs.map((type, index) => ({ name: outputName(item, index), bytes: tensorBytes(type) }))
-          : [],
-      temps: item.plan.temps.map(tensorBytes),
-    })),
-    aliases,
-    kept,
-  })
-}
-
-function viewsOf(gpu: Gpu, typed: TypedGraph, memory: MemoryPlan, slots: readonly Allocation[]): Map<string, TensorView> {
-  const views = new Map<string, TensorView>()
-  for (const [name, slot] of memory.slotOf) {
-    const type = typed.types.get(name)
-    const allocation = slots[slot]
-    if (type !== undefined && allocation !== undefined) views.set(name, viewOf(gpu, type, allocation))
-  }
-  return views
-}
-
-function viewOf(gpu: Gpu, { dtype, shape }: TensorType, allocation: Allocation): TensorView {
-  return { dtype, shape, segments: segmentsOf(allocation, tensorBytes({ dtype, shape }), segmentBytes(gpu.facts.limits)) }
-}
-
-/** Names of the known values that dispatches bind. */
-function constantsOf(typed: TypedGraph, nodes: readonly PlannedNode[], aliases: ReadonlyMap<string, string>): string[] {
-  const names = new Set(nodes.flatMap(readsOf).map((name) => rootOf(name, aliases)))
-  return [...names].filter((name) => typed.known.has(name))
-}
-
-/** Gives an alias of a constant its view (aliases of other values have theirs from the memory plan). */
-function viewAlias(alias: string, aliases: ReadonlyMap<string, string>, typed: TypedGraph, views: Map<string, TensorView>): void {
-  const type = typed.types.get(alias)
-  const root = views.get(rootOf(alias, aliases))
-  if (type === undefined || root === undefined || views.has(alias)) return
-  views.set(alias, { dtype: type.dtype, shape: type.shape, segments: root.segments })
-}
-
-function boundOf(
-  gpu: Gpu,
-  item: PlannedNode,
-  step: number,
-  views: ReadonlyMap<string, TensorView>,
-  memory: MemoryPlan,
-  slots: readonly Allocation[],
-): BoundDispatch[] {
-  const { node, plan, context } = item
-  const where: ErrorDetails = { node: node.name, op: node.op }
-  const temps = plan.temps.map((type, index) => {
-    const allocation = slots[memory.temps[step]?.[index] ?? -1]
-    if (allocation === undefined) throw new OptionError(`Temp ${index} has no memory`, where)
-    return viewOf(gpu, type, allocation)
-  })
-  const outputs = context.outputs.map((type, index) => {
-    const slot = memory.slotOf.get(outputName(item, index))
-    const allocation = slot === undefined ? undefined : slots[slot]
-    return allocation === undefined ? undefined : viewOf(gpu, type, allocation)
-  })
-  const resolve = ({ kind, index }: TensorRef): TensorView => {
-    const name = kind === 'input' ? node.inputs[index] : undefined
-    const view = kind === 'temp' ? temps[index] : kind === 'output' ? outputs[index] : views.get(name ?? '')
-    if (view === undefined) throw new OptionError(`${kind} ${index} has no memory`, where)
-    return view
-  }
-  return plan.dispatches.map((dispatch) => ({ dispatch, tensors: dispatch.bind.map(resolve), label: node.name }))
 }

@@ -12,13 +12,15 @@ import type { Gpu } from '../gpu/gpu.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { formatShape, type Shape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor, type TensorType } from '../tensor/tensor.ts'
-import { Execution, planNodes, type CompileProgress, type PlannedNode, type PlanNode } from './execution.ts'
+import { Execution, type CompileProgress } from './execution.ts'
 import type { Graph, GraphInput } from './graph.ts'
 import { checkGraph, fedInputs, resolveInputs, typeGraph, type Folds, type Ops, type TypedGraph } from './passes.ts'
+import { planNodes, type PlannedNode, type PlanNode } from './planning.ts'
 import { halveGraph } from './precision.ts'
 import { Weights } from './weights.ts'
 
-export type { CompileProgress, PlannedNode, PlanNode } from './execution.ts'
+export type { CompileProgress } from './execution.ts'
+export type { PlannedNode, PlanNode } from './planning.ts'
 
 export type Precision = 'f32' | 'f16' | 'int8'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { DeviceLostError, DeviceValidationError } from '../../src/errors.ts'
-import { Faults } from '../../src/gpu/faults.ts'
+import { DeviceLimitError, DeviceLostError, DeviceValidationError } from '../../src/errors.ts'
+import { Faults, namedError } from '../../src/gpu/faults.ts'
 import { excerpt, fnv1a } from '../../src/gpu/pipelines.ts'
 import { Line } from '../../src/gpu/queue.ts'
 
@@ -59,6 +59,17 @@ describe('Faults', () => {
     faults.report(new DeviceValidationError('second'))
     expect(() => faults.check()).toThrow('first')
     expect(() => faults.check()).not.toThrow()
+  })
+})
+
+describe('namedError', () => {
+  it('is by the kind of error', () => {
+    class GPUOutOfMemoryError extends Error {}
+    class GPUValidationError extends Error {}
+    const full = namedError(new GPUOutOfMemoryError('x'), { node: 'conv1' })
+    expect(full).toBeInstanceOf(DeviceLimitError)
+    expect(full.message).toMatch(/out of memory \(node conv1; limit device memory\)\. Use a smaller batch/)
+    expect(namedError(new GPUValidationError('bad'))).toBeInstanceOf(DeviceValidationError)
   })
 })
 

@@ -128,3 +128,71 @@ describe('a small device', () => {
     expect(() => gpu.allocate({ dtype: 'f16', shape: [2] })).toThrow(/shader-f16 is missing\)\. Use precision f32/)
   })
 })
+
+describe('a tensor above the binding limit', () => {
+  it('of 144 MiB, as AlexNet’s fc6, is bound in ranges', async () => {
+    // Held to 128 MiB on any device, which is what lavapipe binds.
+    using gpu = await openGpu({ limits: { maxStorageBufferBindingSize: 2 ** 27 } })
+    const values = new Float32Array(4096 * 9216)
+    for (let i = 0; i < values.length; i++) values[i] = i
+    using x = gpu.upload(tensor(values, [4096, 9216]))
+    expect(x.segments.map(({ offset, size }) => [offset, size])).toEqual([
+      [0, 2 ** 27],
+      [2 ** 27, 2 ** 24],
+    ])
+    expect(x.segments[0]?.buffer).toBe(x.segments[1]?.buffer)
+    const [y] = await runPlan(gpu, copyPlan(x, x), [x], [x])
+    const back = (await y!.data()) as Float32Array
+    expect(Buffer.compare(new Uint8Array(back.buffer), new Uint8Array(values.buffer))).toBe(0)
+    y!.dispose()
+  })
+})
+
+describe('stopping', () => {
+  const groups = 64
+  /** Spins long enough that a run is worth stopping; the cost says so. */
+  const SPIN: ProgramSource = {
+    ...COUNT,
+    name: 'test/spin',
+    body: COUNT.body.replace(
+      /store_counts.*/,
+      'var x = group;\n  for (var i = 0u; i < params.turns; i++) { x = x * 1664525u + 1013904223u; }\n  store_counts(group, x);',
+    ),
+    operands: [{ name: 'counts', dtype: 'u32', access: 'write' }],
+    params: { turns: 'u32' },
+  }
+
+  it('happens between the launches of a split dispatch', async () => {
+    using gpu = await openGpu()
+    const bind = [{ kind: 'output', index: 0 }] as const
+    const rate = gpu.facts.software ? 5e8 : 5e10
+    const cost = { flops: rate * 0.5 * 32, bytes: 0 }
+    const plan: OpPlan = { reason: 'test', temps: [], dispatches: [{ program: SPIN, bind, params: { turns: 1e6 }, groups, cost }] }
+    const control = new AbortController()
+    const reason = new Error('enough')
+    const whole = performance.now()
+    const [all] = await runPlan(gpu, plan, [], [{ dtype: 'u32', shape: [groups] }], { signal: control.signal })
+    await all!.data()
+    const wholeTime = performance.now() - whole
+    all!.dispose()
+    const start = performance.now()
+    const run = runPlan(gpu, plan, [], [{ dtype: 'u32', shape: [groups] }], { signal: control.signal })
+    setTimeout(() => control.abort(reason), wholeTime / 16)
+    await expect(run).rejects.toBe(reason)
+    await gpu.idle()
+    expect(performance.now() - start).toBeLessThan(wholeTime * 0.7)
+    expect(gpu.memory.liveBytes).toBe(0)
+  })
+})
+
+describe('an error that no scope catches', () => {
+  it('is told at the next wait, by name, once', async () => {
+    using gpu = await openGpu()
+    using x = gpu.upload(tensor([1]))
+    const encoder = gpu.device.createCommandEncoder()
+    encoder.copyBufferToBuffer(x.segments[0]!.buffer, 0, x.segments[0]!.buffer, 0, 2 ** 20)
+    gpu.device.queue.submit([encoder.finish()])
+    await expect(gpu.idle()).rejects.toThrow(DeviceValidationError)
+    expect([...(await x.data())]).toEqual([1])
+  })
+})
