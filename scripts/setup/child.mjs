@@ -20,18 +20,31 @@ export function onInterrupt(undo) {
   return () => cleanups.delete(undo)
 }
 
-/** Makes Ctrl-C during the set-up end its children, undo what is half done, and exit with 130 (143 for SIGTERM). */
+const SIGNALS = process.platform === 'win32' ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP']
+
+/**
+ * Makes Ctrl-C during the set-up end its children, wait for them (npm puts its half-made folders away), undo what is half
+ * done, and exit with 130 (143 for SIGTERM).
+ * @returns {() => void} back to the usual
+ */
 export function interruptible() {
+  let stopping = false
   const stop = (signal) => {
+    if (stopping) return
+    stopping = true
+    const ends = [...running].map((child) => new Promise((resolve) => child.once('close', resolve)))
     for (const child of running) child.kill(signal)
-    for (const undo of cleanups) undo()
-    process.stderr.write('\nstopped\n')
-    process.exit(128 + constants.signals[signal])
+    const patience = new Promise((resolve) => setTimeout(resolve, 2000))
+    void Promise.race([Promise.all(ends), patience]).then(() => {
+      for (const child of running) child.kill('SIGKILL')
+      for (const undo of cleanups) undo()
+      process.stderr.write('\nstopped\n')
+      process.exit(128 + constants.signals[signal])
+    })
   }
-  const signals = process.platform === 'win32' ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP']
-  for (const signal of signals) process.on(signal, stop)
+  for (const signal of SIGNALS) process.on(signal, stop)
   return () => {
-    for (const signal of signals) process.off(signal, stop)
+    for (const signal of SIGNALS) process.off(signal, stop)
   }
 }
 
@@ -86,10 +99,9 @@ export function foreground(file, args, options = {}) {
       last.set(signal, now)
       child.kill(signal)
     }
-    const signals = process.platform === 'win32' ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP']
-    for (const signal of signals) process.on(signal, forward)
+    for (const signal of SIGNALS) process.on(signal, forward)
     const end = () => {
-      for (const signal of signals) process.off(signal, forward)
+      for (const signal of SIGNALS) process.off(signal, forward)
     }
     child.on('error', (error) => {
       end()

@@ -35,17 +35,22 @@ export async function step(label, work, describe) {
   let frame = 0
   const draw = () => {
     const line = `${FRAMES[frame++ % FRAMES.length]} ${label}: ${text}  ${seconds(start)}`
-    out.write(`\r\x1b[2K${line.slice(0, Math.max(20, (out.columns ?? 80) - 1))}`)
+    out.write(`\r\x1b[2K${line.slice(0, Math.max(20, (out.columns || 80) - 1))}`)
   }
   const timer = live ? setInterval(() => text !== '' && draw(), 120) : undefined
+  let saying
   const note = (next) => {
     if (next === text) return
-    // elsewhere than on a terminal, counts that change many times a second would fill a log
-    if (!live && withoutCounts(next) !== withoutCounts(text)) out.write(`… ${label}: ${next}\n`)
+    // elsewhere than on a terminal: nothing for what is over at once, and no counts that change many times a second
+    if (!live && withoutCounts(next) !== withoutCounts(text)) {
+      clearTimeout(saying)
+      saying = setTimeout(() => out.write(`… ${label}: ${next}\n`), 300)
+    }
     text = next
   }
   const end = (mark, detail) => {
     clearInterval(timer)
+    clearTimeout(saying)
     out.write(`${live ? '\r\x1b[2K' : ''}${mark} ${label}${detail === '' ? '' : `: ${detail}`}  ${seconds(start)}\n`)
   }
   try {
