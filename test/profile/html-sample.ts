@@ -116,7 +116,7 @@ function spoil(layer: LayerReport): LayerReport {
     case 'conv4':
       return change('is', (row) => ({ ...row, counted_equal: false, ...(row.counted === undefined ? {} : { counted: { ...row.counted, macs: row.counted.macs - 169 } }) }))
     case 'fc6':
-      return change('os-a', () => ({ skipped: 'Needs subgroups of at least 8 lanes to hand inputs from lane to lane; this adapter has 4' }))
+      return change('os-a', () => ({ skipped: 'Needs subgroups of at least 8 lanes, to hand inputs from lane to lane; this adapter has 4' }))
     case 'fc7':
       return change('rs', (row) => ({ ...row, notes: ['Register file: 48 of 64 words used; 2 channels per pass instead of 4'] }))
     default:

@@ -34,7 +34,7 @@ export interface BarsOptions {
   readonly swatch: (group: string) => Swatch
   readonly width: number
   readonly log: boolean
-  /** The axis of values. */
+  /** What the axis of values shows; an arrow is added. */
   readonly label: string
   readonly ariaLabel: string
   readonly height?: number
@@ -62,12 +62,23 @@ function common({ width, groups, swatch, ariaLabel }: BarsOptions) {
   }
 }
 
-function valueScale({ data, log, label }: BarsOptions): Plot.ScaleOptions {
-  const scale = { label, grid: true, tickFormat: tick, ticks: 5 }
+function valueScale({ data, log, label }: BarsOptions, lies = false): Plot.ScaleOptions {
+  const scale = { label: lies ? `${label} →` : `↑ ${label}`, grid: true, tickFormat: tick, ticks: 5 }
   if (!log) return { ...scale, nice: true, zero: true }
   const floor = floorOf(data)
   const values = data.flatMap(({ value, high }) => [value, high ?? value])
-  return { ...scale, type: 'log', domain: [floor, Math.max(floor * 10, ...values) * 1.15] }
+  const domain = [floor, Math.max(floor * 10, ...values) * 1.15] as const
+  return { ...scale, type: 'log', domain: [...domain], ticks: logTicks(...domain) }
+}
+
+/** Powers of ten; with 2 and 5 between them where there are few. */
+export function logTicks(low: number, high: number): number[] {
+  const decades = Math.log10(high / low)
+  const steps = decades < 1.8 ? [1, 2, 5] : decades < 3 ? [1, 3] : [1]
+  const every = Math.max(1, Math.ceil(decades / 7))
+  const first = Math.floor(Math.log10(low))
+  const powers = Array.from({ length: Math.ceil(decades) + 2 }, (_, index) => first + index).filter((power) => power % every === 0)
+  return powers.flatMap((power) => steps.map((step) => Number(`${step}e${power}`))).filter((value) => value >= low && value <= high)
 }
 
 /** A power of ten at or below the smallest value: where the stems of a logarithmic chart start. */
@@ -124,11 +135,11 @@ function standing(options: BarsOptions): Chart {
     height: named && !single ? height + 30 : height,
     marginLeft: 52,
     marginTop: 28,
-    marginBottom: named ? (single ? 40 : 66) : 30,
+    marginBottom: named ? (single ? 40 : 66) : 12,
     marginRight: 8,
     ...(single ? {} : { fx: { domain: [...layers], label: null, axis: 'top' as const, padding: 0.12 } }),
     x: { domain: [...dataflows], label: null, padding: 0.14, tickSize: 0, axis: named ? 'bottom' : null, tickRotate: single && data.length < 40 ? 0 : -90 },
-    y: valueScale(options),
+    y: single ? valueScale(options) : { ...valueScale(options), label: null },
     marks: [
       ...marks,
       Plot.ruleX(whiskers(data), { ...at, y1: 'low', y2: 'high', stroke: 'currentColor', strokeOpacity: 0.75 }),
@@ -155,14 +166,14 @@ function lying(options: BarsOptions): Chart {
   const rows = single ? dataflows.length * 26 : layers.length * (dataflows.length * 15 + 14)
   return Plot.plot({
     ...common(options),
-    height: rows + 64,
+    height: rows + 48,
     marginLeft: 58,
     marginTop: 34,
-    marginBottom: 24,
+    marginBottom: 10,
     marginRight: single ? 16 : 50,
     ...(single ? {} : { fy: { domain: [...layers], label: null, axis: 'right' as const, padding: 0.1 } }),
     y: { domain: [...dataflows], label: null, padding: 0.12, tickSize: 0, axis: 'left' },
-    x: { ...valueScale(options), axis: 'top', ticks: 4 },
+    x: { ...valueScale(options, true), ...(single ? {} : { label: null }), axis: 'top', ...(options.log ? {} : { ticks: 4 }) },
     marks: [
       ...marks,
       Plot.ruleY(whiskers(data), { ...at, x1: 'low', x2: 'high', stroke: 'currentColor', strokeOpacity: 0.75 }),
@@ -193,7 +204,7 @@ function strips(options: BarsOptions): Chart {
     marginRight: 62,
     fy: { domain: [...dataflows], label: null, axis: 'right', padding: 0.16 },
     x: { domain: [...layers], label: null, tickSize: 0, tickRotate: -90, padding: 0.15 },
-    y: { ...valueScale(options), ticks: 3 },
+    y: { ...valueScale(options), label: null, ...(options.log ? {} : { ticks: 3 }) },
     marks: [...marks, Plot.text(failures(options), { ...at, y: 'value', text: () => '✗', dy: -8, fill: RED, fontWeight: 700, fontSize: 13 })],
   })
 }

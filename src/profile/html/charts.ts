@@ -93,18 +93,23 @@ function barFigure({ scene, title, tag, data, groups, swatch, label, unit, wide 
   const { rows, view } = scene
   if (data.length === 0) return emptyFigure(title, tag, 'No row of this selection has this figure.', wide)
   const layers = wide ? layersOf(rows) : ['']
-  const dataflows = dataflowsIn(rows)
+  const drawn = new Set(data.map(({ dataflow }) => dataflow))
+  const dataflows = dataflowsIn(rows).filter((dataflow) => drawn.has(dataflow))
+  const absent = dataflowsIn(rows).filter((dataflow) => !drawn.has(dataflow))
   const stacks = groups.some((group) => !dataflows.includes(group))
   const zeros = data.filter(({ value }) => value === 0).length
   return figure({
     title,
     tag,
     wide,
-    ...(unit === undefined ? {} : { unit }),
+    // Where layers head the groups, the axis's name would run into theirs: it stands beside the title.
+    unit: unit ?? label,
     legend: stacks || layers.length > 1 ? legendOf(groups, swatch) : [],
     notes: [
       ...notes,
       shortNote(data),
+      data.some(({ failed }) => failed === true) && '✗ marks a row that failed its check.',
+      absent.length > 0 && `Without this figure: ${listed(absent)}.`,
       view.log && stacks && 'On a logarithmic scale stacks have no honest height: each part is a dot.',
       view.log && zeros > 0 && `${plural(zeros, 'part')} of zero cannot be shown on a logarithmic scale.`,
     ],
@@ -151,7 +156,7 @@ function timeFigures(scene: Scene): { sum: Figure; layers: Figure; rate: Figure 
   // Whole times are drawn in ms; per MAC in picoseconds.
   const describe = (value: number) => (view.perMac ? `${si(value)} ps per MAC` : duration(value))
   const parts = timeParts(rows).map((part) => (view.perMac ? { ...part, value: part.value * 1e9 } : part))
-  const label = view.perMac ? '↑ ps per MAC' : '↑ ms'
+  const label = view.perMac ? 'ps per MAC' : 'ms'
   const groups = dataflowsIn(rows)
   const base = { scene, tag: 'measured' as const, groups, swatch: dataflowSwatch, label }
   const rates = rows.flatMap((row) => (row.result.gflops === undefined ? [] : [{ row, group: row.dataflow, value: row.result.gflops }]))
@@ -167,7 +172,7 @@ function timeFigures(scene: Scene): { sum: Figure; layers: Figure; rate: Figure 
     rate: barFigure({
       ...base,
       title: 'Rate, layer by layer',
-      label: '↑ GFLOP/s',
+      label: 'GFLOP/s',
       data: byLayer(rates, false, (value) => `${si(value)} GFLOP/s`),
       wide: true,
       notes: [softwareNote(scene), 'Two operations per MAC, over the time of the fast build.'],
@@ -184,7 +189,7 @@ function energyFigures(scene: Scene): { levels: Figure; operands: Figure; layerL
   const byOperands = predicted.flatMap(({ row, evaluation }) => energyByOperand(row, evaluation))
   const levels = levelsOf(rows)
   const swatch = partSwatch(levels)
-  const label = view.perMac ? '↑ energy per MAC' : '↑ energy'
+  const label = `${unit.short}${view.perMac ? ' per MAC' : ''}`
   const levelGroups = [...levels, 'network', 'MAC']
   const operandGroups = byOperands.some(({ group }) => group === 'MAC') ? [...OPERANDS, 'MAC'] : [...OPERANDS]
   const base = { scene, tag: 'modelled' as const, swatch, label }
@@ -213,7 +218,7 @@ export function accessFigures(scene: Scene, kind: AccessKind): Figure[] {
     )
     const title = `${level} ${kind === 'all' ? 'accesses' : kind}`
     const data = summed(parts, rows, view.perMac, describe)
-    const label = view.perMac ? '↑ words per MAC' : '↑ words'
+    const label = view.perMac ? 'words per MAC' : 'words'
     return barFigure({ scene, title, tag: 'modelled', groups: [...OPERANDS], swatch: partSwatch(levels), data, label, unit: layerNote(scene), height: 250 })
   })
 }
@@ -293,7 +298,7 @@ function rateAlone(scene: Scene): Figure {
     unit: layerNote(scene),
     groups: dataflowsIn(rows),
     swatch: dataflowSwatch,
-    label: '↑ GFLOP/s',
+    label: 'GFLOP/s',
     data: summed(parts, rows, false, (value) => `${si(value)} GFLOP/s`),
     notes: [softwareNote(scene), range],
     height: 270,

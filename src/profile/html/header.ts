@@ -4,7 +4,7 @@ import { checksOf, dataflowsOf, rowsOf } from './data.ts'
 import type { Row } from './data.ts'
 import type { Child } from './dom.ts'
 import { append, h } from './dom.ts'
-import { error, integer, plural, si } from './format.ts'
+import { error, integer, plural, ratio, si } from './format.ts'
 import { dataflowSwatch } from './palette.ts'
 import type { Sentence } from './summary.ts'
 import { summarise } from './summary.ts'
@@ -52,7 +52,7 @@ function badge(tone: 'good' | 'bad' | 'warn' | 'plain', text: string): HTMLEleme
 
 function alarm(failed: readonly Row[]): HTMLElement {
   const items = failed.map((row) => h('li', {}, h('strong', {}, `${row.layer} · ${row.dataflow}: `), failureOf(row)))
-  const title = `${plural(failed.length, 'row')} ${failed.length === 1 ? 'fails' : 'fail'} its check: do not trust these figures`
+  const title = `${plural(failed.length, 'row')} ${failed.length === 1 ? 'fails its check' : 'fail their checks'}: do not trust these figures`
   return h('section', { class: 'tw-alarm', role: 'alert' }, h('h2', {}, `✗ ${title}`), h('ul', {}, ...items))
 }
 
@@ -60,7 +60,7 @@ function alarm(failed: readonly Row[]): HTMLElement {
 export function failureOf({ result, differences }: Row): string {
   const reasons: string[] = []
   if (result.verified === false) {
-    const bound = result.max_error_ratio === undefined ? '' : `, ${si(result.max_error_ratio)} times the bound`
+    const bound = result.max_error_ratio === undefined ? '' : `, ${ratio(result.max_error_ratio)} the bound`
     reasons.push(`the result differs from the CPU reference (largest error ${result.max_error === undefined ? 'unknown' : error(result.max_error)}${bound})`)
   }
   const [first] = differences
@@ -76,7 +76,7 @@ function facts(report: ProfileReport, macs: number): HTMLElement {
   const name = adapter.description || adapter.device || adapter.architecture || 'unnamed'
   const who = [adapter.vendor, adapter.architecture].filter((part) => part !== '' && !name.includes(part)).join(' ')
   const source = clock.source === 'timestamp-query' ? 'timestamp queries on the device' : 'wall clock around batches'
-  const pairs: [string, Child, string?][] = [
+  const pairs: readonly (readonly [term: string, value: Child, note?: string])[] = [
     ['Adapter', name, [who, adapter.software ? 'software' : ''].filter(Boolean).join(' · ')],
     ['Energy model', report.hardware, 'modelled, never measured'],
     ['Clock', source, `smallest step ${quantum(clock.quantum_ns)}`],
@@ -97,8 +97,13 @@ function quantum(ns: number): string {
   return ns >= 1000 ? `${si(ns / 1000)} µs` : `${si(ns)} ns`
 }
 
-function samples({ samples: count }: ProfileReport): string {
-  return count === 1 ? '1 per row' : `${count} per row, the median shown`
+/** Slow rows may have taken fewer than was asked for. */
+function samples(report: ProfileReport): string {
+  const taken = rowsOf(report).flatMap(({ result }) => result.samples_ms?.length ?? [])
+  const least = Math.min(report.samples, ...taken)
+  const most = Math.max(least, ...(taken.length > 0 ? taken : [report.samples]))
+  const count = least === most ? `${most}` : `${least} to ${most}`
+  return most === 1 ? '1 per row' : `${count} per row, median shown`
 }
 
 function dateOf(date: string): string {

@@ -25,7 +25,7 @@ export function loopNest(mapping: Mapping): NestLine[] {
     lines.push({ depth: 0, kind: 'level', text: level.name, note: keeping, level: index })
     for (const [dimension, bound] of loops(level.temporal)) {
       depth += 1
-      lines.push({ depth, kind: 'loop', text: `for ${dimension.toLowerCase()} in 0 … ${bound}`, level: index })
+      lines.push({ depth, kind: 'loop', text: `for ${dimension.toLowerCase()} in 0 ..< ${bound}`, level: index })
     }
     for (const axis of ['x', 'y'] as const) {
       const split = loops(level.spatial?.[axis] ?? [])

@@ -41,7 +41,8 @@ export function matrix(report: ProfileReport, rows: readonly Row[], dataflows: r
     h(
       'div',
       { class: 'tw-scroll', tabindex: 0, role: 'region', 'aria-label': 'Checks and mappings, layers by dataflows' },
-      h('table', {}, h('caption', {}, '✓ verified and counted as predicted · ✗ failed · ? not compared · – skipped. Press one for its mapping.'), h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Layer'), ...head)), h('tbody', {}, ...body)),
+      h('p', { class: 'tw-note tw-key' }, '✓ verified and counted as predicted · ✗ failed · ? not compared · – skipped. Press one for its mapping.'),
+      h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Layer'), ...head)), h('tbody', {}, ...body)),
     ),
     detail,
   )

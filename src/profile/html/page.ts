@@ -41,7 +41,7 @@ export function mountReport(root: HTMLElement, report: ProfileReport, { actions 
     figures = [...sections.flatMap((section) => section.figures), ...parts]
     charts.replaceChildren(
       ...sections.map(({ title, figures: drawn }) =>
-        h('section', { 'aria-label': title }, h('h2', {}, title), h('div', { class: 'tw-grid' }, ...drawn.map(({ element }) => element))),
+        h('section', { 'aria-label': title }, h('h2', {}, title), h('div', { class: drawn.length === 4 ? 'tw-grid tw-pairs' : 'tw-grid' }, ...drawn.map(({ element }) => element))),
       ),
     )
     if (chosen.length === 0) charts.replaceChildren(h('p', { class: 'tw-note' }, 'Nothing is chosen: tick a dataflow.'))
@@ -61,7 +61,7 @@ export function mountReport(root: HTMLElement, report: ProfileReport, { actions 
     header(report, [...actions, ...buttons(report, rows)]),
     ...(rows.length === 0
       ? [h('p', { class: 'tw-note' }, 'This report has no rows.')]
-      : [panel.element, h('section', { 'aria-label': 'Checks and mappings' }, h('h2', {}, 'Checks and mappings'), matrix(report, rows, dataflows)), charts, tables]),
+      : [panel.element, charts, h('section', { 'aria-label': 'Checks and mappings' }, h('h2', {}, 'Checks and mappings'), matrix(report, rows, dataflows)), tables]),
     footer(),
   )
   if (rows.length > 0) draw(panel.view())

@@ -13,14 +13,14 @@ export interface Swatch {
 }
 
 export const DATAFLOWS: Readonly<Record<string, Swatch>> = {
-  ws: { label: 'weight stationary', light: '#0072b2', dark: '#4ba3dd' },
-  'os-a': { label: 'output stationary A', light: '#a33b00', dark: '#e2622a' },
+  ws: { label: 'weight stationary', light: '#0072b2', dark: '#629cdf' },
+  'os-a': { label: 'output stationary A', light: '#913c00', dark: '#e2622a' },
   'os-b': { label: 'output stationary B', light: '#e08214', dark: '#f5a742' },
   'os-c': { label: 'output stationary C', light: '#d9bf2b', dark: '#f3e36b' },
-  is: { label: 'input stationary', light: '#009e73', dark: '#2fbf94' },
-  nlr: { label: 'no local reuse', light: '#8a8f98', dark: '#8f959f' },
-  rs: { label: 'row stationary', light: '#aa2f7b', dark: '#e273b5' },
-  fastest: { label: 'fastest (tuned kernels)', light: '#22262e', dark: '#eef0f4' },
+  is: { label: 'input stationary', light: '#5fc087', dark: '#00cda2' },
+  nlr: { label: 'no local reuse', light: '#8d8f96', dark: '#938f8e' },
+  rs: { label: 'row stationary', light: '#c01d7b', dark: '#b44ca7' },
+  fastest: { label: 'default kernels', light: '#22262e', dark: '#e3f8ff' },
   'systolic-ws': { label: 'systolic, weights stay', light: '#64b9ec', dark: '#a5d8f6' },
   'systolic-os': { label: 'systolic, outputs stay', light: '#7d5a2c', dark: '#b98f5b' },
   'systolic-is': { label: 'systolic, inputs stay', light: '#6bcfb4', dark: '#9be8d3' },
@@ -28,17 +28,17 @@ export const DATAFLOWS: Readonly<Record<string, Swatch>> = {
 
 /** Storage from the outermost level in, then what is no storage. */
 const STORAGE: readonly Swatch[] = [
-  { label: 'DRAM', light: '#2f2a7a', dark: '#7f7ae8' },
+  { label: 'DRAM', light: '#441c88', dark: '#5953d6' },
   { label: 'GLB', light: '#3a86c8', dark: '#4aa5ea' },
-  { label: 'RF', light: '#86cdb8', dark: '#9fe3cd' },
+  { label: 'RF', light: '#3fb59a', dark: '#9fe3cd' },
 ]
 const BETWEEN: Swatch = { label: 'buffer', light: '#5d5fae', dark: '#6f86b8' }
-export const NETWORK: Swatch = { label: 'network', light: '#e0992b', dark: '#efae45' }
-export const MAC: Swatch = { label: 'MAC', light: '#b9bdc4', dark: '#7d828c' }
+export const NETWORK: Swatch = { label: 'network', light: '#df992b', dark: '#efae45' }
+export const MAC: Swatch = { label: 'MAC', light: '#c4c4c8', dark: '#7d7f86' }
 
 export const OPERAND_SWATCHES: Readonly<Record<Operand, Swatch>> = {
-  weights: { label: 'weights', light: '#004488', dark: '#6699cc' },
-  inputs: { label: 'inputs', light: '#ddaa33', dark: '#eecc66' },
+  weights: { label: 'weights', light: '#004488', dark: '#5797e5' },
+  inputs: { label: 'inputs', light: '#dfa930', dark: '#ecd46e' },
   outputs: { label: 'outputs', light: '#bb5566', dark: '#ee99aa' },
 }
 

@@ -1,6 +1,6 @@
 /** The two charts of dots: the roofline, and counted accesses against predicted ones. */
 import * as Plot from '@observablehq/plot'
-import { RED } from './bars.ts'
+import { RED, logTicks } from './bars.ts'
 import type { Count, Kind, Row } from './data.ts'
 import { si, tick } from './format.ts'
 import { OPERAND_SWATCHES, colour, dataflowSwatch } from './palette.ts'
@@ -48,8 +48,8 @@ export function roofline({ points, dataflows, width, ariaLabel }: RooflineOption
     marginBottom: 42,
     ariaLabel,
     style: { fontSize: '12px', overflow: 'visible' },
-    x: { type: 'log', domain: [lowest, highest], label: 'operations per byte →', grid: true, tickFormat: tick, ticks: 5 },
-    y: { type: 'log', domain: [bottom, gflops * 1.5], label: '↑ GFLOP/s', grid: true, tickFormat: tick, ticks: 5 },
+    x: { type: 'log', domain: [lowest, highest], label: 'operations per byte →', grid: true, tickFormat: tick, ticks: logTicks(lowest, highest) },
+    y: { type: 'log', domain: [bottom, gflops * 1.5], label: '↑ GFLOP/s', grid: true, tickFormat: tick, ticks: logTicks(bottom, gflops * 1.5) },
     color: { type: 'ordinal', domain: [...dataflows], range: dataflows.map((name) => colour(dataflowSwatch(name))) },
     symbol: { domain: ['CONV', 'FC'], range: ['circle', 'square'] },
     marks: [
@@ -96,8 +96,8 @@ export function countedPredicted({ points, width, ariaLabel }: { points: readonl
     marginBottom: 42,
     ariaLabel,
     style: { fontSize: '12px', overflow: 'visible' },
-    x: { type: 'log', domain: [low, high], label: 'predicted →', grid: true, tickFormat: tick, ticks: 5 },
-    y: { type: 'log', domain: [low, high], label: '↑ counted', grid: true, tickFormat: tick, ticks: 5 },
+    x: { type: 'log', domain: [low, high], label: 'predicted →', grid: true, tickFormat: tick, ticks: logTicks(low, high) },
+    y: { type: 'log', domain: [low, high], label: '↑ counted', grid: true, tickFormat: tick, ticks: logTicks(low, high) },
     color: { type: 'ordinal', domain: [...operands], range: operands.map((operand) => colour(OPERAND_SWATCHES[operand])), unknown: 'var(--tw-muted)' },
     marks: [
       Plot.line([low, high], { x: (value: number) => value, y: (value: number) => value, stroke: 'currentColor', strokeOpacity: 0.45, strokeDasharray: '5 4' }),

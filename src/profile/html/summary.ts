@@ -74,10 +74,10 @@ function energySentence(report: ProfileReport, rows: readonly Row[], kind: Kind)
   const unit = energyUnit(report).short
   const figure = `${fixed(2)(best.perMac)} ${unit} per MAC`
   if (next === undefined) return [{ kind: 'modelled', text: `Modelled energy of ${name(best.dataflow)} in ${KINDS[kind]}: ${figure}.${except(left)}` }]
-  const ties = ranked.filter(({ energy }) => energy <= best.energy * 1.0005)
+  const ties = ranked.filter(({ energy }) => energy < best.energy * 1.005)
   if (ties.length > 1) {
     const who = capital(listed(ties.map(({ dataflow }) => name(dataflow))))
-    return [{ kind: 'modelled', text: `${who} need the same least modelled energy in ${KINDS[kind]}: ${figure}.${except(left)}` }]
+    return [{ kind: 'modelled', text: `${who} need the least modelled energy alike in ${KINDS[kind]}: ${figure}.${except(left)}` }]
   }
   const others =
     next === worst
@@ -93,8 +93,8 @@ function timeSentence(rows: readonly Row[], kind: Kind): Sentence[] {
   const [best, next] = ranked
   if (best === undefined) return []
   const gflops = `${fixed(1)((2 * best.timedMacs) / best.time_ms / 1e6)} GFLOP/s`
-  const versus = next === undefined ? '' : `, ${ratio(next.time_ms / best.time_ms)} faster than ${name(next.dataflow)}`
-  const text = `Fastest measured in ${KINDS[kind]}: ${name(best.dataflow)}, ${duration(best.time_ms)} (${gflops})${versus}.${except(left)}`
+  const versus = next === undefined ? '' : ` ${capital(name(next.dataflow))}, the next, take${next.dataflow === 'fastest' ? '' : 's'} ${ratio(next.time_ms / best.time_ms)} as long.`
+  const text = `Shortest measured time in ${KINDS[kind]}: ${name(best.dataflow)}, ${duration(best.time_ms)} (${gflops}).${versus}${except(left)}`
   return [{ kind: 'measured', text }]
 }
 
