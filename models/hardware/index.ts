@@ -16,7 +16,9 @@ export const HARDWARE_NAMES: readonly string[] = Object.keys(PUBLISHED)
 /** A published accelerator. @throws OptionError for an unknown name */
 export function hardwareNamed(name: string): Hardware {
   if (!Object.hasOwn(PUBLISHED, name)) {
-    throw new OptionError(`There is no hardware called "${name}"`, { remedy: `Known are ${HARDWARE_NAMES.join(', ')}; or give a JSON file` })
+    throw new OptionError(`There is no hardware called "${name}"`, {
+      remedy: `Known are ${HARDWARE_NAMES.join(', ')}; or give a JSON file`,
+    })
   }
   return parseHardware(PUBLISHED[name])
 }

@@ -6,8 +6,8 @@
  * For tiles that are products over dimensions, |∪ (new − old)| = Π |∪ new| − Π |held|, where `held` are the words that every child
  * which needs them had; both factor over dimensions, and so do their sums over all steps in which the same loop advanced. So
  *   arrivals = Π_d (words of all steps) − Σ_loops Π_d (held when that loop advances).
- * Only input rows and columns need sets (p with r, q with s: see `sliding.ts`); other dimensions are counted as digits. A child whose
- * step has no point (a ragged edge) waits with what it holds.
+ * Only input rows and columns need sets (p with r, q with s: see `sliding.ts`); other dimensions are counted as digits. A child
+ * whose step has no point (a ragged edge) waits with what it holds.
  */
 import { DIMENSIONS, RELEVANT, type Dimension, type Operand } from '../schedule/problem.ts'
 import { countBelow, tileLength, type Digit, type Nest } from './loops.ts'
@@ -217,7 +217,8 @@ export class EdgeCounter {
         const isAlong = along !== undefined && (along.dimension === outer || along.dimension === inner)
         const resident = this.#resident || !isAlong
         const rank = at === undefined ? '' : this.#rank(at, outer, inner)
-        const key = `${lines} ${rank}${isOurs ? '=' : '<'}${isAlong ? `f${along.dimension},${along.stride}` : ''}${resident ? 'r' : ''}`
+        const network = isAlong ? `f${along.dimension},${along.stride}` : ''
+        const key = `${lines} ${rank}${isOurs ? '=' : '<'}${network}${resident ? 'r' : ''}`
         let counted = this.#cache.get(key)
         if (counted === undefined) {
           const count = countWindow(window, {
@@ -273,6 +274,8 @@ function clamp(value: number, most: number): number {
 function describe(lines: readonly [Line, Line]): string {
   const orders = lines.flatMap(({ digits }) => digits.map(({ order }) => order)).toSorted((a, b) => a - b)
   return lines
-    .map(({ digits, roles }) => digits.map(({ bound, order, axis }, i) => `${bound}${axis[0]}${orders.indexOf(order)}${roles[i]?.[0]}`).join(','))
+    .map(({ digits, roles }) =>
+      digits.map(({ bound, order, axis }, i) => `${bound}${axis[0]}${orders.indexOf(order)}${roles[i]?.[0]}`).join(','),
+    )
     .join('/')
 }

@@ -7,9 +7,9 @@
  * - reads: words served to the child, one for all children that a fan-out multicasts to, plus partial sums read back.
  * - fills: words newly written from the parent (or handed over by a neighbour); the same words never refill.
  * - updates: words written up from the child; children that reduce one output are one update where the fan-out reduces.
- * - outputs: the first accumulation is free, so reads = updates − words ever written there, summed over instances. A partial sum that
- *   comes back to a child that keeps outputs fills one child that reduces it (`timeloop`: each of them).
- * - A child's read when it drains is not charged. MACs hold nothing: an operand that no level near them keeps is read at every step.
+ * - outputs: the first accumulation is free, so reads = updates − words ever written there, summed over instances. A partial sum
+ *   that comes back to a child that keeps outputs fills one child that reduces it (`timeloop`: each of them).
+ * - A child's read when it drains is not charged. MACs hold nothing: what no level near them keeps is read at every step.
  * - hops: a reduction over Y children costs Y − 1 per result and step, a word handed over by a neighbour 1, multicast 0.
  * - Points outside the problem (ragged edges) are skipped; zero padding counts and is told apart in `padding`.
  * - cycles: the most of the steps and, for each level with a bandwidth, its words over that bandwidth and the instances in use.
@@ -25,8 +25,8 @@ import { countBelow, nestOf, type Nest } from './loops.ts'
 
 export interface EvaluateOptions {
   /**
-   * `exact` (default): sets of touched words, overlaps credited wherever they occur. `timeloop`: bounding boxes, the overlap credited
-   * only where the sliding loop is the innermost of its level, only identical tiles shared, as Timeloop publishes.
+   * `exact` (default): sets of touched words, overlaps credited wherever they occur. `timeloop`: bounding boxes, the overlap
+   * credited only where the sliding loop is the innermost of its level, only identical tiles shared, as Timeloop publishes.
    */
   readonly halo?: Halo
 }
@@ -50,7 +50,9 @@ export function evaluate(problem: Problem, hardware: Hardware, mapping: Mapping,
   const halo = options.halo ?? 'exact'
   checkMapping(problem, hardware, mapping)
   if (halo === 'timeloop' && mapping.levels.some(({ forward }) => forward !== undefined && Object.keys(forward).length > 0)) {
-    throw new MappingError('Timeloop counts no forwarding between neighbours', { remedy: 'Evaluate this mapping with halo "exact"' })
+    throw new MappingError('Timeloop counts no forwarding between neighbours', {
+      remedy: 'Evaluate this mapping with halo "exact"',
+    })
   }
   const nest = nestOf(problem, hardware, mapping)
   const counted = countAccesses(nest, halo, cacheOf(problem, halo))
@@ -62,7 +64,9 @@ export function evaluate(problem: Problem, hardware: Hardware, mapping: Mapping,
     macs,
     cycles,
     utilization: macs / (cycles * pesOf(hardware, mapping)),
-    accesses: Object.fromEntries(names.map((name, level) => [name, tallies[level] ?? perOperand(() => ({ reads: 0, fills: 0, updates: 0 }))])),
+    accesses: Object.fromEntries(
+      names.map((name, level) => [name, tallies[level] ?? perOperand(() => ({ reads: 0, fills: 0, updates: 0 }))]),
+    ),
     padding: Object.fromEntries(names.map((name, level) => [name, padding[level] ?? 0])),
     network: { hops },
     energy: energyOf(hardware, tallies, hops, macs),
@@ -162,7 +166,7 @@ function instancesAlong(nest: Nest, dimension: number, level: number): number {
   )
 }
 
-/** MAC units: all that the hardware has, of those below a grid (an outermost level without multicast) as many as the mapping asks for. */
+/** MAC units of the hardware; below a grid (an outermost level without multicast), of as many instances as the mapping asks for. */
 function pesOf(hardware: Hardware, mapping: Mapping): number {
   return hardware.levels.reduce((product, { multicast }, level) => {
     const { x, y } = fanoutOf(hardware, level)

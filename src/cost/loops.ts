@@ -44,7 +44,11 @@ export function nestOf(problem: Problem, hardware: Hardware, mapping: Mapping): 
   let order = 0
   for (let level = mapping.levels.length - 1; level >= 0; level--) {
     const { temporal = [], spatial } = mapping.levels[level] ?? {}
-    for (const [axis, loops] of [['y', spatial?.y ?? []], ['x', spatial?.x ?? []], ['temporal', temporal]] as const) {
+    for (const [axis, loops] of [
+      ['y', spatial?.y ?? []],
+      ['x', spatial?.x ?? []],
+      ['temporal', temporal],
+    ] as const) {
       for (let at = loops.length - 1; at >= 0; at--) {
         const [name, bound] = loops[at] ?? ['N', 1]
         if (bound === 1) continue

@@ -161,7 +161,11 @@ function statesOf(line: Line, transition: Transition): States {
       const children = childrenOf(start)
       const offset = start
       const key = children
-        .map((c) => `${c.now - offset},${c.length},${c.before - offset},${c.beforeLength},${c.neighbours.map(([s, l]) => `${s - offset}:${l}`).join(';')}`)
+        .map(
+          (c) =>
+            `${c.now - offset},${c.length},${c.before - offset},${c.beforeLength},` +
+            c.neighbours.map(([s, l]) => `${s - offset}:${l}`).join(';'),
+        )
         .join(' ')
       let shape = known.get(key)
       if (shape === undefined) {

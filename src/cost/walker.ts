@@ -230,12 +230,15 @@ function childInstances({ hardware, mapping, loops, operand, parent, child }: Li
   const spatial = loops.filter(({ axis, level }) => axis !== 'temporal' && level < child)
   const alone = spatial.filter(({ level }) => level >= parent && hardware.levels[level]?.multicast === false)
   const above = spatial.filter(({ level }) => level < parent)
-  const forwarding = mapping.levels.findIndex(({ forward }, level) => level >= parent && level < child && forward?.[operand] !== undefined)
+  const forwarding = mapping.levels.findIndex(
+    ({ forward }, level) => level >= parent && level < child && forward?.[operand] !== undefined,
+  )
   const axis = mapping.levels[forwarding]?.forward?.[operand]
   const along = spatial.findLast((loop) => loop.level === forwarding && loop.axis === axis && loop.bound > 1)
   const instances = new Map<string, ChildInstance>()
   for (const values of trips(spatial)) {
-    const part = (wanted: readonly WalkLoop[]): string => spatial.map((loop, i) => (wanted.includes(loop) ? values[i] : '')).join(' ')
+    const part = (wanted: readonly WalkLoop[]): string =>
+      spatial.map((loop, i) => (wanted.includes(loop) ? values[i] : '')).join(' ')
     instances.set(values.join(' '), {
       trip: spatial.map((loop, index) => [loop, values[index] ?? 0] as const),
       parent: part(above),

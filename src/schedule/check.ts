@@ -27,7 +27,8 @@ export function checkMapping(problem: Problem, hardware: Hardware, mapping: Mapp
     }
     checkFanout(hardware, index, level)
     checkForward(level, mapping, index)
-    const words = storage.words === undefined ? Infinity : storage.double_buffered === true ? Math.floor(storage.words / 2) : storage.words
+    const words =
+      storage.words === undefined ? Infinity : storage.double_buffered === true ? Math.floor(storage.words / 2) : storage.words
     if (words !== Infinity && index > 0) checkFit(problem, hardware, mapping, index, lengths, words)
   }
   for (const dimension of DIMENSIONS) {
@@ -95,7 +96,10 @@ function checkLevels(hardware: Hardware, mapping: Mapping): void {
 
 function checkBound(level: MappingLevel, dimension: Dimension, bound: number): void {
   if (!DIMENSIONS.includes(dimension)) {
-    throw new MappingError(`There is no loop called "${String(dimension)}"`, { level: level.name, remedy: `Loops are ${DIMENSIONS.join(' ')}` })
+    throw new MappingError(`There is no loop called "${String(dimension)}"`, {
+      level: level.name,
+      remedy: `Loops are ${DIMENSIONS.join(' ')}`,
+    })
   }
   if (!Number.isInteger(bound) || bound < 1 || bound > LARGEST_BOUND) {
     throw new MappingError(`The bound of ${dimension} is ${bound}`, {
@@ -109,7 +113,10 @@ function checkFanout(hardware: Hardware, index: number, level: MappingLevel): vo
   const wanted = [...(level.spatial?.x ?? []), ...(level.spatial?.y ?? [])].reduce((product, [, bound]) => product * bound, 1)
   const { x, y } = fanoutOf(hardware, index)
   if (wanted > x * y) {
-    throw new MappingError(`The spatial split takes ${wanted} instances, the fan-out is ${x}×${y}`, { level: level.name, limit: `${x * y} instances` })
+    throw new MappingError(`The spatial split takes ${wanted} instances, the fan-out is ${x}×${y}`, {
+      level: level.name,
+      limit: `${x * y} instances`,
+    })
   }
 }
 
@@ -136,7 +143,9 @@ function checkFit(
   lengths: ReadonlyMap<Dimension, number>,
   words: number,
 ): void {
-  const needs = OPERANDS.filter((operand) => keeps(mapping, index, operand)).map((operand) => [operand, wordsOf(problem, operand, lengths)] as const)
+  const needs = OPERANDS.filter((operand) => keeps(mapping, index, operand)).map(
+    (operand) => [operand, wordsOf(problem, operand, lengths)] as const,
+  )
   const total = needs.reduce((sum, [, need]) => sum + need, 0)
   if (total <= words) return
   const largest = needs.reduce((most, entry) => (entry[1] > most[1] ? entry : most))

@@ -72,10 +72,16 @@ const levelSchema = z.strictObject({
   temporal: loopsSchema.default([]),
   spatial: z.strictObject({ x: loopsSchema.optional(), y: loopsSchema.optional() }).optional(),
   keep: z.array(z.enum(OPERANDS)).max(OPERANDS.length).optional(),
-  forward: z.strictObject({ weights: axisSchema.optional(), inputs: axisSchema.optional(), outputs: axisSchema.optional() }).optional(),
+  forward: z
+    .strictObject({ weights: axisSchema.optional(), inputs: axisSchema.optional(), outputs: axisSchema.optional() })
+    .optional(),
 })
 
-const mappingSchema = z.strictObject({ schema: z.string().optional(), name: z.string().optional(), levels: z.array(levelSchema).min(1).max(32) })
+const mappingSchema = z.strictObject({
+  schema: z.string().optional(),
+  name: z.string().optional(),
+  levels: z.array(levelSchema).min(1).max(32),
+})
 
 /** A problem with defaults filled in. @throws ShapeError naming the field */
 export function parseProblem(value: unknown): Problem {
@@ -94,7 +100,8 @@ export function parseHardware(value: unknown): Hardware {
   const fields = parse(hardwareSchema, value, 'hardware', OptionError)
   const names = fields.levels.map((level) => level.name)
   const twice = names.find((level, index) => names.indexOf(level) !== index)
-  if (twice !== undefined) throw new OptionError(`hardware.levels: two levels are called "${twice}"`, { remedy: 'Give each a name of its own' })
+  if (twice !== undefined)
+    throw new OptionError(`hardware.levels: two levels are called "${twice}"`, { remedy: 'Give each a name of its own' })
   return {
     name: fields.name,
     ...given('source', fields.source),
@@ -108,7 +115,7 @@ export function parseHardware(value: unknown): Hardware {
   }
 }
 
-/** A mapping by itself: whether it is legal for a problem and hardware is `checkMapping`'s. @throws MappingError naming the field */
+/** A mapping by itself; whether it is legal for a problem and hardware, `checkMapping` says. @throws MappingError naming the field */
 export function parseMapping(value: unknown): Mapping {
   const { levels } = parse(mappingSchema, value, 'mapping', MappingError)
   return { levels: levels.map(levelOf) }

@@ -2,7 +2,15 @@
 import fc from 'fast-check'
 import type { Hardware } from '../../src/schedule/hardware.ts'
 import type { Loop, Mapping, MappingLevel } from '../../src/schedule/mapping.ts'
-import { DIMENSIONS, OPERANDS, convProblem, extentOf, type Dimension, type Operand, type Problem } from '../../src/schedule/problem.ts'
+import {
+  DIMENSIONS,
+  OPERANDS,
+  convProblem,
+  extentOf,
+  type Dimension,
+  type Operand,
+  type Problem,
+} from '../../src/schedule/problem.ts'
 
 export interface Case {
   readonly problem: Problem
@@ -36,18 +44,28 @@ const problems: fc.Arbitrary<Problem> = fc
 type Slot = readonly [level: number, axis: 'temporal' | 'x' | 'y']
 
 /** Mappings of up to `depth` levels; `always` forwards an operand along an axis that has loops, where there is one. */
-const casesOf = (depth: number, always: boolean): fc.Arbitrary<Case> => problems.chain((problem) =>
-  fc
-    .record({
-      depth: fc.integer({ min: 1, max: depth }),
-      splits: fc.array(fc.record({ dimension: fc.nat(), bound: fc.integer({ min: 2, max: 4 }), slot: fc.nat(), order: fc.nat(1000) }), { maxLength: 9 }),
-      keep: fc.array(fc.subarray([...OPERANDS]), { minLength: 4, maxLength: 4 }),
-      multicast: fc.array(fc.oneof(fc.constant(true), fc.boolean()), { minLength: 4, maxLength: 4 }),
-      forward: fc.option(fc.record({ level: fc.nat(3), operand: fc.constantFrom<Operand>(...OPERANDS), axis: fc.constantFrom<'x' | 'y'>('x', 'y') })),
-      rest: fc.array(fc.record({ slot: fc.nat(), order: fc.nat(1000) }), { minLength: 8, maxLength: 8 }),
-    })
-    .map((choice) => build(problem, choice, always)),
-)
+const casesOf = (depth: number, always: boolean): fc.Arbitrary<Case> =>
+  problems.chain((problem) =>
+    fc
+      .record({
+        depth: fc.integer({ min: 1, max: depth }),
+        splits: fc.array(
+          fc.record({ dimension: fc.nat(), bound: fc.integer({ min: 2, max: 4 }), slot: fc.nat(), order: fc.nat(1000) }),
+          { maxLength: 9 },
+        ),
+        keep: fc.array(fc.subarray([...OPERANDS]), { minLength: 4, maxLength: 4 }),
+        multicast: fc.array(fc.oneof(fc.constant(true), fc.boolean()), { minLength: 4, maxLength: 4 }),
+        forward: fc.option(
+          fc.record({
+            level: fc.nat(3),
+            operand: fc.constantFrom<Operand>(...OPERANDS),
+            axis: fc.constantFrom<'x' | 'y'>('x', 'y'),
+          }),
+        ),
+        rest: fc.array(fc.record({ slot: fc.nat(), order: fc.nat(1000) }), { minLength: 8, maxLength: 8 }),
+      })
+      .map((choice) => build(problem, choice, always)),
+  )
 
 export const cases: fc.Arbitrary<Case> = casesOf(4, false)
 
@@ -93,7 +111,10 @@ function build(problem: Problem, { depth, splits, keep, multicast, forward, rest
       .toSorted((a, b) => a.order - b.order)
       .map(({ loop }) => loop)
   const crossed = placed.filter(({ slot }) => slot[1] !== 'temporal').map(({ slot }) => slot)
-  const [level, axis] = (always ? crossed[(forward?.level ?? 0) % crossed.length] : undefined) ?? [forward?.level ?? -1, forward?.axis ?? 'x']
+  const [level, axis] = (always ? crossed[(forward?.level ?? 0) % crossed.length] : undefined) ?? [
+    forward?.level ?? -1,
+    forward?.axis ?? 'x',
+  ]
   const levels = Array.from({ length: depth }, (_, index): MappingLevel => ({
     name: `L${index}`,
     temporal: loopsAt(index, 'temporal'),

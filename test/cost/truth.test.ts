@@ -1,5 +1,5 @@
 /**
- * Counts and cycles against published Timeloop runs that nobody here wrote: 30 tiny mappings and 119 of AlexNet and ResNet-50 layers.
+ * Counts and cycles against published Timeloop runs that nobody here wrote: 30 tiny mappings, 119 of AlexNet and ResNet-50 layers.
  * The files are not part of the project; where they are absent the tests say so and skip.
  */
 import { existsSync, readFileSync } from 'node:fs'
@@ -15,7 +15,12 @@ const isThere = existsSync(TRUTH)
 if (!isThere) console.log('skipped: the published counts are expected in ../shared/truth')
 
 const counts = z.record(z.string(), z.record(z.string(), z.record(z.string(), z.number())))
-const exactCell = z.object({ level: z.string(), operand: z.string(), timeloop: z.record(z.string(), z.number()), exact: z.record(z.string(), z.number()) })
+const exactCell = z.object({
+  level: z.string(),
+  operand: z.string(),
+  timeloop: z.record(z.string(), z.number()),
+  exact: z.record(z.string(), z.number()),
+})
 const file = z.object({
   cases: z.array(
     z.object({
@@ -80,7 +85,9 @@ describe.skipIf(!isThere)('published Timeloop runs', () => {
   test('119 layer mappings, as Timeloop counts, but for three cells', () => {
     const cases = casesOf('timeloop-16x16.json')
     const { differing, figures } = compare(cases)
-    console.log(`timeloop-16x16: ${figures} figures of ${cases.length} mappings compared; differing, as known: ${differing.join('; ')}`)
+    console.log(
+      `timeloop-16x16: ${figures} figures of ${cases.length} mappings compared; differing, as known: ${differing.join('; ')}`,
+    )
     expect(differing).toEqual(KNOWN)
     expect(cases.length).toBe(119)
   })
@@ -115,7 +122,8 @@ describe.skipIf(!isThere)('published Timeloop runs', () => {
       const [exact, timeloop] = [evaluateCase(entry, 'exact'), evaluateCase(entry, 'timeloop')]
       for (const level of Object.keys(exact.accesses)) {
         const [mine, theirs] = [exact.accesses[level]?.inputs, timeloop.accesses[level]?.inputs]
-        for (const kind of ['reads', 'fills'] as const) expect(mine?.[kind], `${entry.id} ${level} ${kind}`).toBeLessThanOrEqual(theirs?.[kind] ?? 0)
+        for (const kind of ['reads', 'fills'] as const)
+          expect(mine?.[kind], `${entry.id} ${level} ${kind}`).toBeLessThanOrEqual(theirs?.[kind] ?? 0)
       }
     }
   })

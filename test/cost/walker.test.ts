@@ -24,7 +24,11 @@ describe('closed form equals the walk: every read, fill, update, hop and padding
         expect(evaluated.padding).toEqual(walked.padding)
         expect(evaluated.network.hops).toEqual(walked.hops)
         expect([evaluated.macs, evaluated.cycles]).toEqual([walked.macs, walked.steps])
-        const bounds = mapping.levels.flatMap(({ temporal, spatial }) => [...temporal, ...(spatial?.x ?? []), ...(spatial?.y ?? [])])
+        const bounds = mapping.levels.flatMap(({ temporal, spatial }) => [
+          ...temporal,
+          ...(spatial?.x ?? []),
+          ...(spatial?.y ?? []),
+        ])
         seen.figures += 10 * mapping.levels.length + 5
         if (bounds.reduce((product, [, bound]) => product * bound, 1) > walked.macs) seen.ragged++
         if (OPERANDS.some((operand) => operand !== 'outputs' && walked.hops[operand] > 0)) seen.handed++
@@ -34,7 +38,10 @@ describe('closed form equals the walk: every read, fill, update, hop and padding
       { numRuns: RUNS, seed: SEED },
     )
     const { figures, ragged, handed, padded, alone } = seen
-    console.log(`${kind}: ${figures} figures of ${RUNS} mappings; ${ragged} ragged, ${padded} padded, ${handed} handed over, ${alone} without multicast`)
+    console.log(
+      `${kind}: ${figures} figures of ${RUNS} mappings; ${ragged} ragged, ${padded} padded, ${handed} handed over, ` +
+        `${alone} without multicast`,
+    )
     expect(Math.min(ragged, padded, alone)).toBeGreaterThan(RUNS / 10)
     expect(handed).toBeGreaterThan(kind === 'forwarding' ? RUNS / 40 : 0)
   })
