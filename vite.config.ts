@@ -1,11 +1,12 @@
 /**
  * The library build, one configuration with a mode for each side:
  * `node` makes dist/node.js and dist/cli.js (dependencies stay imports, `webgpu` above all),
- * `browser` makes dist/browser.js (everything in one file, no Node code).
+ * `browser` makes dist/browser.js (everything in one file with its licences, no Node code).
  * scripts/build.mjs runs them; the report and the demo pages have configurations of their own.
  */
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
+import { licences } from './vite.report.config.ts'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
@@ -27,6 +28,7 @@ export default defineConfig(({ mode }) => {
     case 'browser':
       return {
         publicDir: false,
+        plugins: [licences()],
         build: {
           ...shared,
           lib: { entry: path('src/index.ts'), formats: ['es'], fileName: () => 'browser.js' },

@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const OS = ['android', 'darwin', 'freebsd', 'linux', 'openharmony', 'win32']
+/** @type {[string, RegExp][]} */
 const CPU = [
   ['arm', /^arm-/],
   ['arm64', /^arm64$|^arm64-/],

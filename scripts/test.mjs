@@ -7,7 +7,7 @@ import { foreground } from './setup/child.mjs'
 import { main, ROOT, setUp } from './setup/index.mjs'
 
 await main(async () => {
-  const { adapter } = await setUp({ build: 'types' })
+  const { adapter } = await setUp({ build: 'all' })
   const args = [
     join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'),
     'run',
@@ -15,5 +15,6 @@ await main(async () => {
     `--reporter=${join(ROOT, 'scripts', 'setup', 'summary-reporter.mjs')}`,
     ...process.argv.slice(2),
   ]
-  return foreground(adapter.node, args, { cwd: ROOT, env: { ...process.env, ...adapter.env } })
+  const { node = process.execPath, env = {} } = adapter ?? {}
+  return foreground(node, args, { cwd: ROOT, env: { ...process.env, ...env } })
 })

@@ -44,7 +44,7 @@ const REMEDIES = {
 /**
  * Finds or makes the adapter.
  * @param {string} root the project's folder
- * @param {{ choice?: string, note: (text: string) => void }} options `choice`: 'gpu', 'software', or undefined for the GPU where there is one
+ * @param {{ choice?: string | undefined, note: (text: string) => void }} options `choice`: 'gpu', 'software', or undefined for the GPU where there is one
  * @returns {Promise<Adapter>} `node` starts a program on it, with `env` added
  * @throws {SetupError} with this platform's remedy
  */
@@ -83,7 +83,9 @@ async function systemSoftware(root, cache, reason) {
   throw new SetupError(`There is no WebGPU adapter, and none could be made. ${reason.message}`, reason.remedy ?? REMEDIES[process.platform] ?? REMEDIES.linux)
 }
 
+/** @type {(kind: 'gpu' | 'software', name: string) => Adapter} */
 const direct = (kind, name) => ({ kind, name, node: process.execPath, env: { TILEWRIGHT_ADAPTER: kind } })
+/** @type {(folder: string, facts: { name: string }) => Adapter} */
 const wrapped = (folder, { name }) => ({
   kind: 'software',
   name,

@@ -45,27 +45,27 @@ function directoryEntries(path) {
 /**
  * Whether dist/ was built from the sources as they are.
  * @param {string} root
- * @param {{ types?: boolean }} [needs] `types`: with declarations
+ * @param {{ all?: boolean }} [needs] `all`: with declarations and the demo
  * @returns {boolean}
  */
-export function isBuilt(root, { types = false } = {}) {
+export function isBuilt(root, { all = false } = {}) {
   const stamp = join(root, 'dist', '.stamp')
   if (!existsSync(stamp)) return false
   const [hash, ...parts] = readFileSync(stamp, 'utf8').trim().split(' ')
-  return hash === sourceStamp(root) && (!types || parts.includes('types'))
+  return hash === sourceStamp(root) && (!all || parts.includes('all'))
 }
 
 /**
  * Builds where needed. The build is a process of its own: it loads Vite, which may not have been there when this one started.
  * @param {string} root
- * @param {{ types?: boolean, note: (text: string) => void }} options
+ * @param {{ all?: boolean, note: (text: string) => void }} options
  * @returns {Promise<string>} what was done
  * @throws {SetupError} with what the build printed
  */
-export async function ensureBuild(root, { types = false, note }) {
-  if (isBuilt(root, { types })) return 'up to date'
+export async function ensureBuild(root, { all = false, note }) {
+  if (isBuilt(root, { all })) return 'up to date'
   note('vite build')
-  const args = [join(root, 'scripts', 'build.mjs'), ...(types ? ['--types'] : [])]
+  const args = [join(root, 'scripts', 'build.mjs'), ...(all ? ['--all'] : [])]
   const { code, stdout, stderr } = await capture(process.execPath, args, {
     cwd: root,
     env: { ...process.env, NODE_ENV: 'production' },

@@ -72,14 +72,17 @@ export function capture(file, args, { onLine, timeoutMs, ...options } = {}) {
       if (onLine !== undefined) for (const line of text.split('\n')) if (line.trim() !== '') onLine(line.trim())
     })
     child.stderr?.setEncoding('utf8').on('data', (text) => (stderr += text))
-    child.on('error', (error) => {
+    child.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       if (error.code === 'ENOENT') done({ code: 127, stdout, stderr: `${file}: no such program`, missing: true })
       else if (error.code === 'EACCES') done({ code: 126, stdout, stderr: `${file}: not allowed`, missing: true })
       else reject(error)
     })
-    child.on('close', (code, signal) => done({ code: code ?? 128 + constants.signals[signal], stdout, stderr, missing: false }))
+    child.on('close', (code, signal) => done({ code: exitCode(code, signal), stdout, stderr, missing: false }))
   })
 }
+
+/** As a shell says it: 128 + n where signal n ended the process. */
+const exitCode = (code, signal) => code ?? 128 + constants.signals[signal]
 
 /**
  * Runs a program in the foreground until it ends. Signals go on to it, one of a kind per second (a terminal's Ctrl-C comes from the
@@ -109,7 +112,7 @@ export function foreground(file, args, options = {}) {
     })
     child.on('close', (code, signal) => {
       end()
-      resolve(code ?? 128 + constants.signals[signal])
+      resolve(exitCode(code, signal))
     })
   })
 }

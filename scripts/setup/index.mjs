@@ -16,8 +16,8 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/[/
 
 /**
  * Sets up what is asked for, with a line for each step.
- * @param {{ adapter?: boolean | 'optional', build?: boolean | 'types' }} [needs] both by default; an `optional` adapter that cannot be
- *   had is said and left out; a build with `types` has the declarations too
+ * @param {{ adapter?: boolean | 'optional', build?: boolean | 'all' }} [needs] both by default; an `optional` adapter that cannot be
+ *   had is said and left out; a build of `all` has the declarations and the demo too
  * @returns {Promise<{ adapter: import('./adapter.mjs').Adapter | undefined }>}
  */
 export async function setUp({ adapter = true, build = true } = {}) {
@@ -27,7 +27,7 @@ export async function setUp({ adapter = true, build = true } = {}) {
     return await locked(async () => {
       await step('dependencies', (note) => ensureDependencies(ROOT, note), String)
       const found = adapter === false ? undefined : await adapterStep(adapter === 'optional')
-      if (build !== false) await step('build', (note) => ensureBuild(ROOT, { types: build === 'types', note }), String)
+      if (build !== false) await step('build', (note) => ensureBuild(ROOT, { all: build === 'all', note }), String)
       return { adapter: found }
     })
   } finally {

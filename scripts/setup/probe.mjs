@@ -10,6 +10,7 @@ const { create } = await import('webgpu')
 const gpu = create([])
 const forceFallbackAdapter = process.argv[2] === 'software'
 const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance', forceFallbackAdapter })
+/** @type {import('./gpu-probe.mjs').Probed} */
 let answer = { adapter: null, software: false }
 if (adapter !== null) {
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info

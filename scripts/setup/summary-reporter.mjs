@@ -29,7 +29,9 @@ export default class SummaryReporter {
  * @param {number} unhandled
  */
 export function summarise(modules, unhandled) {
-  const summary = { passed: 0, failed: unhandled, skipped: 0, /** @type {{ name: string, why: string | undefined }[]} */ skips: [] }
+  /** @type {{ name: string, why: string | undefined }[]} */
+  const skips = []
+  const summary = { passed: 0, failed: unhandled, skipped: 0, skips }
   for (const module of modules) {
     let failedTests = 0
     for (const test of module.children.allTests()) {
@@ -38,7 +40,7 @@ export function summarise(modules, unhandled) {
       else if (result.state === 'failed') failedTests++
       else {
         summary.skipped++
-        summary.skips.push({ name: test.fullName, why: result.note ?? (result.state === 'pending' ? 'did not run' : undefined) })
+        skips.push({ name: test.fullName, why: result.state === 'skipped' ? result.note : 'did not run' })
       }
     }
     summary.failed += failedTests === 0 && module.state() === 'failed' ? 1 : failedTests
