@@ -1,6 +1,6 @@
 /**
- * A list of dispatches made ready to run again and again: pipelines compiled, params of all launches in one uniform buffer, bind groups
- * built. Encoding it then makes nothing new.
+ * A list of dispatches made ready to run again and again: pipelines compiled, params of all launches in one uniform buffer, bind
+ * groups built. Encoding it then makes nothing new.
  */
 import { DeviceValidationError } from '../errors.ts'
 import type { TensorType } from '../tensor/tensor.ts'
@@ -82,13 +82,19 @@ export class CommandList {
     }
     // A last block of zeros: params of a launch of no workgroups.
     const none = end
-    end += Math.ceil((4 * (2 + Math.max(0, ...bound.map(({ dispatch }) => Object.keys(dispatch.program.params).length)))) / alignment) * alignment
+    end +=
+      Math.ceil((4 * (2 + Math.max(0, ...bound.map(({ dispatch }) => Object.keys(dispatch.program.params).length)))) / alignment) *
+      alignment
     const bytes = new Uint8Array(end)
     blocks.forEach((block, index) => bytes.set(block, offsets[index]))
 
     const list = await host.faults.guard(
       scoped(device, { op: 'bind groups' }, () => {
-        const params = device.createBuffer({ size: bytes.length, usage: BUFFER_USAGE.uniform | BUFFER_USAGE.copyTarget, label: 'params' })
+        const params = device.createBuffer({
+          size: bytes.length,
+          usage: BUFFER_USAGE.uniform | BUFFER_USAGE.copyTarget,
+          label: 'params',
+        })
         device.queue.writeBuffer(params, 0, bytes)
         const groups = bound.map((item, index) => bindGroup(device, item, assembled[index]!, pipelines[index]!, params))
         const steps = launches.map(({ launch, index }, step): Step => {

@@ -1,6 +1,6 @@
 /**
- * Tensors in GPU memory. Row-major elements, in segments that one binding takes each: a tensor larger than the binding limit lies in
- * several, which may be ranges of one buffer or several buffers. See `deviceByteSize` for how each dtype lies.
+ * Tensors in GPU memory. Row-major elements, in segments that one binding takes each: a tensor larger than the binding limit lies
+ * in several, which may be ranges of one buffer or several buffers. See `deviceByteSize` for how each dtype lies.
  */
 import { DeviceLimitError, DisposedError, DtypeError, type ErrorDetails } from '../errors.ts'
 import type { DType, HostArray } from '../tensor/dtype.ts'
@@ -40,7 +40,11 @@ export class DeviceTensor implements Tensor {
   /** Where the bytes lie. @throws DisposedError after `dispose`. */
   get segments(): readonly Segment[] {
     if (this.#disposed) {
-      throw new DisposedError('This tensor was disposed', { dtype: this.dtype, shape: this.shape, remedy: 'Read it before you dispose of it' })
+      throw new DisposedError('This tensor was disposed', {
+        dtype: this.dtype,
+        shape: this.shape,
+        remedy: 'Read it before you dispose of it',
+      })
     }
     return this.#segments
   }

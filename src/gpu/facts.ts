@@ -65,10 +65,14 @@ export function limitsOf(device: GPUDevice, lower: Partial<DeviceLimits> = {}): 
   }
   for (const [name, value] of Object.entries(lower)) {
     const limit = own[name as keyof DeviceLimits]
-    if (limit === undefined) throw new OptionError(`There is no limit ${name}`, { remedy: `Limits: ${Object.keys(own).join(', ')}` })
+    if (limit === undefined)
+      throw new OptionError(`There is no limit ${name}`, { remedy: `Limits: ${Object.keys(own).join(', ')}` })
     const least = name === 'maxBufferSize' || name === 'maxStorageBufferBindingSize' ? 256 : 1
     if (!Number.isInteger(value) || value < least || value > limit) {
-      throw new OptionError(`Limit ${name} cannot be ${value}`, { limit: `${least} to ${limit}`, remedy: 'Limits can only be lowered' })
+      throw new OptionError(`Limit ${name} cannot be ${value}`, {
+        limit: `${least} to ${limit}`,
+        remedy: 'Limits can only be lowered',
+      })
     }
   }
   return { ...own, ...lower }

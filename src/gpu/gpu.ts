@@ -1,6 +1,6 @@
 /**
- * The GPU: an adapter, its device with every useful feature at the adapter's own limits, its memory and its pipelines. This folder is the
- * only place that touches WebGPU; all else is handed a `Gpu`.
+ * The GPU: an adapter, its device with every useful feature at the adapter's own limits, its memory and its pipelines. This folder
+ * is the only place that touches WebGPU; all else is handed a `Gpu`.
  */
 import { DeviceLostError, DisposedError, NoAdapterError, OptionError, ShapeError } from '../errors.ts'
 import type { AdapterDescription } from '../profile/report.ts'
@@ -65,9 +65,14 @@ async function requestAdapter(gpu: GPU, { powerPreference, adapter: name }: GpuO
       ...(name === 'software' ? { forceFallbackAdapter: true } : {}),
     })
   } catch (cause) {
-    throw new NoAdapterError(`No WebGPU adapter: ${cause instanceof Error ? cause.message.trim() : String(cause)}`, { remedy }, { cause })
+    throw new NoAdapterError(
+      `No WebGPU adapter: ${cause instanceof Error ? cause.message.trim() : String(cause)}`,
+      { remedy },
+      { cause },
+    )
   }
-  if (adapter === null) throw new NoAdapterError(name === undefined ? 'No WebGPU adapter' : `No WebGPU adapter is ${name}`, { remedy })
+  if (adapter === null)
+    throw new NoAdapterError(name === undefined ? 'No WebGPU adapter' : `No WebGPU adapter is ${name}`, { remedy })
   if (name === 'gpu' && isSoftware(adapter.info)) {
     throw new NoAdapterError(`The only WebGPU adapter is software (${adapter.info.description || adapter.info.device})`, { remedy })
   }
@@ -151,7 +156,9 @@ export class Gpu implements TensorHome, CommandHost {
     if (shared === undefined) throw new OptionError('This tensor lies on another Gpu')
     if (tensor.disposed) throw new DisposedError('This tensor was disposed')
     if (sizeOf(shape) !== sizeOf(tensor.shape)) {
-      throw new ShapeError(`A tensor of shape ${formatShape(tensor.shape)} cannot become ${formatShape(shape)}`, { dtype: tensor.dtype })
+      throw new ShapeError(`A tensor of shape ${formatShape(tensor.shape)} cannot become ${formatShape(shape)}`, {
+        dtype: tensor.dtype,
+      })
     }
     return this.#tensor({ dtype: tensor.dtype, shape }, shared)
   }
@@ -170,7 +177,9 @@ export class Gpu implements TensorHome, CommandHost {
     return values
   }
 
-  /** Runs `task` alone on this Gpu, after all that entered before it. @throws the signal's reason, DisposedError, DeviceLostError. */
+  /**
+   * Runs `task` alone on this Gpu, after all that entered before it. @throws the signal's reason, DisposedError, DeviceLostError.
+   */
   exclusive<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
       this.#check()

@@ -1,6 +1,6 @@
 /**
- * From a dispatch to launches, as pure functions: the linear count of workgroups is split so that no launch is estimated beyond half a
- * second, and each launch is folded over x, y and z, none of which may exceed the device's limit (65 535).
+ * From a dispatch to launches, as pure functions: the linear count of workgroups is split so that no launch is estimated beyond
+ * half a second, and each launch is folded over x, y and z, none of which may exceed the device's limit (65 535).
  */
 import { DeviceLimitError, DeviceValidationError, type ErrorDetails } from '../errors.ts'
 import type { TensorType } from '../tensor/tensor.ts'
@@ -67,7 +67,12 @@ export function launchesOf(
 }
 
 /** The uniform block of a launch: `first_group`, `groups`, then the program's params in order; 4 bytes each. */
-export function packParams(program: ProgramSource, values: Readonly<Record<string, number>>, first: number, end: number): Uint8Array<ArrayBuffer> {
+export function packParams(
+  program: ProgramSource,
+  values: Readonly<Record<string, number>>,
+  first: number,
+  end: number,
+): Uint8Array<ArrayBuffer> {
   const entries = Object.entries(program.params)
   const view = new DataView(new ArrayBuffer((entries.length + 2) * 4))
   view.setUint32(0, first, true)
@@ -113,9 +118,12 @@ export function boundTypes(dispatch: DispatchPlan, plan: OpPlan, types: PlanType
       throw new DeviceValidationError(`Operand ${name} is bound to ${kind} ${index}, which is not there`, { op: program.name })
     }
     if (type.dtype !== program.operands[operand]?.dtype) {
-      throw new DeviceValidationError(`Operand ${name} is ${program.operands[operand]?.dtype}, but ${kind} ${index} is ${type.dtype}`, {
-        op: program.name,
-      })
+      throw new DeviceValidationError(
+        `Operand ${name} is ${program.operands[operand]?.dtype}, but ${kind} ${index} is ${type.dtype}`,
+        {
+          op: program.name,
+        },
+      )
     }
     return type
   })

@@ -25,7 +25,8 @@ const nodeProvider: Provider = {
     const { enabled, disabled } = togglesOf(options)
     const flags = [`enable-dawn-features=${enabled.join(',')}`, `disable-dawn-features=${disabled.join(',')}`]
     if (options.adapter !== undefined) {
-      if (options.adapter === '') throw new OptionError('The adapter name is empty', { remedy: 'Give a part of its name, `gpu` or `software`' })
+      if (options.adapter === '')
+        throw new OptionError('The adapter name is empty', { remedy: 'Give a part of its name, `gpu` or `software`' })
       flags.push(`adapter=${options.adapter}`)
     }
     const key = flags.join(' ')
@@ -51,7 +52,11 @@ async function loadDawn(): Promise<{ create(flags: string[]): GPU }> {
     return await import('webgpu')
   } catch (cause) {
     const platform = `${process.platform} ${process.arch}`
-    throw new NoAdapterError(`The webgpu package does not load on ${platform}`, { remedy: 'Install it again: npm install webgpu' }, { cause })
+    throw new NoAdapterError(
+      `The webgpu package does not load on ${platform}`,
+      { remedy: 'Install it again: npm install webgpu' },
+      { cause },
+    )
   }
 }
 

@@ -73,16 +73,24 @@ export class PipelineCache {
     const { messages } = await module.getCompilationInfo()
     const first = messages.find((message) => message.type === 'error')
     if (first !== undefined) {
-      return new DeviceValidationError(`The device refused a shader: ${first.message}\n${excerpt(code, first.lineNum, first.linePos)}`, {
-        op: label,
-        line: first.lineNum,
-      })
+      return new DeviceValidationError(
+        `The device refused a shader: ${first.message}\n${excerpt(code, first.lineNum, first.linePos)}`,
+        {
+          op: label,
+          line: first.lineNum,
+        },
+      )
     }
-    const message = cause instanceof Error || (typeof cause === 'object' && cause !== null && 'message' in cause) ? cause : undefined
-    if (message !== undefined && message.constructor.name === 'GPUOutOfMemoryError') return namedError(message as GPUError, { op: label })
-    return new DeviceValidationError(`The device refused a pipeline: ${message === undefined ? String(cause) : String(message.message)}`, {
-      op: label,
-    })
+    const message =
+      cause instanceof Error || (typeof cause === 'object' && cause !== null && 'message' in cause) ? cause : undefined
+    if (message !== undefined && message.constructor.name === 'GPUOutOfMemoryError')
+      return namedError(message as GPUError, { op: label })
+    return new DeviceValidationError(
+      `The device refused a pipeline: ${message === undefined ? String(cause) : String(message.message)}`,
+      {
+        op: label,
+      },
+    )
   }
 }
 

@@ -66,7 +66,9 @@ export interface OpPlan {
 export interface DeviceFacts {
   readonly features: ReadonlySet<string>
   readonly limits: DeviceLimits
-  /** Absent without the `subgroups` feature. `linear`: lane i of a subgroup is invocation i of its part of the workgroup (probed). */
+  /**
+   * Absent without the `subgroups` feature. `linear`: lane i of a subgroup is invocation i of its part of the workgroup (probed).
+   */
   readonly subgroups?: { readonly min: number; readonly max: number; readonly linear: boolean }
   /** True for lavapipe, SwiftShader, WARP: correct, slow. */
   readonly software: boolean
@@ -140,7 +142,10 @@ export function assemble(source: ProgramSource, segments: readonly number[], byt
     const count = segments[index] ?? 1
     const readOnly = operand.access === 'read'
     if (operand.access === 'atomic' && (count !== 1 || operand.dtype !== 'u32')) {
-      throw new DeviceValidationError('An atomic operand must be u32 and fit one binding', { op: source.name, operand: operand.name })
+      throw new DeviceValidationError('An atomic operand must be u32 and fit one binding', {
+        op: source.name,
+        operand: operand.name,
+      })
     }
     const element = operand.access === 'atomic' ? 'atomic<u32>' : STORAGE_TYPE[operand.dtype]
     for (let segment = 0; segment < count; segment++) {

@@ -33,7 +33,9 @@ const browserProvider: Provider = {
   open(options) {
     const gpu = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu
     if (gpu === undefined) {
-      return Promise.reject(new NoAdapterError('There is no WebGPU here (navigator.gpu is missing)', { remedy: browserProvider.remedy }))
+      return Promise.reject(
+        new NoAdapterError('There is no WebGPU here (navigator.gpu is missing)', { remedy: browserProvider.remedy }),
+      )
     }
     const nodeOnly = Object.entries(options).filter(([, value]) => value !== undefined && value !== false)
     if (nodeOnly.length > 0) {

@@ -1,7 +1,7 @@
 /**
- * How long dispatches take: timestamp queries around a pass where the device has them, else a wall clock around batches. The clock's
- * smallest step (its quantum) is measured, not believed: browsers round, drivers tick; work repeats within a sample until the sample is
- * at least 100 quanta long.
+ * How long dispatches take: timestamp queries around a pass where the device has them, else a wall clock around batches. The
+ * clock's smallest step (its quantum) is measured, not believed: browsers round, drivers tick; work repeats within a sample until
+ * the sample is at least 100 quanta long.
  */
 import { CommandList, type BoundDispatch } from './commands.ts'
 import { scoped } from './faults.ts'
@@ -92,7 +92,8 @@ const LEAST_FRACTIONAL_STEP = 8
 
 /**
  * The step of a clock from differences between its readings, in nanoseconds: the largest that divides all of them, to within the
- * nanosecond or so that rounding readings to whole nanoseconds leaves (a 19.2 MHz counter steps by 52.083 ns). 1 where there is none larger.
+ * nanosecond or so that rounding readings to whole nanoseconds leaves (a 19.2 MHz counter steps by 52.083 ns). 1 where there is
+ * none larger.
  */
 export function quantumOf(differences: readonly number[]): number {
   const sorted = [...new Set(differences.filter((difference) => difference > 0))].toSorted((a, b) => a - b)

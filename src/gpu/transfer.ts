@@ -24,7 +24,7 @@ export function writeTensor(queue: GPUQueue, tensor: HostTensor, segments: reado
   let sinceFlush = 0
   for (const segment of segments) {
     const count = Math.min(Math.floor(segment.size / size), values.length - start)
-    for (let done = 0; done < count; ) {
+    for (let done = 0; done < count;) {
       const step = Math.min(count - done, CHUNK_BYTES / size)
       const bytes = deviceWords(values, tensor.dtype, start + done, step)
       queue.writeBuffer(segment.buffer, segment.offset + done * size, bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -182,7 +182,7 @@ function piecesOf(type: TensorType, segments: readonly Segment[]): Piece[] {
   let start = 0
   for (const segment of segments) {
     const inSegment = Math.min(Math.floor(segment.size / size), elements - start)
-    for (let done = 0; done < inSegment; ) {
+    for (let done = 0; done < inSegment;) {
       const count = Math.min(inSegment - done, CHUNK_BYTES / size)
       pieces.push({ segment, offset: done * size, bytes: Math.ceil((count * size) / 4) * 4, start, count })
       start += count

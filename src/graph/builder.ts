@@ -8,8 +8,8 @@
  *   const model = await compile(gpu, g.finish())
  *
  * Every method takes values and host tensors alike (tensors become constants) in ONNX's operand order, then an object with the op's
- * attributes (see `attributes` of the op in src/ops/<op>/op.ts) and, if wanted, the node's `name`. Shapes and attributes are checked
- * when the graph is compiled.
+ * attributes (see `attributes` of the op in src/ops/<op>/op.ts) and, if wanted, the node's `name`. Shapes and attributes are
+ * checked when the graph is compiled.
  */
 import { OptionError } from '../errors.ts'
 import type { DType } from '../tensor/dtype.ts'
@@ -167,7 +167,10 @@ export class GraphBuilder {
   }
 
   /** x held to [min, max]; the bounds are scalars of x's dtype, numbers stand for f32. */
-  clip(x: Operand, { min, max, ...attributes }: Attributes & { readonly min?: number | Operand; readonly max?: number | Operand } = {}): Value {
+  clip(
+    x: Operand,
+    { min, max, ...attributes }: Attributes & { readonly min?: number | Operand; readonly max?: number | Operand } = {},
+  ): Value {
     const bound = (value: number | Operand | undefined): Operand | null => {
       if (value === undefined) return null
       return typeof value === 'number' ? tensor([value], [], 'f32') : value
@@ -197,11 +200,18 @@ export class GraphBuilder {
 
   /** x[starts:ends:steps] along `axes` (default: the first ones); negative values count from the end. */
   slice(x: Operand, { starts, ends, axes, steps, ...attributes }: Attributes & SliceBounds): Value {
-    return this.node('slice', [x, indices(starts), indices(ends), axes ? indices(axes) : null, steps ? indices(steps) : null], attributes)
+    return this.node(
+      'slice',
+      [x, indices(starts), indices(ends), axes ? indices(axes) : null, steps ? indices(steps) : null],
+      attributes,
+    )
   }
 
   /** x with `pads` elements before each dimension and then after each; negative ones crop. */
-  pad(x: Operand, { pads, value, ...attributes }: Attributes & { readonly pads: readonly number[]; readonly value?: HostTensor }): Value {
+  pad(
+    x: Operand,
+    { pads, value, ...attributes }: Attributes & { readonly pads: readonly number[]; readonly value?: HostTensor },
+  ): Value {
     return this.node('pad', [x, indices(pads), value ?? null], attributes)
   }
 
@@ -239,13 +249,15 @@ export class GraphBuilder {
 
   /** The graph. The builder can go on; the graph does not change. @throws OptionError when there is no output. */
   finish(): Graph {
-    if (this.#outputs.size === 0) throw new OptionError('The graph has no output', { remedy: 'Name one with g.output(name, value)' })
+    if (this.#outputs.size === 0)
+      throw new OptionError('The graph has no output', { remedy: 'Name one with g.output(name, value)' })
     const nodes = [...this.#nodes]
     const renamed = new Map<string, string>()
     for (const [name, value] of this.#outputs) {
       if (name === value) continue
       const producer = nodes.some((node) => node.outputs.includes(value))
-      if (this.#names.has(name)) throw new OptionError(`Output ${name} has the name of another value`, { remedy: 'Give it another name' })
+      if (this.#names.has(name))
+        throw new OptionError(`Output ${name} has the name of another value`, { remedy: 'Give it another name' })
       if (producer && !renamed.has(value) && !this.#outputs.has(value)) renamed.set(value, name)
       else nodes.push({ name: `output ${name}`, op: 'identity', inputs: [value], outputs: [name], attributes: {} })
     }
@@ -255,7 +267,11 @@ export class GraphBuilder {
       inputs: [...this.#inputs],
       outputs: [...this.#outputs.keys()],
       nodes: nodes.map((node) => {
-        return { ...node, inputs: node.inputs.map((name) => (name === null ? null : rename(name))), outputs: node.outputs.map(rename) }
+        return {
+          ...node,
+          inputs: node.inputs.map((name) => (name === null ? null : rename(name))),
+          outputs: node.outputs.map(rename),
+        }
       }),
       constants: new Map(this.#constants),
     }
@@ -266,7 +282,8 @@ export class GraphBuilder {
   }
 
   #claim(name: string): string {
-    if (this.#names.has(name)) throw new OptionError(`There are two values ${name}`, { remedy: 'Give each input, constant and node its own name' })
+    if (this.#names.has(name))
+      throw new OptionError(`There are two values ${name}`, { remedy: 'Give each input, constant and node its own name' })
     this.#names.add(name)
     return name
   }

@@ -7,8 +7,8 @@
  *   b            ────┴────┐
  *   c                 ────┴────
  *
- * Slots are handed out by size, largest value first (the "greedy by size" of Pisarchyk and Lee 2020): a slot is as large as its first
- * value. A value that a step reads and one that it writes never share, since one dispatch cannot bind a buffer as both.
+ * Slots are handed out by size, largest value first (the "greedy by size" of Pisarchyk and Lee 2020): a slot is as large as its
+ * first value. A value that a step reads and one that it writes never share, since one dispatch cannot bind a buffer as both.
  */
 
 export interface MemoryStep {
@@ -86,7 +86,9 @@ function assignSlots(blocks: readonly Block[]): number[] {
   const slots: { bytes: number; blocks: Block[] }[] = []
   for (const block of blocks.toSorted((a, b) => b.bytes - a.bytes || a.first - b.first)) {
     // Slots were made in descending size: the last that is free is the tightest.
-    let slot = slots.findLastIndex((candidate) => candidate.blocks.every((other) => other.last < block.first || block.last < other.first))
+    let slot = slots.findLastIndex((candidate) =>
+      candidate.blocks.every((other) => other.last < block.first || block.last < other.first),
+    )
     if (slot < 0) slot = slots.push({ bytes: block.bytes, blocks: [] }) - 1
     slots[slot]?.blocks.push(block)
     block.slot = slot

@@ -4,8 +4,8 @@
  *   using model = await compile(gpu, graph)
  *   const { logits } = await model.run({ input: tensor(pixels, [1, 3, 224, 224]) })
  *
- * Outputs are host tensors by default, copied out as the run ends: a later run cannot change them and nothing leaks when they are not
- * disposed of. `to: 'device'` returns device tensors of their own, which the caller disposes of.
+ * Outputs are host tensors by default, copied out as the run ends: a later run cannot change them and nothing leaks when they are
+ * not disposed of. `to: 'device'` returns device tensors of their own, which the caller disposes of.
  */
 import { DeviceLimitError, DisposedError, DtypeError, OptionError, ShapeError, TilewrightError } from '../errors.ts'
 import type { Gpu } from '../gpu/gpu.ts'
@@ -52,9 +52,10 @@ export interface ModelOutput {
 }
 
 /**
- * Makes a graph ready to run on a GPU. Where all input shapes are fixed, this chooses kernels, uploads weights and compiles; else that
- * happens when a run first brings the shapes.
- * @throws UnsupportedOpError listing nodes that cannot run; ShapeError, DtypeError, DeviceLimitError naming the node; the signal's reason
+ * Makes a graph ready to run on a GPU. Where all input shapes are fixed, this chooses kernels, uploads weights and compiles; else
+ * that happens when a run first brings the shapes.
+ * @throws UnsupportedOpError listing nodes that cannot run; ShapeError, DtypeError, DeviceLimitError naming the node; the signal's
+ * reason
  */
 export async function compile(gpu: Gpu, graph: Graph, options: CompileOptions = {}): Promise<Model> {
   const { precision = 'f32', plans = 4 } = options
@@ -65,7 +66,11 @@ export async function compile(gpu: Gpu, graph: Graph, options: CompileOptions = 
     throw new OptionError(`There is no precision ${String(precision)}`, { remedy: 'Use f32 or f16' })
   }
   if (precision === 'f16' && !gpu.facts.features.has('shader-f16')) {
-    throw new DtypeError('This device has no half floats', { dtype: 'f16', limit: 'feature shader-f16 is missing', remedy: 'Use precision f32' })
+    throw new DtypeError('This device has no half floats', {
+      dtype: 'f16',
+      limit: 'feature shader-f16 is missing',
+      remedy: 'Use precision f32',
+    })
   }
   if (!Number.isInteger(plans) || plans < 1) throw new OptionError(`A model keeps at least one plan, not ${plans}`)
   options.signal?.throwIfAborted()
@@ -160,7 +165,10 @@ export class Model {
    * Runs the model and returns every value that its nodes compute, by name, as stored (f16 in precision f16), with those that were
    * folded to constants. Takes memory for all of them at once; for verification.
    */
-  async runAll(inputs: Readonly<Record<string, Tensor>>, options: Pick<RunOptions, 'signal'> = {}): Promise<Record<string, HostTensor>> {
+  async runAll(
+    inputs: Readonly<Record<string, Tensor>>,
+    options: Pick<RunOptions, 'signal'> = {},
+  ): Promise<Record<string, HostTensor>> {
     const given = this.#check(inputs)
     const fed = await this.#feed(given)
     const results = await this.#alone(async () => {
@@ -280,7 +288,8 @@ export class Model {
     for (const { name, dtype, shape } of this.inputs) {
       const tensor = inputs[name]
       if (tensor === undefined) throw new OptionError(`Input ${name} is missing`, { remedy })
-      if (tensor.dtype !== dtype) throw new DtypeError(`Input ${name} is ${tensor.dtype}, not ${dtype}`, { dtype: tensor.dtype, remedy })
+      if (tensor.dtype !== dtype)
+        throw new DtypeError(`Input ${name} is ${tensor.dtype}, not ${dtype}`, { dtype: tensor.dtype, remedy })
       if (tensor.shape.length !== shape.length) {
         throw new ShapeError(`Input ${name} has rank ${tensor.shape.length}, not ${shape.length}`, { shape: tensor.shape, remedy })
       }
@@ -303,7 +312,9 @@ export class Model {
 
   /** Types of outputs from two trials with different extents for each symbol: what changes as a symbol does is that symbol. */
   #inferOutputs(): ModelOutput[] {
-    const [first, second] = [2, 3].map((extent) => this.#try(new Map(this.#symbols.map((symbol, index) => [symbol, extent + 2 * index]))))
+    const [first, second] = [2, 3].map((extent) =>
+      this.#try(new Map(this.#symbols.map((symbol, index) => [symbol, extent + 2 * index]))),
+    )
     if (first === undefined || second === undefined) return this.graph.outputs.map((name) => ({ name }))
     return outputsOf(first, second, this.#symbols)
   }
@@ -315,7 +326,10 @@ export class Model {
       }),
     )
     try {
-      return typeGraph(this.graph, types, new Map(), { folds: this.#folds, ...(this.#options.ops === undefined ? {} : { ops: this.#options.ops }) })
+      return typeGraph(this.graph, types, new Map(), {
+        folds: this.#folds,
+        ...(this.#options.ops === undefined ? {} : { ops: this.#options.ops }),
+      })
     } catch (error) {
       // A trial extent may break a rule that real ones keep; then nothing is known before the first run.
       if (error instanceof TilewrightError) return undefined

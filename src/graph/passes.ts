@@ -1,6 +1,6 @@
 /**
- * From a graph to what is run, for given input shapes: types of all values, constants folded through the CPU reference, dead nodes gone.
- * Pure: no GPU.
+ * From a graph to what is run, for given input shapes: types of all values, constants folded through the CPU reference, dead nodes
+ * gone. Pure: no GPU.
  *
  * A *host input* of an op (the shape of a reshape) must be known before anything runs: it is a constant, folded from constants and
  * shapes, or fed through a graph input, whose value is then part of what the plan is made for (see `fedInputs`).
@@ -58,10 +58,8 @@ export function checkGraph(graph: Graph, ops: Ops = REGISTRY): void {
   const unknown = graph.nodes.filter((node) => !ops.has(node.op))
   if (unknown.length > 0) {
     const list = unknown.map((node) => `  ${node.name}: ${node.op}`).join('\n')
-    const [first] = unknown
-    throw new UnsupportedOpError(`${unknown.length} of ${graph.nodes.length} nodes have an op that Tilewright does not have:\n${list}`, {
-      ...(first === undefined ? {} : { node: first.name, op: first.op }),
-    })
+    const count = `${unknown.length} of ${graph.nodes.length} nodes`
+    throw new UnsupportedOpError(`${count} have an op that Tilewright does not have:\n${list}`)
   }
   const made = new Set<string>(graph.constants.keys())
   const make = (name: string, maker: string): void => {
@@ -71,14 +69,18 @@ export function checkGraph(graph: Graph, ops: Ops = REGISTRY): void {
   for (const input of graph.inputs) make(input.name, 'graph input')
   for (const node of graph.nodes) {
     for (const name of node.inputs) {
-      if (name !== null && !made.has(name)) throw new OptionError(`Value ${name} is used before it is made`, { node: node.name, op: node.op })
+      if (name !== null && !made.has(name))
+        throw new OptionError(`Value ${name} is used before it is made`, { node: node.name, op: node.op })
     }
     for (const name of node.outputs) if (name !== '') make(name, node.name)
   }
   for (const name of graph.outputs) if (!made.has(name)) throw new OptionError(`Output ${name} is made by no node`)
 }
 
-/** The ancestors of a value: the graph inputs whose values it depends on (not merely their types), or the node that makes that impossible. */
+/**
+ * The ancestors of a value: the graph inputs whose values it depends on (not merely their types), or the node that makes that
+ * impossible.
+ */
 function sourcesOf(name: string, makers: ReadonlyMap<string, GraphNode>, found: Set<string>, seen: Set<string>): void {
   if (seen.has(name)) return
   seen.add(name)
@@ -111,12 +113,15 @@ export function fedInputs(graph: Graph, ops: Ops = REGISTRY): Set<string> {
         if (input === undefined) continue
         // A float input behind arithmetic would mean to compute a part of the network on the CPU: never silently.
         if (source !== name && input.dtype !== 'i64' && input.dtype !== 'i32') {
-          throw new UnsupportedOpError(`Input ${index} (${name}) must be known before the run, but is computed from input ${source}`, {
-            node: node.name,
-            op: node.op,
-            dtype: input.dtype,
-            remedy: 'Make it a constant, or a graph input of its own',
-          })
+          throw new UnsupportedOpError(
+            `Input ${index} (${name}) must be known before the run, but is computed from input ${source}`,
+            {
+              node: node.name,
+              op: node.op,
+              dtype: input.dtype,
+              remedy: 'Make it a constant, or a graph input of its own',
+            },
+          )
         }
         fed.add(source)
       }
@@ -211,7 +216,11 @@ function typeNode(
 }
 
 /** The node's outputs where they can be known now, else undefined. */
-function fold({ node, definition, context }: TypedNode, known: ReadonlyMap<string, HostTensor>, folds?: Folds): readonly HostTensor[] | undefined {
+function fold(
+  { node, definition, context }: TypedNode,
+  known: ReadonlyMap<string, HostTensor>,
+  folds?: Folds,
+): readonly HostTensor[] | undefined {
   if (TYPE_ONLY.has(node.op)) {
     // Only the type is looked at; the tensor is lazy, so its zeros are never made.
     const inputs = context.inputs.map((type) => {
@@ -253,16 +262,22 @@ export function resolveInputs(inputs: readonly GraphInput[], shapes: ReadonlyMap
   for (const { name, dtype, shape: wanted } of inputs) {
     const shape = shapes.get(name)
     if (shape === undefined) throw new OptionError(`Input ${name} has no shape`)
-    const fits = shape.length === wanted.length && wanted.every((extent, axis) => typeof extent === 'string' || extent === shape[axis])
+    const fits =
+      shape.length === wanted.length && wanted.every((extent, axis) => typeof extent === 'string' || extent === shape[axis])
     if (!fits) {
-      throw new ShapeError(`Input ${name} is ${formatShape(shape)}, the model takes ${formatShape(wanted)}`, { dtype, shape: wanted })
+      throw new ShapeError(`Input ${name} is ${formatShape(shape)}, the model takes ${formatShape(wanted)}`, {
+        dtype,
+        shape: wanted,
+      })
     }
     wanted.forEach((symbol, axis) => {
       if (typeof symbol !== 'string') return
       const extent = shape[axis] ?? 0
       const known = symbols.get(symbol)
       if (known !== undefined && known.extent !== extent) {
-        throw new ShapeError(`Dimension ${symbol} is ${known.extent} in input ${known.input}, but ${extent} in input ${name}`, { shape })
+        throw new ShapeError(`Dimension ${symbol} is ${known.extent} in input ${known.input}, but ${extent} in input ${name}`, {
+          shape,
+        })
       }
       symbols.set(symbol, { extent, input: name })
     })

@@ -1,5 +1,6 @@
 /**
- * What runs and where it lies, before a run: a plan for every node, then memory for every value and temp, then dispatches bound to it.
+ * What runs and where it lies, before a run: a plan for every node, then memory for every value and temp, then dispatches bound to
+ * it.
  */
 import { OptionError, type ErrorDetails } from '../errors.ts'
 import type { BoundDispatch, TensorView } from '../gpu/commands.ts'
@@ -33,14 +34,17 @@ export function planNodes(typed: TypedGraph, device: DeviceFacts, planNode?: Pla
     for (const type of context.outputs) checkTensor(type, device, where)
     const chosen = planNode?.(item, device) ?? definition.plan({ ...context, device })
     const plan = { ...chosen, dispatches: dispatchesOf(chosen) }
-    if (plan.alias === undefined) checkPlan(plan, { inputs: boundInputs(plan, context.inputs), outputs: context.outputs }, device, where)
+    if (plan.alias === undefined)
+      checkPlan(plan, { inputs: boundInputs(plan, context.inputs), outputs: context.outputs }, device, where)
     return { ...item, plan }
   })
 }
 
 /** Inputs that a dispatch binds; the others are known on the host and need no memory. */
 function boundInputs(plan: OpPlan, inputs: readonly (TensorType | null)[]): (TensorType | null)[] {
-  const bound = new Set(plan.dispatches.flatMap(({ bind }) => bind.filter(({ kind }) => kind === 'input').map(({ index }) => index)))
+  const bound = new Set(
+    plan.dispatches.flatMap(({ bind }) => bind.filter(({ kind }) => kind === 'input').map(({ index }) => index)),
+  )
   return inputs.map((type, index) => (bound.has(index) ? type : null))
 }
 
@@ -55,7 +59,8 @@ export function aliasesOf(nodes: readonly PlannedNode[]): Map<string, string> {
   for (const item of nodes) {
     if (item.plan.alias === undefined) continue
     const source = item.node.inputs[item.plan.alias]
-    if (source === undefined || source === null) throw new OptionError('An alias of no input', { node: item.node.name, op: item.node.op })
+    if (source === undefined || source === null)
+      throw new OptionError('An alias of no input', { node: item.node.name, op: item.node.op })
     aliases.set(outputName(item, 0), source)
   }
   return aliases
@@ -120,7 +125,12 @@ export function constantsOf(typed: TypedGraph, nodes: readonly PlannedNode[], al
 }
 
 /** Gives an alias of a constant its view (aliases of other values have theirs from the memory plan). */
-export function viewAlias(alias: string, aliases: ReadonlyMap<string, string>, typed: TypedGraph, views: Map<string, TensorView>): void {
+export function viewAlias(
+  alias: string,
+  aliases: ReadonlyMap<string, string>,
+  typed: TypedGraph,
+  views: Map<string, TensorView>,
+): void {
   const type = typed.types.get(alias)
   const root = views.get(rootOf(alias, aliases))
   if (type === undefined || root === undefined || views.has(alias)) return

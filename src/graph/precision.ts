@@ -1,10 +1,10 @@
 /**
- * Precision of a model. In f16, every float value between the model's inputs and outputs is stored as a half float and summed in f32;
- * inputs are rounded on their way in, outputs come back in the dtype the model declares.
+ * Precision of a model. In f16, every float value between the model's inputs and outputs is stored as a half float and summed in
+ * f32; inputs are rounded on their way in, outputs come back in the dtype the model declares.
  */
 import { allocate, type DType } from '../tensor/dtype.ts'
 import { HostTensor, type TensorType } from '../tensor/tensor.ts'
-import type { Graph } from './graph.ts'
+import type { Graph, GraphNode } from './graph.ts'
 import { typeGraph, type TypedGraph, type TypeOptions } from './passes.ts'
 
 /** Half-float copies of tensors: one for each tensor, so that plans of several shapes share their weights. */
@@ -32,6 +32,11 @@ function half(tensor: HostTensor): HostTensor {
   return made
 }
 
+/** A cast to f32 is one to what stands for f32. */
+function halfCast(node: GraphNode): GraphNode {
+  return node.op === 'cast' && node.attributes.to === 'f32' ? { ...node, attributes: { ...node.attributes, to: 'f16' } } : node
+}
+
 /** A typed graph with all its f32 values stored as f16. Constants were folded in f32 first. */
 export function halveGraph(typed: TypedGraph, options: Pick<TypeOptions, 'ops' | 'keep'>): TypedGraph {
   const used = new Set(typed.outputs)
@@ -43,7 +48,7 @@ export function halveGraph(typed: TypedGraph, options: Pick<TypeOptions, 'ops' |
     name: 'f16',
     inputs: typed.inputs.map(({ name, ...type }) => ({ name, ...halved(type) })),
     outputs: typed.outputs,
-    nodes: typed.nodes.map(({ node }) => node),
+    nodes: typed.nodes.map(({ node }) => halfCast(node)),
     constants: known,
   }
   return typeGraph(graph, types, new Map(), { ...options, folds: new Map() })

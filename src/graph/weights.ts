@@ -1,4 +1,6 @@
-/** Constants in GPU memory, shared by all plans of a model: uploaded when a plan first needs them, freed with the last that does. */
+/**
+ * Constants in GPU memory, shared by all plans of a model: uploaded when a plan first needs them, freed with the last that does.
+ */
 import { scoped } from '../gpu/faults.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
 import type { Gpu } from '../gpu/gpu.ts'

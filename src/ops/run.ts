@@ -89,7 +89,12 @@ async function execute(
   }
 }
 
-async function submit(gpu: Gpu, bound: readonly BoundDispatch[], signal: AbortSignal | undefined, where: ErrorDetails): Promise<void> {
+async function submit(
+  gpu: Gpu,
+  bound: readonly BoundDispatch[],
+  signal: AbortSignal | undefined,
+  where: ErrorDetails,
+): Promise<void> {
   const { device } = gpu
   const commands = await CommandList.create(gpu, bound, signal === undefined ? {} : { signal })
   try {
@@ -117,12 +122,18 @@ function aliased(gpu: Gpu, index: number, inputs: readonly (DeviceTensor | null)
   return gpu.reshape(source, type.shape)
 }
 
-/** Attributes as an op takes them, with their defaults. @throws OptionError naming the node, the op and each attribute that does not fit. */
+/**
+ * Attributes as an op takes them, with their defaults. @throws OptionError naming the node, the op and each attribute that does
+ * not fit.
+ */
 export function parseAttributes<A>(definition: OpDefinition<A>, attributes: unknown, node?: string): A {
   const parsed = definition.attributes.safeParse(attributes)
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
-  throw new OptionError(`Attributes do not fit: ${faults.join('; ')}`, { ...(node === undefined ? {} : { node }), op: definition.name })
+  throw new OptionError(`Attributes do not fit: ${faults.join('; ')}`, {
+    ...(node === undefined ? {} : { node }),
+    op: definition.name,
+  })
 }
 
 /**
@@ -138,7 +149,9 @@ export async function runOp<A>(
   options: RunOptions = {},
 ): Promise<DeviceTensor[]> {
   const parsed = parseAttributes(definition, attributes, options.node)
-  const values = await Promise.all(inputs.map((input, index) => (definition.hostInputs.includes(index) ? hostValue(input) : null)))
+  const values = await Promise.all(
+    inputs.map(async (input, index) => (definition.hostInputs.includes(index) ? hostValue(input) : null)),
+  )
   const context = { inputs, values, attributes: parsed }
   const outputs = definition.infer(context)
   const plan = definition.plan({ ...context, outputs, device: gpu.facts })

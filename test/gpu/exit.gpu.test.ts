@@ -17,7 +17,12 @@ beforeAll(async () => {
     root,
     configFile: false,
     logLevel: 'error',
-    build: { ssr: 'test/gpu/exit-child.ts', outDir, emptyOutDir: true, rolldownOptions: { output: { entryFileNames: 'child.mjs' } } },
+    build: {
+      ssr: 'test/gpu/exit-child.ts',
+      outDir,
+      emptyOutDir: true,
+      rolldownOptions: { output: { entryFileNames: 'child.mjs' } },
+    },
   })
 })
 afterAll(() => rm(outDir, { recursive: true, force: true }))

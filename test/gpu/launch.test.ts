@@ -89,7 +89,9 @@ describe('checkPlan', () => {
     const plan = { reason: 'test', dispatches: [dispatch], temps: [] }
     expect(() => checkPlan(plan, { inputs: [type], outputs: [type] }, FACTS)).not.toThrow()
     expect(() => checkPlan(plan, { inputs: [], outputs: [type] }, FACTS)).toThrow(/input 0, which is not there/)
-    expect(() => checkPlan(plan, { inputs: [{ ...type, dtype: 'i32' }], outputs: [type] }, FACTS)).toThrow(/Operand x is f32, but input 0 is i32/)
+    expect(() => checkPlan(plan, { inputs: [{ ...type, dtype: 'i32' }], outputs: [type] }, FACTS)).toThrow(
+      /Operand x is f32, but input 0 is i32/,
+    )
   })
 
   it('counts bindings over segments', () => {
@@ -97,7 +99,9 @@ describe('checkPlan', () => {
     const plan = { reason: 'test', dispatches: [copyDispatch(big, big)], temps: [] }
     const run = (): void => checkPlan(plan, { inputs: [big], outputs: [big] }, FACTS, { node: 'n', op: 'o' })
     expect(run).toThrow(DeviceLimitError)
-    expect(run).toThrow(/10 storage bindings \(node n; op o; dtype f32; shape \[5, 33554432\]; limit maxStorageBuffersPerShaderStage 8/)
+    expect(run).toThrow(
+      /10 storage bindings \(node n; op o; dtype f32; shape \[5, 33554432\]; limit maxStorageBuffersPerShaderStage 8/,
+    )
   })
 
   it('names a missing feature and a workgroup that is too large', () => {

@@ -10,13 +10,15 @@ describe('Line', () => {
   it('runs tasks one at a time in their order, past failures', async () => {
     const line = new Line()
     const log: string[] = []
-    const task = (name: string, ms: number, fail = false) => async () => {
-      log.push(`${name} in`)
-      await soon(ms)
-      log.push(`${name} out`)
-      if (fail) throw new Error(name)
-      return name
-    }
+    const task =
+      (name: string, ms: number, fail = false) =>
+      async () => {
+        log.push(`${name} in`)
+        await soon(ms)
+        log.push(`${name} out`)
+        if (fail) throw new Error(name)
+        return name
+      }
     const results = await Promise.allSettled([line.enter(task('a', 5)), line.enter(task('b', 1, true)), line.enter(task('c', 0))])
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     expect(log).toEqual(['a in', 'a out', 'b in', 'b out', 'c in', 'c out'])
@@ -81,6 +83,8 @@ describe('pipeline keys', () => {
   })
 
   it('show the line that is wrong', () => {
-    expect(excerpt('one\ntwo\nthree\nfour\nfive', 3, 2)).toBe('    1 | one\n    2 | two\n    3 | three\n      |  ^\n    4 | four\n    5 | five')
+    expect(excerpt('one\ntwo\nthree\nfour\nfive', 3, 2)).toBe(
+      '    1 | one\n    2 | two\n    3 | three\n      |  ^\n    4 | four\n    5 | five',
+    )
   })
 })

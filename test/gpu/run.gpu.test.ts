@@ -75,7 +75,12 @@ describe('runPlan', () => {
   it('names the line of a shader that the device refuses, and goes on', async () => {
     const bad: ProgramSource = { ...COUNT, name: 'test/bad', body: 'fn main() { nonsense(); }' }
     const plan = countPlan(1)
-    const run = runPlan(gpu, { ...plan, dispatches: [{ ...plan.dispatches[0]!, program: bad }] }, [], [{ dtype: 'u32', shape: [1] }])
+    const run = runPlan(
+      gpu,
+      { ...plan, dispatches: [{ ...plan.dispatches[0]!, program: bad }] },
+      [],
+      [{ dtype: 'u32', shape: [1] }],
+    )
     await expect(run).rejects.toThrow(DeviceValidationError)
     await expect(run).rejects.toThrow(/nonsense[^]*\d+ \| fn main/)
     using x = gpu.upload(tensor([7]))
@@ -115,7 +120,9 @@ describe('a small device', () => {
   it('says before it runs that a tensor takes too many bindings', async () => {
     using gpu = await openGpu({ limits: { maxStorageBufferBindingSize: 256, maxStorageBuffersPerShaderStage: 4 } })
     expect(() => gpu.allocate({ dtype: 'f32', shape: [5, 64] })).toThrow(DeviceLimitError)
-    expect(() => gpu.allocate({ dtype: 'f32', shape: [5, 64] })).toThrow(/5 bindings.*dtype f32; shape \[5, 64\].*maxStorageBuffersPerShaderStage 4/)
+    expect(() => gpu.allocate({ dtype: 'f32', shape: [5, 64] })).toThrow(
+      /5 bindings.*dtype f32; shape \[5, 64\].*maxStorageBuffersPerShaderStage 4/,
+    )
     using x = gpu.allocate({ dtype: 'f32', shape: [3, 64] })
     const run = runPlan(gpu, copyPlan(x, x), [x], [x], { node: 'conv1' })
     await expect(run).rejects.toThrow(/6 storage bindings \(node conv1; dtype f32; shape \[3, 64\]/)

@@ -44,7 +44,13 @@ describe.each(['timestamp-query', 'wall'] as const)('timeDispatches by %s', (sou
 it('stops at its signal', async () => {
   using gpu = await openGpu()
   using y = gpu.allocate({ dtype: 'u32', shape: [4] })
-  const dispatch = { program: SPIN, bind: [{ kind: 'output', index: 0 }], params: { turns: 1 }, groups: 4, cost: { flops: 0, bytes: 0 } } as const
+  const dispatch = {
+    program: SPIN,
+    bind: [{ kind: 'output', index: 0 }],
+    params: { turns: 1 },
+    groups: 4,
+    cost: { flops: 0, bytes: 0 },
+  } as const
   const reason = new Error('enough')
   await expect(timeDispatches(gpu, [{ dispatch, tensors: [y] }], { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
 })

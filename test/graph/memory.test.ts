@@ -5,7 +5,11 @@ import { planMemory, rootOf, type MemoryProblem } from '../../src/graph/memory.t
 function chain(length: number, bytes: (i: number) => number): MemoryProblem {
   return {
     inputs: [{ name: 'v0', bytes: bytes(0) }],
-    steps: Array.from({ length }, (_, i) => ({ reads: [`v${i}`], writes: [{ name: `v${i + 1}`, bytes: bytes(i + 1) }], temps: [] })),
+    steps: Array.from({ length }, (_, i) => ({
+      reads: [`v${i}`],
+      writes: [{ name: `v${i + 1}`, bytes: bytes(i + 1) }],
+      temps: [],
+    })),
     aliases: new Map(),
     kept: new Set([`v${length}`]),
   }

@@ -35,7 +35,10 @@ describe('a model', () => {
 
   it('runs', async () => {
     const stages: string[] = []
-    using model = await compile(gpu, net(2), { ops: OPS, onProgress: ({ stage, done, total }) => stages.push(`${stage} ${done}/${total}`) })
+    using model = await compile(gpu, net(2), {
+      ops: OPS,
+      onProgress: ({ stage, done, total }) => stages.push(`${stage} ${done}/${total}`),
+    })
     expect(model.inputs).toEqual([{ name: 'x', dtype: 'f32', shape: [2, 3] }])
     expect(model.outputs).toEqual([
       { name: 'y', dtype: 'f32', shape: [2, 3] },
@@ -122,7 +125,12 @@ describe('a model', () => {
     const x = g.input('x', 'f32', [6])
     g.output('y', g.node('affine', [g.reshape(x, g.input('to', 'i64', ['R']))], { factor: 2 }))
     using model = await compile(gpu, g.finish(), { ops: OPS })
-    for (const to of [[2, 3], [6, 1], [3, 2]]) { // prettier-ignore
+    for (const to of [
+      [2, 3],
+      [6, 1],
+      [3, 2],
+    ]) {
+      // prettier-ignore
       const { y } = await model.run({ x: tensor([1, 2, 3, 4, 5, 6]), to: tensor(to, [2], 'i64') })
       expect(y?.shape).toEqual(to)
       expect(await values(y)).toEqual([2, 4, 6, 8, 10, 12])
@@ -230,7 +238,9 @@ describe('a model', () => {
 
 describe('a model on a small device', () => {
   it('runs in segments', async () => {
-    using gpu = await openGpu({ limits: { maxStorageBufferBindingSize: 256, maxBufferSize: 600, maxStorageBuffersPerShaderStage: 15 } })
+    using gpu = await openGpu({
+      limits: { maxStorageBufferBindingSize: 256, maxBufferSize: 600, maxStorageBuffersPerShaderStage: 15 },
+    })
     using model = await compile(gpu, net(), { ops: OPS })
     const x = tensor(
       Array.from({ length: 300 }, (_, i) => i),
@@ -246,7 +256,9 @@ describe('a model on a small device', () => {
     const x = tensor(new Float32Array(300), [100, 3])
     const run = model.run({ x })
     await expect(run).rejects.toThrow(DeviceLimitError)
-    await expect(run).rejects.toThrow(/10 storage bindings \(node double; op affine; dtype f32; shape \[100, 3\]; limit max.*\. Use a smaller batch/)
+    await expect(run).rejects.toThrow(
+      /10 storage bindings \(node double; op affine; dtype f32; shape \[100, 3\]; limit max.*\. Use a smaller batch/,
+    )
     expect(gpu.memory.liveBytes).toBe(0)
   })
 })
@@ -263,7 +275,8 @@ describe('a lost device', () => {
     const idle = gpu.idle()
     gpu.device.destroy()
     const outcomes = await Promise.allSettled([...runs, read, idle])
-    for (const outcome of outcomes) expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(DeviceLostError) as unknown })
+    for (const outcome of outcomes)
+      expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(DeviceLostError) as unknown })
     await expect(model.run({ x })).rejects.toThrow(DeviceLostError)
     expect(() => gpu.upload(x)).toThrow(DeviceLostError)
     gpu.dispose()

@@ -9,7 +9,13 @@ import { HostTensor, tensor, type TensorType } from '../../src/tensor/tensor.ts'
 
 const exact = { kind: 'exact' } as const
 
-function elementwise(name: string, expression: string, inputs: readonly TensorType[], y: TensorType, params: Record<string, number>): OpPlan {
+function elementwise(
+  name: string,
+  expression: string,
+  inputs: readonly TensorType[],
+  y: TensorType,
+  params: Record<string, number>,
+): OpPlan {
   const names = ['a', 'b'].slice(0, inputs.length)
   const program: ProgramSource = {
     name,
@@ -72,7 +78,8 @@ const add: OpDefinition<object> = {
   hostInputs: [],
   infer: ({ inputs: [a, b] }) => {
     if (a === undefined || a === null || b === undefined || b === null) throw new ShapeError('An input is missing')
-    if (!sameShape(a.shape, b.shape)) throw new ShapeError(`${formatShape(a.shape)} and ${formatShape(b.shape)} differ`, { axis: 0 })
+    if (!sameShape(a.shape, b.shape))
+      throw new ShapeError(`${formatShape(a.shape)} and ${formatShape(b.shape)} differ`, { axis: 0 })
     return [a]
   },
   reference: ([a, b]) => {
