@@ -4,7 +4,7 @@ import { openGpu, type Gpu, type GpuOptions } from '../gpu/gpu.ts'
 import type { AdapterDescription } from '../profile/report.ts'
 import type { Context } from './context.ts'
 
-export const ADAPTER_FLAGS = '--adapter NAME'
+export const ADAPTER_FLAGS = '--adapter <NAME>'
 export const ADAPTER_HELP = 'the GPU to use: a part of its name, `gpu` (no software adapter) or `software`'
 
 /**

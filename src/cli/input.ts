@@ -22,13 +22,13 @@ export interface InputFlags {
 /** Adds `--input` and the options of preprocessing. */
 export function inputOptions(command: Command): Command {
   return command
-    .option('--input NAME=FILE', 'a tensor (.npy, .pb) or a picture (.png, .jpg); NAME= may be left out where there is one input', collect)
-    .option('--preprocess PRESET', `how pictures become tensors: ${PRESETS.join(', ')} (default: none)`, choiceOption('--preprocess', PRESETS))
-    .option('--mean LIST', 'subtracted from each channel: one number, or one a channel, as 104,117,123', numbers('--mean'))
-    .option('--std LIST', 'divides each channel', numbers('--std'))
+    .option('--input <NAME=FILE>', 'a tensor (.npy, .pb) or a picture (.png, .jpg); NAME= may be left out where there is one input', collect)
+    .option('--preprocess <PRESET>', `how pictures become tensors: ${PRESETS.join(', ')} (default: none)`, choiceOption('--preprocess', PRESETS))
+    .option('--mean <LIST>', 'subtracted from each channel: one number, or one a channel, as 104,117,123', numbers('--mean'))
+    .option('--std <LIST>', 'divides each channel', numbers('--std'))
     .option('--bgr', 'channels in the order blue, green, red')
-    .option('--resize SIZE', 'short side in pixels, or HEIGHTxWIDTH', size('--resize'))
-    .option('--crop SIZE', 'centre crop: side in pixels, or HEIGHTxWIDTH', size('--crop'))
+    .option('--resize <SIZE>', 'short side in pixels, or HEIGHTxWIDTH', size('--resize'))
+    .option('--crop <SIZE>', 'centre crop: side in pixels, or HEIGHTxWIDTH', size('--crop'))
 }
 
 /**

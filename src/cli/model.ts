@@ -27,15 +27,15 @@ export interface OpenedModel extends LoadedGraph {
 /** Adds the options that `openModel` reads. */
 export function modelOptions(command: Command): Command {
   return weightOptions(command)
-    .option('--batch N', 'pictures in a batch: for a network built by name, or a model whose first dimension is symbolic (default: 1)', integerOption('--batch', 1))
-    .option('--dim NAME=SIZE', 'size of a symbolic dimension (default: 1); may be given several times', collectDimension)
+    .option('--batch <N>', 'pictures in a batch: for a network built by name, or a model whose first dimension is symbolic (default: 1)', integerOption('--batch', 1))
+    .option('--dim <NAME=SIZE>', 'size of a symbolic dimension (default: 1); may be given several times', collectDimension)
 }
 
 /** Adds `--seed` and `--weights`, for networks built by name. */
 export function weightOptions(command: Command): Command {
   return command
-    .option('--seed N', 'seed of the weights, for a network built by name (default: 0)', integerOption('--seed', 0))
-    .option('--weights FILE', 'a safetensors file with the weights, for a network built by name')
+    .option('--seed <N>', 'seed of the weights, for a network built by name (default: 0)', integerOption('--seed', 0))
+    .option('--weights <FILE>', 'a safetensors file with the weights, for a network built by name')
 }
 
 /**

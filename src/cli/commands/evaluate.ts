@@ -30,7 +30,7 @@ export function evaluateCommand(context: Context, exit: (code: number) => void):
     .argument('PROBLEM', PROBLEM_HELP)
     .argument('[HARDWARE]', HARDWARE_HELP)
     .argument('[MAPPING]', 'a JSON file')
-    .option('--halo MODE', 'exact, or timeloop: overlaps as Timeloop counts them', choiceOption('--halo', ['exact', 'timeloop'] as const), 'exact')
+    .option('--halo <MODE>', 'exact, or timeloop: overlaps as Timeloop counts them', choiceOption('--halo', ['exact', 'timeloop'] as const), 'exact')
     .option(JSON_FLAGS, JSON_HELP)
     .addHelpText('after', EXAMPLES)
   return modelOptions(command).action(async (text: string, hardwareText: string | undefined, mappingFile: string | undefined, options: Options) => {
