@@ -81,17 +81,18 @@ function fromRaw(dtype: DType, shape: readonly number[], raw: Uint8Array, detail
   return tensorOverBytes(dtype, shape, raw)
 }
 
-/** A tensor over little-endian bytes of the right length; booleans are made 0 or 1. */
+/** A tensor over little-endian bytes of the right length; booleans are made 0 or 1. Misaligned bytes are copied when first read. */
 export function tensorOverBytes(dtype: DType, shape: readonly number[], bytes: Uint8Array): HostTensor {
   if (dtype === 'bool' && bytes.some((byte) => byte > 1)) {
     return new HostTensor(
       dtype,
       shape,
-      bytes.map((byte) => Number(byte !== 0)),
+      Uint8Array.from(bytes, (byte) => Number(byte !== 0)),
     )
   }
   if (bytes.byteOffset % byteSize(dtype) === 0) return new HostTensor(dtype, shape, fromBytes(dtype, bytes))
-  return new HostTensor(dtype, shape, () => fromBytes(dtype, bytes))
+  // A copy by the constructor: `slice` of a Node Buffer is no copy.
+  return new HostTensor(dtype, shape, () => fromBytes(dtype, new Uint8Array(bytes)))
 }
 
 function fromTyped(proto: TensorProto, dtype: DType, length: number, details: ErrorDetails): HostArray {

@@ -91,6 +91,14 @@ describe('.pb', () => {
     expect(listOf(decodeTensorProto(proto(init)).tensor)).toEqual(values)
   })
 
+  it('reads Node buffers wherever they lie', () => {
+    const bytes = encodeTensorProto(tensor([1, 2, 3]), 'a')
+    for (const shift of [0, 1, 2, 3]) {
+      const buffer = Buffer.concat([Buffer.alloc(shift), bytes]).subarray(shift)
+      expect(listOf(decodeTensorProto(buffer).tensor)).toEqual([1, 2, 3])
+    }
+  })
+
   it.each<[string, Uint8Array, RegExp]>([
     ['an empty file', new Uint8Array(0), /an empty file/],
     ['text', new TextEncoder().encode('hello, this is no tensor at all\n'), /text/],
