@@ -20,6 +20,8 @@ export interface Case {
   readonly data?: Data
   /** Inputs that must be positive (variances): mapped to their magnitude plus 0.1. */
   readonly positive?: readonly number[]
+  /** Values of inputs that are not random, by index: those that shape the result. */
+  readonly given?: Readonly<Record<number, HostTensor>>
   /** Dtypes of the case besides f32 and f16; absent: both of these. */
   readonly dtypes?: readonly DType[]
 }
@@ -41,16 +43,23 @@ function valueOf(random: () => number, data: Data, dtype: DType): number {
   if (dtype === 'u8') return Math.floor(random() * 256)
   if (dtype === 'i8') return Math.floor(random() * 256) - 128
   if (data === 'integers') return Math.floor(random() * 9) - 4
+  if (dtype === 'bool') return Number(random() < 0.5)
+  if (dtype === 'u32') return Math.floor(random() * 2 ** 32)
+  if (dtype === 'i32') return Math.floor(random() * 2 ** 32) - 2 ** 31
+  if (dtype === 'i64') return Math.floor(random() * 2 ** 42) - 2 ** 41
   if (data === 'special' && random() < 0.1) return SPECIAL[Math.floor(random() * SPECIAL.length)]!
   return random() * 2 - 1
 }
 
 /** The inputs of a case in one dtype. */
-export function inputsOf({ inputs, data = 'signed', positive = [] }: Case, dtype: Exclude<DType, 'i64'>, seed = 1): InputValues {
+export function inputsOf({ inputs, data = 'signed', positive = [], given = {} }: Case, dtype: DType, seed = 1): InputValues {
   return inputs.map((shape, index) => {
     if (shape === null) return null
+    const stated = given[index]
+    if (stated !== undefined) return stated
     const random = randomFrom(seed * 1000 + index)
     const values = Float64Array.from({ length: sizeOf(shape) }, () => valueOf(random, data, dtype))
+    if (dtype === 'i64') return new HostTensor(dtype, shape, BigInt64Array.from(values, BigInt))
     const host = allocate(dtype, values.length)
     host.set(positive.includes(index) ? values.map((value) => Math.abs(value) + 0.1) : values)
     return new HostTensor(dtype, shape, host)
