@@ -39,15 +39,14 @@ const MIB = 2 ** 20
  * @throws NoAdapterError when there is none, with what to do about it; OptionError for an option that does not fit.
  */
 export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
-  const provider = currentProvider()
-  const { adapter: name, disableRobustness, skipValidation } = options
-  const { gpu, toggles } = await provider.open({
-    ...(name !== undefined && name !== 'gpu' && name !== 'software' ? { adapter: name } : {}),
-    ...(disableRobustness === undefined ? {} : { disableRobustness }),
-    ...(skipValidation === undefined ? {} : { skipValidation }),
-  })
-  const adapter = await requestAdapter(gpu, options, provider.remedy)
-  const device = await adapter.requestDevice(descriptorFor(adapter, options.withoutFeatures))
+  const { adapter, toggles } = await findAdapter(options)
+  let device: GPUDevice
+  try {
+    device = await adapter.requestDevice(descriptorFor(adapter, options.withoutFeatures))
+  } catch (cause) {
+    const { remedy } = currentProvider()
+    throw new NoAdapterError(`The adapter ${nameOf(adapter)} gives no device: ${messageOf(cause)}`, { remedy }, { cause })
+  }
   try {
     const facts = await factsOf(device, adapter.info, limitsOf(device, options.limits))
     return new Gpu(device, facts, describeAdapter(adapter, [...facts.features].toSorted(), toggles))
@@ -57,29 +56,55 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   }
 }
 
-async function requestAdapter(gpu: GPU, { powerPreference, adapter: name }: GpuOptions, remedy: string): Promise<GPUAdapter> {
-  let adapter: GPUAdapter | null
-  try {
-    adapter = await gpu.requestAdapter({
-      ...(powerPreference === undefined ? {} : { powerPreference }),
-      ...(name === 'software' ? { forceFallbackAdapter: true } : {}),
-    })
-  } catch (cause) {
-    throw new NoAdapterError(
-      `No WebGPU adapter: ${cause instanceof Error ? cause.message.trim() : String(cause)}`,
-      { remedy },
-      { cause },
-    )
+interface FoundAdapter {
+  readonly adapter: GPUAdapter
+  readonly toggles: readonly string[]
+}
+
+async function findAdapter({
+  adapter: name,
+  powerPreference,
+  disableRobustness,
+  skipValidation,
+}: GpuOptions): Promise<FoundAdapter> {
+  const provider = currentProvider()
+  const { remedy, softwareNames } = provider
+  const common = {
+    ...(disableRobustness === undefined ? {} : { disableRobustness }),
+    ...(skipValidation === undefined ? {} : { skipValidation }),
   }
-  if (adapter === null)
-    throw new NoAdapterError(name === undefined ? 'No WebGPU adapter' : `No WebGPU adapter is ${name}`, { remedy })
-  if (name === 'gpu' && isSoftware(adapter.info)) {
-    throw new NoAdapterError(`The only WebGPU adapter is software (${adapter.info.description || adapter.info.device})`, { remedy })
+  const request: GPURequestAdapterOptions = powerPreference === undefined ? {} : { powerPreference }
+  let trials: { readonly adapter?: string }[] = name === undefined || name === 'gpu' ? [{}] : [{ adapter: name }]
+  if (name === 'software') {
+    trials = softwareNames === undefined ? [{}] : softwareNames.map((adapter) => ({ adapter }))
+    request.forceFallbackAdapter = softwareNames === undefined
   }
-  if (name === 'software' && !isSoftware(adapter.info)) {
-    throw new NoAdapterError(`The adapter offered as software is ${adapter.info.description || adapter.info.device}`, { remedy })
+  let reason = ''
+  for (const trial of trials) {
+    const { gpu, toggles } = await provider.open({ ...common, ...trial })
+    try {
+      const adapter = await gpu.requestAdapter(request)
+      if (adapter === null) continue
+      if (name === 'gpu' && isSoftware(adapter.info)) {
+        throw new NoAdapterError(`The only WebGPU adapter is software (${nameOf(adapter)})`, { remedy })
+      }
+      if (name === 'software' && !isSoftware(adapter.info)) continue
+      return { adapter, toggles }
+    } catch (cause) {
+      // Dawn throws where no adapter has the name that was asked for, and lists those there are.
+      if (cause instanceof NoAdapterError) throw cause
+      reason = `: ${messageOf(cause)}`
+    }
   }
-  return adapter
+  throw new NoAdapterError(`No WebGPU adapter${name === undefined ? '' : ` is called ${name}`}${reason}`, { remedy })
+}
+
+function nameOf({ info }: GPUAdapter): string {
+  return info.description || info.device || info.vendor
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message.trim() : String(error)
 }
 
 /** Memory that one or more tensors share. */

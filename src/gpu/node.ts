@@ -19,6 +19,7 @@ const REMEDIES: Partial<Record<NodeJS.Platform, string>> = {
 }
 
 const nodeProvider: Provider = {
+  softwareNames: ['llvmpipe', 'SwiftShader', 'Basic Render'],
   remedy: REMEDIES[process.platform] ?? 'Dawn has no build for this platform: use a browser with WebGPU',
 
   async open(options) {

@@ -22,6 +22,8 @@ export interface ProvidedGpu {
 export interface Provider {
   /** @throws NoAdapterError when there is no WebGPU, OptionError when an option does not exist here. */
   open(options: ProviderOptions): Promise<ProvidedGpu>
+  /** Names of software adapters to ask for in turn; absent where `forceFallbackAdapter` finds one (Dawn in Node does not know it). */
+  readonly softwareNames?: readonly string[]
   /** What to do when there is no adapter. */
   readonly remedy: string
 }
