@@ -11,7 +11,14 @@ import { licences } from './vite.report.config.ts'
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
 export default defineConfig(({ mode }) => {
-  const shared = { outDir: path('dist'), emptyOutDir: false, target: 'es2022', minify: false, sourcemap: true, reportCompressedSize: false }
+  const shared = {
+    outDir: path('dist'),
+    emptyOutDir: false,
+    target: 'es2022',
+    minify: false,
+    sourcemap: true,
+    reportCompressedSize: false,
+  }
   switch (mode) {
     case 'node':
       return {

@@ -20,7 +20,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/**/*.gpu.test.ts', 'test/e2e/**', 'test/package/**'] },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.gpu.test.ts', 'test/e2e/**', 'test/package/**'],
+        },
       },
       { extends: true, test: { name: 'gpu', include: ['test/**/*.gpu.test.ts'], ...minutes(2) } },
       { extends: true, test: { name: 'package', include: ['test/package/**/*.test.ts'], ...minutes(5) } },

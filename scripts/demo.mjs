@@ -5,6 +5,11 @@ import { main, ROOT, setUp } from './setup/index.mjs'
 
 await main(async () => {
   await setUp({ adapter: false, build: false })
-  const args = [join(ROOT, 'node_modules', 'vite', 'bin', 'vite.js'), '--config', join(ROOT, 'vite.demo.config.ts'), ...process.argv.slice(2)]
+  const args = [
+    join(ROOT, 'node_modules', 'vite', 'bin', 'vite.js'),
+    '--config',
+    join(ROOT, 'vite.demo.config.ts'),
+    ...process.argv.slice(2),
+  ]
   return foreground(process.execPath, args, { cwd: ROOT })
 })

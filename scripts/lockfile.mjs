@@ -60,7 +60,8 @@ export function completed(lock) {
   const packages = { ...lock.packages }
   for (const { path, version, parent } of missingOptionals(lock)) {
     const platform = platformOf(path)
-    if (platform === undefined || !/^\d/.test(version)) throw new Error(`${path} ${version} names no platform or no exact version: enter it by hand`)
+    if (platform === undefined || !/^\d/.test(version))
+      throw new Error(`${path} ${version} names no platform or no exact version: enter it by hand`)
     packages[path] = {
       version,
       cpu: platform.cpu,

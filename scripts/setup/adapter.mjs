@@ -35,8 +35,10 @@ const REMEDIES = {
     '  Fedora, openSUSE:        mesa-vulkan-drivers vulkan-loader   ·   Arch: vulkan-swrast vulkan-icd-loader\n' +
     '  NVIDIA:                  the vendor driver with its Vulkan part, and libvulkan1\n' +
     'Then vulkaninfo --summary should list a device. In a container, give it the GPU (--gpus all, --device /dev/dri).',
-  darwin: 'Dawn uses Metal: macOS 12 or newer, a Mac with a GPU (not a virtual machine without one), and a session that may use it.',
-  win32: 'Dawn uses Direct3D 12: update the graphics driver (Windows 10 or newer). Windows also has a software adapter: TILEWRIGHT_ADAPTER=software.',
+  darwin:
+    'Dawn uses Metal: macOS 12 or newer, a Mac with a GPU (not a virtual machine without one), and a session that may use it.',
+  win32:
+    'Dawn uses Direct3D 12: update the graphics driver (Windows 10 or newer). Windows also has a software adapter: TILEWRIGHT_ADAPTER=software.',
 }
 
 /** @typedef {{ kind: 'gpu' | 'software', node: string, name: string, env: Record<string, string> }} Adapter */
@@ -50,7 +52,10 @@ const REMEDIES = {
  */
 export async function ensureAdapter(root, { choice, note }) {
   if (choice !== undefined && choice !== 'gpu' && choice !== 'software') {
-    throw new SetupError(`TILEWRIGHT_ADAPTER is ${JSON.stringify(choice)}.`, 'It can be gpu or software; without it the GPU is used where there is one.')
+    throw new SetupError(
+      `TILEWRIGHT_ADAPTER is ${JSON.stringify(choice)}.`,
+      'It can be gpu or software; without it the GPU is used where there is one.',
+    )
   }
   const cache = join(root, '.cache')
   if (choice !== 'software') {
@@ -58,7 +63,9 @@ export async function ensureAdapter(root, { choice, note }) {
     const found = await cachedProbe(root, cache)
     if (found.adapter !== null && !found.software) return direct('gpu', found.adapter.name)
     if (choice === 'gpu') {
-      const why = found.problem ?? (found.adapter === null ? 'Dawn finds no adapter' : `Dawn finds only ${found.adapter.name}, a software adapter`)
+      const why =
+        found.problem ??
+        (found.adapter === null ? 'Dawn finds no adapter' : `Dawn finds only ${found.adapter.name}, a software adapter`)
       throw new SetupError(`There is no GPU that WebGPU can use here: ${why}.`, REMEDIES[process.platform] ?? REMEDIES.linux)
     }
   }
@@ -80,7 +87,10 @@ export async function ensureAdapter(root, { choice, note }) {
 async function systemSoftware(root, cache, reason) {
   const found = await cachedProbe(root, cache, { software: true })
   if (found.adapter !== null && found.software) return direct('software', found.adapter.name)
-  throw new SetupError(`There is no WebGPU adapter, and none could be made. ${reason.message}`, reason.remedy ?? REMEDIES[process.platform] ?? REMEDIES.linux)
+  throw new SetupError(
+    `There is no WebGPU adapter, and none could be made. ${reason.message}`,
+    reason.remedy ?? REMEDIES[process.platform] ?? REMEDIES.linux,
+  )
 }
 
 /** @type {(kind: 'gpu' | 'software', name: string) => Adapter} */
@@ -107,7 +117,8 @@ async function unpackAdapter(root, cache, note) {
   const machine = ARCHITECTURES[architecture]
   if (machine === undefined) throw new SetupError(`Dawn has no Linux build for ${architecture}.`)
   mkdirSync(cache, { recursive: true })
-  for (const name of readdirSync(cache)) if (/^adapter\.(new|old)-/.test(name)) rmSync(join(cache, name), { recursive: true, force: true })
+  for (const name of readdirSync(cache))
+    if (/^adapter\.(new|old)-/.test(name)) rmSync(join(cache, name), { recursive: true, force: true })
   const problems = []
   for (const { suites, target } of releases(dist)) {
     const fresh = join(cache, `adapter.new-${process.pid}`)
@@ -130,8 +141,17 @@ async function unpackAdapter(root, cache, note) {
       note('trying it')
       const env = { ...process.env, TILEWRIGHT_NODE: process.env.TILEWRIGHT_NODE ?? process.execPath }
       const { adapter, problem } = await probe(root, { node: join(fresh, 'node'), env })
-      if (adapter === null) throw new SetupError(`Mesa of ${target} was unpacked, but Dawn does not take it${problem === undefined ? '' : ` (${problem})`}.`)
-      const facts = { recipe: RECIPE, arch: process.arch, release: target, ...adapter, packages: packages.filter((name) => /^(mesa|libvulkan|libc6|libllvm)/.test(name)) }
+      if (adapter === null)
+        throw new SetupError(
+          `Mesa of ${target} was unpacked, but Dawn does not take it${problem === undefined ? '' : ` (${problem})`}.`,
+        )
+      const facts = {
+        recipe: RECIPE,
+        arch: process.arch,
+        release: target,
+        ...adapter,
+        packages: packages.filter((name) => /^(mesa|libvulkan|libc6|libllvm)/.test(name)),
+      }
       writeFileSync(join(fresh, 'adapter.json'), `${JSON.stringify(facts, undefined, 2)}\n`)
       moveInto(fresh, join(cache, 'adapter'))
       return facts
@@ -177,7 +197,10 @@ function keepOnly(folder, kept) {
  * @param {{ triplet: string, loader: string }} machine
  */
 export function writeWrapper(folder, { triplet, loader }) {
-  const manifest = { file_format_version: '1.0.1', ICD: { library_path: `root/usr/lib/${triplet}/libvulkan_lvp.so`, api_version: '1.3.0' } }
+  const manifest = {
+    file_format_version: '1.0.1',
+    ICD: { library_path: `root/usr/lib/${triplet}/libvulkan_lvp.so`, api_version: '1.3.0' },
+  }
   writeFileSync(join(folder, 'lvp.json'), `${JSON.stringify(manifest)}\n`)
   writeFileSync(
     join(folder, 'preload.cjs'),

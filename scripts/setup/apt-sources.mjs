@@ -118,7 +118,9 @@ export function ownArchive(sources, { family, codename }) {
   const score = (source) => {
     const keyring = new RegExp(`/${family}-archive-`).test(source.signedBy ?? '') ? 4 : 0
     const path = source.uris.some((uri) => new RegExp(`/${family}(-ports)?/?$`).test(uri)) ? 2 : 0
-    const updates = sources.some((other) => other.uris.some((uri) => source.uris.includes(uri)) && other.suites.includes(`${codename}-updates`))
+    const updates = sources.some(
+      (other) => other.uris.some((uri) => source.uris.includes(uri)) && other.suites.includes(`${codename}-updates`),
+    )
     return keyring + path + (updates ? 1 : 0)
   }
   return sources
@@ -137,8 +139,14 @@ export function ownArchive(sources, { family, codename }) {
 export function releases({ family, codename }) {
   const list =
     family === 'debian'
-      ? [['trixie', 'backports'], [codename, 'backports']]
-      : [['resolute', 'updates'], [codename, 'updates']]
+      ? [
+          ['trixie', 'backports'],
+          [codename, 'backports'],
+        ]
+      : [
+          ['resolute', 'updates'],
+          [codename, 'updates'],
+        ]
   return list
     .filter(([name], index) => name !== '' && list.findIndex(([other]) => other === name) === index)
     .map(([name, extra]) => ({ suites: [name, `${name}-${extra}`], target: `${name}-${extra}` }))

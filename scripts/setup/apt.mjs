@@ -108,11 +108,14 @@ export async function unpackPackages({ sources, target, packages, architecture, 
 
 /** apt's configuration for a state in `work`: the machine's way to its mirror (proxy, certificates, methods), nothing else of it. */
 async function writeState(work, sources, architecture) {
-  for (const folder of ['state/lists/partial', 'cache/archives/partial', 'etc/apt.conf.d', 'etc/empty', 'log']) mkdirSync(join(work, folder), { recursive: true })
+  for (const folder of ['state/lists/partial', 'cache/archives/partial', 'etc/apt.conf.d', 'etc/empty', 'log'])
+    mkdirSync(join(work, folder), { recursive: true })
   writeFileSync(join(work, 'etc', 'machine.sources'), sources)
   writeFileSync(join(work, 'status'), '')
   const dump = await capture('apt-config', ['dump'])
-  const network = dump.stdout.split('\n').filter((line) => /^Acquire::(?!IndexTargets|Languages|CompressionTypes)[^ ]+ "."?/.test(line) && !line.endsWith(' "";'))
+  const network = dump.stdout
+    .split('\n')
+    .filter((line) => /^Acquire::(?!IndexTargets|Languages|CompressionTypes)[^ ]+ "."?/.test(line) && !line.endsWith(' "";'))
   const path = (...parts) => `"${join(work, ...parts)}"`
   const config = join(work, 'apt.conf')
   const lines = [

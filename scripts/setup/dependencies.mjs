@@ -55,7 +55,10 @@ export function missingPackages(lock, record) {
       if (path === '' || want.link === true) return false
       const got = have[path]
       if (got === undefined) return want.optional !== true && want.devOptional !== true
-      return got.version !== want.version || (want.integrity !== undefined && got.integrity !== undefined && got.integrity !== want.integrity)
+      return (
+        got.version !== want.version ||
+        (want.integrity !== undefined && got.integrity !== undefined && got.integrity !== want.integrity)
+      )
     })
     .map(([path]) => path)
 }
@@ -84,7 +87,10 @@ async function npmCi(root) {
   const { file, prefix, shell } = npmCommand()
   const { code, stdout, stderr, missing } = await capture(file, [...prefix, ...args], { cwd: root, shell })
   if (missing) {
-    throw new SetupError('npm was not found.', 'Install npm (it comes with Node; on Debian: apt-get install npm), then run the command again.')
+    throw new SetupError(
+      'npm was not found.',
+      'Install npm (it comes with Node; on Debian: apt-get install npm), then run the command again.',
+    )
   }
   if (code !== 0) throw npmFailure(`${stdout}\n${stderr}`, code)
 }
@@ -112,7 +118,11 @@ export function npmFailure(output, code) {
 }
 
 function npmCause(output) {
-  if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|FETCH_ERROR|ENOTCACHED/.test(output)) {
+  if (
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|FETCH_ERROR|ENOTCACHED/.test(
+      output,
+    )
+  ) {
     return [
       'The dependencies could not be downloaded: the npm registry was not reached.',
       'Connect to the network once (later starts need none), or set what your network needs:\n' +
@@ -121,14 +131,21 @@ function npmCause(output) {
     ]
   }
   if (/EBADENGINE/.test(output)) {
-    return ['This version of Node or npm is too old for the dependencies.', 'Install Node 20.19 or newer, then run the command again.']
+    return [
+      'This version of Node or npm is too old for the dependencies.',
+      'Install Node 20.19 or newer, then run the command again.',
+    ]
   }
   if (/E401|E403|ENEEDAUTH/.test(output)) {
     return ['The npm registry refused the download.', 'Check the registry and its credentials: npm config get registry, npm login.']
   }
-  if (/ENOSPC/.test(output)) return ['The disk is full.', 'Free about 700 MB in the project and in npm’s cache, then run the command again.']
+  if (/ENOSPC/.test(output))
+    return ['The disk is full.', 'Free about 700 MB in the project and in npm’s cache, then run the command again.']
   if (/EACCES|EPERM/.test(output)) {
-    return ['npm was not allowed to write.', 'Check who owns the project folder, node_modules and the npm cache (npm config get cache).']
+    return [
+      'npm was not allowed to write.',
+      'Check who owns the project folder, node_modules and the npm cache (npm config get cache).',
+    ]
   }
   return ['The dependencies could not be installed.', 'Run npm ci by hand to see everything it prints.']
 }

@@ -79,8 +79,12 @@ function probeKey(root) {
     join(home, '.local/share/vulkan/icd.d'),
     '/proc/driver/nvidia',
   ]
-  const loaders = ['/usr/lib', '/usr/lib64', '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu'].map((at) => join(at, 'libvulkan.so.1'))
-  const variables = Object.entries(process.env).filter(([name]) => /^(VK_|LD_LIBRARY_PATH$|DISPLAY$|WAYLAND_DISPLAY$|CUDA_VISIBLE)/.test(name))
+  const loaders = ['/usr/lib', '/usr/lib64', '/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu'].map((at) =>
+    join(at, 'libvulkan.so.1'),
+  )
+  const variables = Object.entries(process.env).filter(([name]) =>
+    /^(VK_|LD_LIBRARY_PATH$|DISPLAY$|WAYLAND_DISPLAY$|CUDA_VISIBLE)/.test(name),
+  )
   const facts = [
     process.platform,
     process.arch,

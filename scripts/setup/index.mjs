@@ -38,7 +38,11 @@ export async function setUp({ adapter = true, build = true } = {}) {
 async function adapterStep(optional) {
   const choice = process.env.TILEWRIGHT_ADAPTER === '' ? undefined : process.env.TILEWRIGHT_ADAPTER
   try {
-    return await step('adapter', (note) => ensureAdapter(ROOT, { choice, note }), ({ kind, name }) => `${name} (${kind === 'gpu' ? 'GPU' : 'software'})`)
+    return await step(
+      'adapter',
+      (note) => ensureAdapter(ROOT, { choice, note }),
+      ({ kind, name }) => `${name} (${kind === 'gpu' ? 'GPU' : 'software'})`,
+    )
   } catch (error) {
     if (!optional || !(error instanceof SetupError)) throw error
     reportFailure(error)
