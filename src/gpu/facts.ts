@@ -2,7 +2,7 @@
 import type { AdapterDescription } from '../profile/report.ts'
 import { OptionError } from '../errors.ts'
 import { BUFFER_USAGE, MAP_READ } from './flags.ts'
-import type { DeviceFacts, DeviceLimits } from './program.ts'
+import type { DeviceFacts, DeviceLimits, MatrixUnit } from './program.ts'
 import { scoped } from './faults.ts'
 
 /** Features that compute can use; each is requested where the adapter has it. */
@@ -81,10 +81,26 @@ export function limitsOf(device: GPUDevice, lower: Partial<DeviceLimits> = {}): 
 /** Facts of an open device. Probes the order of subgroup lanes with a small kernel. */
 export async function factsOf(device: GPUDevice, info: GPUAdapterInfo, limits: DeviceLimits): Promise<DeviceFacts> {
   const features = new Set<string>(device.features)
-  const facts = { features, limits, software: isSoftware(info) }
+  const matrices = features.has('chromium-experimental-subgroup-matrix') ? { matrices: matrixUnits(info) } : {}
+  const facts = { features, limits, software: isSoftware(info), ...matrices }
   const { subgroupMinSize: min, subgroupMaxSize: max } = info
   if (!features.has('subgroups') || min === undefined || max === undefined) return facts
   return { ...facts, subgroups: { min, max, linear: await lanesAreLinear(device) } }
+}
+
+/** What Dawn's adapters say of their matrix units; only an adapter's info has it, not a device's. */
+function matrixUnits(info: GPUAdapterInfo): MatrixUnit[] {
+  interface Config {
+    readonly M: number
+    readonly N: number
+    readonly K: number
+    readonly componentType: string
+    readonly resultComponentType: string
+  }
+  const { subgroupMatrixConfigs = [] } = info as GPUAdapterInfo & { readonly subgroupMatrixConfigs?: Iterable<Config> }
+  return Array.from(subgroupMatrixConfigs, ({ M, N, K, componentType, resultComponentType }) => {
+    return { M, N, K, component: componentType, result: resultComponentType }
+  })
 }
 
 const PROBE = `enable subgroups;

@@ -70,8 +70,19 @@ export interface DeviceFacts {
    * Absent without the `subgroups` feature. `linear`: lane i of a subgroup is invocation i of its part of the workgroup (probed).
    */
   readonly subgroups?: { readonly min: number; readonly max: number; readonly linear: boolean }
+  /** Products that the matrix units make. Absent without the feature `chromium-experimental-subgroup-matrix`. */
+  readonly matrices?: readonly MatrixUnit[]
   /** True for lavapipe, SwiftShader, WARP: correct, slow. */
   readonly software: boolean
+}
+
+/** [M, K] × [K, N] of `component` into `result` (`f16`, `f32`, `u8`, `i8`, `u32`, `i32`). */
+export interface MatrixUnit {
+  readonly M: number
+  readonly N: number
+  readonly K: number
+  readonly component: string
+  readonly result: string
 }
 
 export interface DeviceLimits {

@@ -66,7 +66,7 @@ export async function loadGraph(source: ModelSource, options: LoadGraphOptions =
     const bytes = source instanceof Uint8Array ? source : new Uint8Array(source)
     return importOnnx(bytes, { externalData })
   }
-  const bytes = await readBytes(source, signal)
+  const bytes = await readModel(source, signal)
   const beside: ExternalData = (file) => readBytes(sibling(source, file), signal)
   try {
     return await importOnnx(bytes, { name: baseName(source), externalData: externalData ?? beside })
@@ -99,6 +99,17 @@ export function runnable({ graph, unsupported }: LoadedGraph): Graph {
   const lines = unsupported.map(({ node, op, reason }) => `  ${node} (${op}): ${reason}`)
   const what = unsupported.length === 1 ? '1 node' : `${unsupported.length} nodes`
   throw new UnsupportedOpError(`${what} of ${graph.name} cannot be run:\n${lines.join('\n')}`)
+}
+
+/** As `readBytes`; for what can be no file's name, the error lists the networks. */
+async function readModel(source: string | URL, signal?: AbortSignal): Promise<Uint8Array> {
+  try {
+    return await readBytes(source, signal)
+  } catch (error) {
+    // Throws: what is no file here was meant as a network.
+    if (error instanceof OptionError && typeof source === 'string' && /^[\w-]+$/.test(source)) networkNamed(source)
+    throw error
+  }
 }
 
 async function fetchBytes(url: string, signal?: AbortSignal): Promise<Uint8Array> {

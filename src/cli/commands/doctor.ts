@@ -106,25 +106,17 @@ function describeMachine({ env }: Context): Machine {
 }
 
 async function describeGpu(gpu: Gpu) {
-  const { facts, adapter, device } = gpu
+  const { facts, adapter } = gpu
   const missing = WANTED.filter(({ feature }) => !facts.features.has(feature))
   const clock = await timeDispatches(gpu, [], { warmups: 0, samples: 0 })
-  const info = device.adapterInfo as GPUAdapterInfo & { readonly subgroupMatrixConfigs?: readonly object[] }
   return {
     adapter,
     limits: facts.limits,
     subgroups: facts.subgroups ?? null,
-    matrix_units: (info.subgroupMatrixConfigs ?? []).map((config) => describeMatrix(config)),
+    matrices: (facts.matrices ?? []).map(({ M, N, K, component, result }) => `${M}×${N}×${K} ${component}→${result}`),
     clock: { source: clock.source, quantum_ns: clock.quantum_ns },
     missing,
   }
-}
-
-/** As `8×8×8 f16→f32`. */
-function describeMatrix(config: object): string {
-  const fields = new Map(Object.entries(config))
-  const field = (name: string): string => String(fields.get(name) ?? Reflect.get(config, name) ?? '?')
-  return `${field('M')}×${field('N')}×${field('K')} ${field('componentType')}→${field('resultComponentType')}`
 }
 
 function renderMachine(context: Context, machine: Machine): string {
@@ -137,7 +129,7 @@ function renderMachine(context: Context, machine: Machine): string {
   ].join('\n')
 }
 
-function renderGpu(context: Context, { adapter, limits, subgroups, matrix_units, clock, missing }: Awaited<ReturnType<typeof describeGpu>>): string {
+function renderGpu(context: Context, { adapter, limits, subgroups, matrices, clock, missing }: Awaited<ReturnType<typeof describeGpu>>): string {
   const { bold, green, yellow } = colorsFor(context, context.out)
   const lines = [
     `${bold('Adapter')}   ${adapterTitle(adapter)}`,
@@ -152,7 +144,7 @@ function renderGpu(context: Context, { adapter, limits, subgroups, matrix_units,
       ? `${bold('Subgroups')} none`
       : `${bold('Subgroups')} ${subgroups.min === subgroups.max ? subgroups.min : `${subgroups.min} to ${subgroups.max}`} lanes, ` +
         `order ${subgroups.linear ? 'linear (probed)' : 'not linear (probed)'}`,
-    `${bold('Matrices')}  ${matrix_units.join(', ') || 'none'}`,
+    `${bold('Matrices')}  ${matrices.join(', ') || 'none'}`,
     clock.source === 'wall'
       ? `${bold('Clock')}     wall clock, no timestamp queries`
       : `${bold('Clock')}     timestamp queries, quantum ${clock.quantum_ns} ns (smallest step seen)`,
