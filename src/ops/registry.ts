@@ -1,9 +1,15 @@
 /** All ops, by name: the one place where an op is registered. */
 import { UnsupportedOpError } from '../errors.ts'
+import { averagePool } from './average-pool/op.ts'
+import { batchNorm } from './batch-norm/op.ts'
 import { conv2d } from './conv2d/op.ts'
 import { gemm } from './gemm/op.ts'
+import { globalAveragePool } from './global-average-pool/op.ts'
+import { globalMaxPool } from './global-max-pool/op.ts'
 import { linear } from './linear/op.ts'
+import { lrn } from './lrn/op.ts'
 import { matmul } from './matmul/op.ts'
+import { maxPool } from './max-pool/op.ts'
 import type { OpDefinition } from './op.ts'
 import { add } from './add/op.ts'
 import { cast } from './cast/op.ts'
@@ -27,6 +33,7 @@ import { reshape } from './reshape/op.ts'
 import { shape } from './shape/op.ts'
 import { sigmoid } from './sigmoid/op.ts'
 import { slice } from './slice/op.ts'
+import { softmax } from './softmax/op.ts'
 import { spaceToDepth } from './space-to-depth/op.ts'
 import { squeeze } from './squeeze/op.ts'
 import { sub } from './sub/op.ts'
@@ -40,6 +47,13 @@ const DEFINITIONS: readonly OpDefinition[] = [
   gemm,
   matmul,
   linear,
+  maxPool,
+  averagePool,
+  globalMaxPool,
+  globalAveragePool,
+  lrn,
+  batchNorm,
+  softmax,
   relu,
   leakyRelu,
   prelu,

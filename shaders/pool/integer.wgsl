@@ -1,0 +1,4 @@
+// No integer is NaN.
+fn is_nan(value: x_t) -> bool {
+  return false;
+}

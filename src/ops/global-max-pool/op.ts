@@ -1,0 +1,17 @@
+/** GlobalMaxPool of ONNX: the maximum of every plane, X [N, C, …] → [N, C, 1, …]. */
+import { sizeOf } from '../../tensor/shape.ts'
+import { requireInput } from '../checks.ts'
+import type { OpDefinition } from '../op.ts'
+import { attributes, inferGlobalPool, type GlobalPoolAttributes } from '../pool/global-pool.ts'
+import { plan } from './plan.ts'
+import { reference } from './reference.ts'
+
+export const globalMaxPool: OpDefinition<GlobalPoolAttributes> = {
+  name: 'globalMaxPool',
+  attributes,
+  hostInputs: [],
+  infer: ({ inputs }) => inferGlobalPool('globalMaxPool', inputs),
+  reference,
+  plan,
+  flops: ({ inputs }) => sizeOf(requireInput('globalMaxPool', inputs, 0, 'X').shape),
+}

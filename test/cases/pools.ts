@@ -1,0 +1,66 @@
+/** Cases of the pools. */
+import { averagePool } from '../../src/ops/average-pool/op.ts'
+import { globalAveragePool } from '../../src/ops/global-average-pool/op.ts'
+import { globalMaxPool } from '../../src/ops/global-max-pool/op.ts'
+import { maxPool } from '../../src/ops/max-pool/op.ts'
+import type { Case, CaseTable } from './case.ts'
+
+/** Windows that both pools take. */
+const WINDOWS: readonly Case[] = [
+  { name: '1×1', inputs: [[1, 1, 1, 1]], attributes: { kernel: 1 } },
+  { name: '3×3 stride 2', inputs: [[2, 5, 13, 11]], attributes: { kernel_shape: [3, 3], strides: [2, 2] } },
+  { name: '2×3 stride 3×1', inputs: [[1, 3, 10, 8]], attributes: { kernel_shape: [2, 3], strides: [3, 1] } },
+  { name: 'stride 4', inputs: [[1, 3, 17, 19]], attributes: { kernel: 5, stride: 4 } },
+  { name: 'asymmetric padding', inputs: [[1, 3, 7, 6]], attributes: { kernel_shape: [3, 4], pads: [2, 0, 1, 3] } },
+  { name: 'dilation', inputs: [[1, 2, 11, 12]], attributes: { kernel_shape: [3, 3], dilations: [2, 3], pads: [1, 2, 1, 2] } },
+  { name: 'ceil mode', inputs: [[1, 4, 8, 9]], attributes: { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 } },
+  { name: 'ceil mode, last window starts in the padding', inputs: [[1, 2, 6, 6]], attributes: { kernel: 1, stride: 3, padding: [0, 0, 1, 1], ceil_mode: 1 } },
+  { name: 'ceil mode, padding, dilation', inputs: [[1, 2, 10, 7]], attributes: { kernel: 2, stride: 3, dilation: 2, padding: 1, ceilMode: true } },
+  { name: 'same upper', inputs: [[1, 2, 7, 8]], attributes: { kernel_shape: [3, 2], strides: [2, 3], auto_pad: 'SAME_UPPER' } },
+  { name: 'same lower', inputs: [[1, 2, 7, 8]], attributes: { kernel_shape: [4, 2], strides: [2, 1], auto_pad: 'SAME_LOWER' } },
+  { name: 'valid', inputs: [[1, 2, 7, 8]], attributes: { kernel_shape: [4, 2], auto_pad: 'VALID' } },
+  { name: '1-D', inputs: [[2, 3, 17]], attributes: { kernel_shape: [4], strides: [3], pads: [1, 2] } },
+  { name: '3-D', inputs: [[1, 2, 5, 6, 7]], attributes: { kernel_shape: [2, 3, 2], strides: [1, 2, 3], pads: [1, 0, 1, 0, 1, 0], dilations: [1, 2, 1] } },
+  { name: 'empty batch', inputs: [[0, 2, 4, 4]], attributes: { kernel: 2 } },
+  { name: 'many workgroups', inputs: [[1, 1, 2, 4_200_100]], attributes: { kernel: [2, 1] }, dtypes: ['f32'] },
+  { name: 'special values', data: 'special', inputs: [[1, 3, 9, 9]], attributes: { kernel: 2, stride: 1 } },
+  { name: 'integers', data: 'integers', inputs: [[1, 3, 9, 9]], attributes: { kernel: 2, stride: 1, padding: 1 } },
+]
+
+export const MAX_POOL: CaseTable = {
+  definition: maxPool,
+  cases: [
+    ...WINDOWS,
+    { name: 'i8 and u8', inputs: [[2, 3, 9, 8]], attributes: { kernel: 3, stride: 2, padding: 1 }, dtypes: ['i8', 'u8'] },
+    { name: 'indices', inputs: [[2, 3, 9, 8]], attributes: { kernel: 3, stride: 2, padding: 1, indices: true }, dtypes: ['f32', 'f16', 'u8'] },
+    { name: 'indices of equals', data: 'integers', inputs: [[2, 3, 9, 8]], attributes: { kernel: 4, indices: true }, dtypes: ['f16'] },
+    { name: 'indices, column-major', inputs: [[2, 3, 9, 8]], attributes: { kernel: 3, stride: 2, indices: true, storage_order: 1 } },
+    { name: 'indices, column-major, 3-D', inputs: [[2, 2, 4, 5, 3]], attributes: { kernel: 2, indices: true, storage_order: 1 } },
+    { name: 'a window of padding', inputs: [[1, 1, 3, 3]], attributes: { kernel: 2, stride: 1, padding: 3 }, dtypes: ['f32', 'f16', 'i8'] },
+  ],
+}
+
+/** Means of integers are no integers, so that case says nothing here. */
+const AVERAGED = WINDOWS.filter(({ data }) => data !== 'integers')
+
+export const AVERAGE_POOL: CaseTable = {
+  definition: averagePool,
+  cases: [
+    ...AVERAGED,
+    ...AVERAGED.map((entry) => ({ ...entry, name: `${entry.name}, padding counted`, attributes: { ...entry.attributes, count_include_pad: 1 } })),
+  ],
+}
+
+const PLANES: readonly Case[] = [
+  { name: '13×13', inputs: [[2, 37, 13, 13]] },
+  { name: '1×1', inputs: [[3, 5, 1, 1]] },
+  { name: 'one long axis', inputs: [[1, 2, 1001]] },
+  { name: '3-D', inputs: [[1, 3, 2, 3, 5]] },
+  { name: 'no spatial axes', inputs: [[3, 5]] },
+  { name: 'empty batch', inputs: [[0, 5, 2, 2]] },
+  { name: 'many workgroups', inputs: [[70_000, 1, 2]], dtypes: ['f32'] },
+  { name: 'special values', data: 'special', inputs: [[1, 40, 2, 3]] },
+]
+
+export const GLOBAL_MAX_POOL: CaseTable = { definition: globalMaxPool, cases: PLANES }
+export const GLOBAL_AVERAGE_POOL: CaseTable = { definition: globalAveragePool, cases: PLANES }
