@@ -1,5 +1,4 @@
 /** Opening the GPU for a command, and naming it for people. */
-import { NoAdapterError } from '../errors.ts'
 import { openGpu, type Gpu, type GpuOptions } from '../gpu/gpu.ts'
 import type { AdapterDescription } from '../profile/report.ts'
 import type { Context } from './context.ts'
@@ -21,15 +20,10 @@ export async function withGpu<T>(context: Context, adapter: string | undefined, 
   }
 }
 
-/** @throws NoAdapterError that names the adapter asked for. */
-export async function openNamed(adapter: string | undefined): Promise<Gpu> {
+/** @throws NoAdapterError with the remedy when there is none. */
+export function openNamed(adapter: string | undefined): Promise<Gpu> {
   const options: GpuOptions = { powerPreference: 'high-performance', ...(adapter === undefined ? {} : { adapter }) }
-  try {
-    return await openGpu(options)
-  } catch (error) {
-    if (!(error instanceof NoAdapterError) || adapter === undefined) throw error
-    throw new NoAdapterError(error.message, { adapter, remedy: '`tilewright doctor` shows what there is' }, { cause: error })
-  }
+  return openGpu(options)
 }
 
 /** As `llvmpipe (LLVM 20.1.8, 256 bits) (software)`. */

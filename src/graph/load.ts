@@ -131,8 +131,10 @@ function sibling(source: string | URL, file: string): string {
   return `${text.slice(0, Math.max(text.lastIndexOf('/'), text.lastIndexOf('\\')) + 1)}${file}`
 }
 
-/** `models/squeezenet1.1/model.onnx` → `model`. */
+/** `nets/squeezenet.onnx` → `squeezenet`; `squeezenet/model.onnx` → `squeezenet`, as model collections name their files. */
 function baseName(source: string | URL): string {
-  const file = String(source).split(/[?#]/)[0]?.split(/[/\\]/).pop() ?? ''
-  return file.replace(/\.onnx$/i, '') || 'model'
+  const parts = (String(source).split(/[?#]/)[0] ?? '').split(/[/\\]/)
+  const file = (parts.pop() ?? '').replace(/\.onnx$/i, '')
+  const folder = parts.pop() ?? ''
+  return file === 'model' && /^[^.:]/.test(folder) ? folder : file || 'model'
 }

@@ -16,7 +16,7 @@ function enormous(): Uint8Array {
 }
 
 const folder = folderOf({
-  'model.onnx': classifier('N'),
+  'classifier.onnx': classifier('N'),
   'enormous.onnx': enormous(),
   'x.npy': npy([2, 3, 8, 8]),
   'one.npy': npy([1, 1]),
@@ -28,7 +28,7 @@ const at = folder.path
 
 describe('run', () => {
   test('writes outputs as .npy and run.json, and the top classes of each of the batch', async () => {
-    const args = ['run', at('model.onnx'), '--input', `x=${at('x.npy')}`, '--output', at('out'), '--labels', at('labels.txt'), '--top', '2']
+    const args = ['run', at('classifier.onnx'), '--input', `x=${at('x.npy')}`, '--output', at('out'), '--labels', at('labels.txt'), '--top', '2']
     const { code, out, err } = await tilewright(args)
     expect(err).not.toContain('Error')
     expect(code).toBe(0)
@@ -52,7 +52,7 @@ describe('run', () => {
 
   test('a picture is resized to the input and normalised; NAME= may be left out', async () => {
     const shown = async (...more: string[]): Promise<unknown> => {
-      const { code, out, err } = await tilewright(['run', at('model.onnx'), '--input', at('picture.png'), '--resize', '8x8', '--top', '4', '--json', '-', ...more])
+      const { code, out, err } = await tilewright(['run', at('classifier.onnx'), '--input', at('picture.png'), '--resize', '8x8', '--top', '4', '--json', '-', ...more])
       expect(code, err).toBe(0)
       return JSON.parse(out)
     }
@@ -71,7 +71,7 @@ describe('run', () => {
 
 describe('verify', () => {
   test('all nodes of a model agree, worst first', async () => {
-    const { code, out, err } = await tilewright(['verify', at('model.onnx'), '--batch', '3', '--json'])
+    const { code, out, err } = await tilewright(['verify', at('classifier.onnx'), '--batch', '3', '--json'])
     expect(err).not.toContain('Error')
     expect(code).toBe(0)
     const { nodes, complete } = JSON.parse(out) as { nodes: { node: string; ratio: number; ok: boolean }[]; complete: boolean }
@@ -82,7 +82,7 @@ describe('verify', () => {
   })
 
   test('given a tolerance that f32 cannot keep, it fails with exit code 1 and names the node', async () => {
-    const { code, err } = await tilewright(['verify', at('model.onnx'), '--input', at('x.npy'), '--rtol', '0', '--atol', '1e-12'])
+    const { code, err } = await tilewright(['verify', at('classifier.onnx'), '--input', at('x.npy'), '--rtol', '0', '--atol', '1e-12'])
     expect(code).toBe(1)
     expect(err).toMatch(/VerificationError: (conv|gemm|softmax) /)
   })
@@ -95,13 +95,13 @@ describe('verify', () => {
 
 describe('profile', () => {
   test('rows verified and counted, report, page and trace written', async () => {
-    const args = ['profile', at('model.onnx'), '--dataflow', 'os-a,fastest', '--samples', '1', '--json', at('p.json'), '--trace', at('t.json')]
+    const args = ['profile', at('classifier.onnx'), '--dataflow', 'os-a,fastest', '--samples', '1', '--json', at('p.json'), '--trace', at('t.json')]
     const { code, out, err } = await tilewright(args)
     expect(err).not.toContain('Error')
     expect(code).toBe(0)
     expect(out).toContain('= predicted')
     const report = JSON.parse(readFileSync(at('p.json'), 'utf8')) as { layers: { name: string; dataflows: Record<string, object> }[] }
-    expect(report).toMatchObject({ schema: 'tilewright.profile/1', model: 'model', complete: true })
+    expect(report).toMatchObject({ schema: 'tilewright.profile/1', model: 'classifier', complete: true })
     expect(report.layers.map(({ name }) => name)).toEqual(['conv', 'gemm'])
     for (const { dataflows } of report.layers) {
       expect(dataflows['os-a']).toMatchObject({ verified: true, counted_equal: true })

@@ -10,7 +10,7 @@ import { tensor } from '../../src/tensor/tensor.ts'
 import { classifier, unknownOps } from './files.ts'
 import { folderOf, tilewright } from './harness.ts'
 
-const folder = folderOf({ 'model.onnx': classifier('N'), 'unknown.onnx': unknownOps() })
+const folder = folderOf({ 'classifier.onnx': classifier('N'), 'unknown.onnx': unknownOps() })
 afterAll(folder.remove)
 
 const COMMANDS = ['profile', 'run', 'verify', 'inspect', 'evaluate', 'map', 'doctor']
@@ -68,11 +68,11 @@ describe('inspect', () => {
   })
 
   test('a model file: shapes, dimensions that were symbolic, biases apart', async () => {
-    const { code, out } = await tilewright(['inspect', folder.path('model.onnx'), '--dim', 'N=2', '--json', '-'])
+    const { code, out } = await tilewright(['inspect', folder.path('classifier.onnx'), '--dim', 'N=2', '--json', '-'])
     expect(code).toBe(0)
     const report: unknown = JSON.parse(out)
     expect(report).toMatchObject({
-      model: 'model',
+      model: 'classifier',
       dimensions: { N: 2 },
       inputs: [{ name: 'x', dtype: 'f32', shape: ['N', 3, 8, 8] }],
       outputs: [{ name: 'scores', dtype: 'f32', shape: [2, 4] }],
@@ -80,7 +80,7 @@ describe('inspect', () => {
       fc: { layers: 1, macs: 2 * 4 * 128, weights: 512 },
       biases: 6,
     })
-    const batched = await tilewright(['inspect', folder.path('model.onnx'), '--batch', '2', '--json'])
+    const batched = await tilewright(['inspect', folder.path('classifier.onnx'), '--batch', '2', '--json'])
     expect(JSON.parse(batched.out)).toEqual(report)
   })
 
@@ -90,7 +90,7 @@ describe('inspect', () => {
     expect(out).toContain('2 unsupported:')
     expect(out).toMatch(/first \(FancyOp\): .+/)
     expect(out).toMatch(/last \(org\.example::Conv\): .+/)
-    expect(out).toMatch(/^middle +relu +\?$/m)
+    expect(out).toMatch(/^middle +relu +\? +– +– +–$/m)
   })
 })
 

@@ -96,7 +96,7 @@ function totals(report: InspectReport, colors: Colors): string[] {
   const rows = kinds.map(([name, { layers, macs: m, weights: w }]) => [name, String(layers), grouped(w), grouped(m)])
   return [
     table([{ title: '' }, { title: 'Layers', align: 'right' }, { title: 'Weights', align: 'right' }, { title: 'MACs', align: 'right' }], rows, colors),
-    `Besides weights: ${grouped(biases)} biases, ${grouped(parameters)} other parameters. ${short(flops)}FLOP in all (a MAC is 2).`,
+    `Besides weights: ${grouped(biases)} biases, ${grouped(parameters)} other parameters. ${short(flops).replace(/^\d+$/, '$& ')}FLOP in all (a MAC is 2).`,
   ]
 }
 
