@@ -11,7 +11,7 @@ import { OPERANDS, REDUCTION, isRelevant, type Dimension, type Operand } from '.
 const SVG = 'http://www.w3.org/2000/svg'
 const COLUMNS = 5
 const ROWS = 4
-const CELL = 34
+const CELL = 46
 const LEFT = 66
 const TOP = 40
 
@@ -75,7 +75,7 @@ function cell(flow: Dataflow, column: number, row: number): SVGElement {
   const y = TOP + row * CELL
   const slots = OPERANDS.map((operand, index) => {
     const stays = flow.keep.registers.includes(operand)
-    const at = { x: x + 5 + index * 8.5, y: y + 9, width: 7, height: 13, rx: 2 }
+    const at = { x: x + 7 + index * 11, y: y + 12, width: 8.5, height: 18, rx: 2.5 }
     return stays ? s('rect', { ...at, fill: fill(operand) }) : s('rect', { ...at, fill: 'none', stroke: fill(operand), 'stroke-width': 1, 'stroke-dasharray': '2 2' })
   })
   return s('g', {}, s('rect', { x: x + 1, y: y + 1, width: CELL - 4, height: CELL - 4, rx: 5, class: 'demo-pe' }), ...slots)
