@@ -5,6 +5,7 @@
 import { OptionError } from '../../src/errors.ts'
 import type { DeviceFacts } from '../../src/gpu/program.ts'
 import type { Hardware } from '../../src/schedule/hardware.ts'
+import { workgroupWords } from '../../src/schedule/lowering/lower.ts'
 import { parseHardware } from '../../src/schedule/parse.ts'
 import eyeriss from './eyeriss.json' with { type: 'json' }
 
@@ -27,20 +28,19 @@ export function hardwareNamed(name: string): Hardware {
 const REGISTER_WORDS = 64
 /** Lanes along each axis of a workgroup. */
 const LANES = 16
-const WORD_BYTES = 4
 
 /**
  * A GPU as a hardware:
  *
  *     DRAM  storage buffers        fan-out: the grid, without multicast (each workgroup issues its own loads)
- *     GLB   var<workgroup>         fan-out: 16×16 invocations, fewer where a workgroup holds fewer
+ *     GLB   var<workgroup>         fan-out: 16×16 invocations, fewer where a workgroup holds fewer; 16 words are left to counters
  *     RF    private variables      64 words
  *
  * Energies are the normalised 200/6/2/1/1 of ISCA 2016, modelled: a GPU's own are not visible.
  * @param facts the adapter's limits
  */
 export function gpuHardware(facts: DeviceFacts): Hardware {
-  const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupStorageSize, maxComputeWorkgroupsPerDimension } = facts.limits
+  const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupsPerDimension } = facts.limits
   const x = Math.min(LANES, maxComputeInvocationsPerWorkgroup)
   const y = Math.min(LANES, Math.floor(maxComputeInvocationsPerWorkgroup / x))
   return {
@@ -54,7 +54,7 @@ export function gpuHardware(facts: DeviceFacts): Hardware {
         fanout: { x: maxComputeWorkgroupsPerDimension, y: maxComputeWorkgroupsPerDimension },
         multicast: false,
       },
-      { name: 'GLB', words: Math.floor(maxComputeWorkgroupStorageSize / WORD_BYTES), energy: 6, fanout: { x, y } },
+      { name: 'GLB', words: workgroupWords(facts), energy: 6, fanout: { x, y } },
       { name: 'RF', words: REGISTER_WORDS, energy: 1 },
     ],
     network: { energy: 2 },
