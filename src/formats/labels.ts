@@ -18,9 +18,14 @@ export function parseLabels(bytes: Uint8Array): Label[] {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
-    throw new FileFormatError(`This is no label file: ${looksLike(bytes)}`, { remedy: 'Expected UTF-8 text, one label a line' }, { cause })
+    throw new FileFormatError(
+      `This is no label file: ${looksLike(bytes)}`,
+      { remedy: 'Expected UTF-8 text, one label a line' },
+      { cause },
+    )
   }
-  if (text.includes('\0')) throw new FileFormatError(`This is no label file: ${looksLike(bytes)}`, { remedy: 'Expected UTF-8 text, one label a line' })
+  if (text.includes('\0'))
+    throw new FileFormatError(`This is no label file: ${looksLike(bytes)}`, { remedy: 'Expected UTF-8 text, one label a line' })
   const lines = text.split(/\r\n|\n|\r/).map((line) => line.trim())
   while (lines.at(-1) === '') lines.pop()
   if (lines.length === 0) throw new FileFormatError('The label file is empty', { remedy: 'Expected one label a line' })

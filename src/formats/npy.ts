@@ -48,7 +48,9 @@ export function decodeNpy(bytes: Uint8Array, { float64 = 'refuse' }: NpyOptions 
   if (dtype === undefined) {
     throw new DtypeError(`NumPy arrays of dtype ${NAMES[code] ?? code} are not supported`, {
       dtype: NAMES[code] ?? code,
-      remedy: isDouble ? 'Save the array with .astype(numpy.float32)' : 'Supported: float32 float16 int8 uint8 int32 uint32 int64 bool',
+      remedy: isDouble
+        ? 'Save the array with .astype(numpy.float32)'
+        : 'Supported: float32 float16 int8 uint8 int32 uint32 int64 bool',
     })
   }
   const width = isDouble ? 8 : byteSize(dtype)
@@ -56,7 +58,9 @@ export function decodeNpy(bytes: Uint8Array, { float64 = 'refuse' }: NpyOptions 
   const data = bytes.subarray(offset)
   if (data.length !== expected) {
     const what = data.length < expected ? 'truncated' : 'longer than one array'
-    throw new FileFormatError(`The .npy file is ${what}: it should hold ${expected} bytes of data, but ${data.length} are there`, { shape })
+    throw new FileFormatError(`The .npy file is ${what}: it should hold ${expected} bytes of data, but ${data.length} are there`, {
+      shape,
+    })
   }
   const little = order === '>' ? swapped(data, width) : data
   const tensor = isDouble ? new HostTensor('f32', shape, fromDoubles(little)) : tensorOverBytes(dtype, shape, little)
@@ -68,7 +72,8 @@ function readHeader(bytes: Uint8Array): { header: string; offset: number } {
     throw new FileFormatError(`This is no .npy file: ${looksLike(bytes)}`, { remedy: 'Expected an array saved with numpy.save' })
   }
   const major = bytes[6] ?? 0
-  if (major < 1 || major > 3) throw new FileFormatError(`Version ${major} of the .npy format is not supported`, { limit: 'versions 1 to 3' })
+  if (major < 1 || major > 3)
+    throw new FileFormatError(`Version ${major} of the .npy format is not supported`, { limit: 'versions 1 to 3' })
   const wide = major > 1
   const start = wide ? 12 : 10
   if (bytes.length < start) throw new FileFormatError('The .npy file is truncated in its header')
@@ -91,7 +96,8 @@ function parseHeader(header: string): Header {
   const descr = /'descr'\s*:\s*(?:'([^']*)'|(\[))/.exec(header)
   const fortran = /'fortran_order'\s*:\s*(True|False)/.exec(header)?.[1]
   const shape = /'shape'\s*:\s*\(([\d\s,L]*)\)/.exec(header)?.[1]
-  if (descr?.[2] !== undefined) throw new DtypeError('NumPy arrays with fields (structured dtypes) are not supported', { dtype: 'structured' })
+  if (descr?.[2] !== undefined)
+    throw new DtypeError('NumPy arrays with fields (structured dtypes) are not supported', { dtype: 'structured' })
   const [, order, code] = /^([<>|=]?)(.+)$/.exec(descr?.[1] ?? '') ?? []
   if (code === undefined || order === undefined || fortran === undefined || shape === undefined) {
     throw new FileFormatError(`The header of the .npy file is damaged: ${header.trim().slice(0, 200)}`)

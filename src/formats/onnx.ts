@@ -5,7 +5,8 @@
  */
 import type { GraphProto, ValueInfoProto } from 'onnx-buf'
 import { DtypeError, ModelFormatError } from '../errors.ts'
-import type { Graph, GraphInput, UnsupportedNode } from '../graph/graph.ts'
+import type { Graph, GraphInput, GraphNode, UnsupportedNode } from '../graph/graph.ts'
+import { REGISTRY } from '../ops/registry.ts'
 import { Refusal } from './onnx/attributes.ts'
 import { Conversion, GraphSketch, unique, type OnnxNode } from './onnx/convert.ts'
 import { canonicalDomain, decodeModel, domainName, type DecodedModel } from './onnx/decode.ts'
@@ -62,13 +63,16 @@ function convertGraph(decoded: DecodedModel, reader: TensorReader, name: string)
   const inputInfos = graph.input.filter((info) => !initializers.has(info.name))
   const outputs = graph.output.map((info) => info.name)
   if (outputs.length === 0) throw new ModelFormatError('The model has no outputs')
-  requireUnique('input', inputInfos.map((info) => info.name))
+  requireUnique(
+    'input',
+    inputInfos.map((info) => info.name),
+  )
   requireUnique('output', outputs)
   const defined = new Set([...initializers, ...inputInfos.map((info) => info.name)])
   const ordered = topologicalOrder(onnxNodes, defined, outputs)
   const used = new Set([...outputs, ...onnxNodes.flatMap((node) => node.inputs)])
 
-  const sketch = new GraphSketch([...defined, ...onnxNodes.flatMap((node) => node.outputs)], onnxNodes.map((node) => node.name))
+  const sketch = new GraphSketch([...defined, ...onnxNodes.flatMap((node) => node.outputs)])
   for (const info of [...graph.valueInfo, ...graph.output]) noteValueInfo(info, sketch)
   const inputs = inputInfos.flatMap((info) => graphInput(info, sketch, unsupported))
   readInitializers(graph, reader, sketch, unsupported)
@@ -101,7 +105,10 @@ function namedNodes(graph: GraphProto): OnnxNode[] {
 }
 
 function initializerNames(graph: GraphProto): Set<string> {
-  const names = [...graph.initializer.map((proto) => proto.name), ...graph.sparseInitializer.map((proto) => proto.values?.name ?? '')]
+  const names = [
+    ...graph.initializer.map((proto) => proto.name),
+    ...graph.sparseInitializer.map((proto) => proto.values?.name ?? ''),
+  ]
   if (names.includes('')) throw new ModelFormatError('An initializer has no name')
   requireUnique('initializer', names)
   return new Set(names)
@@ -129,7 +136,9 @@ function graphInput(info: ValueInfoProto, sketch: GraphSketch, unsupported: Unsu
   }
   const type = info.type?.value
   if (type?.case !== 'tensorType') {
-    return refuse(type?.case === undefined ? 'the input has no type' : `inputs of kind ${type.case.replace('Type', '')} are not supported`)
+    return refuse(
+      type?.case === undefined ? 'the input has no type' : `inputs of kind ${type.case.replace('Type', '')} are not supported`,
+    )
   }
   const dtype = dtypeOf(type.value.elemType)
   if (dtype === null) return refuse(`element type ${onnxTypeName(type.value.elemType)} is not supported`)
@@ -151,7 +160,11 @@ function readInitializers(graph: GraphProto, reader: TensorReader, sketch: Graph
       sketch.setConstant(proto.name, reader.read(proto, proto.name))
     } catch (error) {
       if (!(error instanceof DtypeError)) throw error
-      unsupported.push({ node: proto.name, op: 'Initializer', reason: `element type ${onnxTypeName(proto.dataType)} is not supported` })
+      unsupported.push({
+        node: proto.name,
+        op: 'Initializer',
+        reason: `element type ${onnxTypeName(proto.dataType)} is not supported`,
+      })
     }
   }
   for (const proto of graph.sparseInitializer) {
@@ -198,7 +211,8 @@ function prepare(node: OnnxNode, { decoded, reader, sketch, used, tooOld }: Conv
     throw new Refusal('functions defined in the model are not supported')
   }
   if (node.domain !== '') throw new Refusal(`ops of domain ${node.domain} are not supported`)
-  if (opset === undefined) throw new ModelFormatError(`The model does not import domain ${domainName('')}`, { node: node.name, op: node.opType })
+  if (opset === undefined)
+    throw new ModelFormatError(`The model does not import domain ${domainName('')}`, { node: node.name, op: node.opType })
   const conversion = new Conversion(node, opset, sketch, reader, used)
   const [body] = conversion.attributes.subgraphs()
   if (body !== undefined) throw new Refusal(`ops with a subgraph (attribute ${body}) are not supported`)
@@ -210,16 +224,30 @@ function prepare(node: OnnxNode, { decoded, reader, sketch, used, tooOld }: Conv
     tooOld.push(node)
     return null
   }
-  const unknown = conversion.attributes.names.find((name) => !Object.hasOwn(rule.attributes, name) && rule.other?.includes(name) !== true)
+  const unknown = conversion.attributes.names.find(
+    (name) => !Object.hasOwn(rule.attributes, name) && rule.other?.includes(name) !== true,
+  )
   if (unknown !== undefined) throw new Refusal(`attribute ${unknown} is not supported`)
   const count = conversion.inputs.length
   if (count < rule.inputs[0] || count > rule.inputs[1]) {
     throw conversion.broken(`The node has ${count} inputs; the op takes ${rule.inputs[0]} to ${rule.inputs[1]}`)
   }
   for (let index = 0; index < rule.inputs[0]; index++) conversion.input(index)
-  for (let index = 1; index < node.outputs.length; index++) {
-    if (conversion.isUsed(index)) throw new Refusal(`its output ${index} ('${node.outputs[index]}') is used; only the first output is supported`)
+  const made = rule.outputs ?? 1
+  for (let index = made; index < node.outputs.length; index++) {
+    if (conversion.isUsed(index))
+      throw new Refusal(`its output ${index} ('${node.outputs[index]}') is used, but cannot be computed`)
   }
-  ;(rule.convert ?? rename)(conversion, rule)
+  const convert = rule.convert ?? rename
+  convert(conversion, rule)
+  conversion.emitted.forEach(checkAttributes)
   return conversion
+}
+
+/** @throws Refusal when an attribute has a value that our op does not take. */
+function checkAttributes(node: GraphNode): void {
+  const parsed = REGISTRY.get(node.op)?.attributes.safeParse(node.attributes)
+  if (parsed === undefined || parsed.success) return
+  const issues = parsed.error.issues.map(({ path, message }) => `attribute ${path.join('.')}: ${message}`)
+  throw new Refusal(issues.join('; '))
 }

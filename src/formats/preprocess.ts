@@ -77,10 +77,13 @@ export function preprocess(image: Image, input: Pick<GraphInput, 'shape' | 'dtyp
   const sized = fitImage(image, target, preset, options)
   const { height, width } = sized
   if ((target.height ?? height) !== height || (target.width ?? width) !== width) {
-    throw new OptionError(`The options make a picture of ${height} × ${width}, but the input takes ${target.height} × ${target.width}`, {
-      shape: input.shape,
-      remedy: 'Leave resize and crop to the preset, or give the size of the input',
-    })
+    throw new OptionError(
+      `The options make a picture of ${height} × ${width}, but the input takes ${target.height} × ${target.width}`,
+      {
+        shape: input.shape,
+        remedy: 'Leave resize and crop to the preset, or give the size of the input',
+      },
+    )
   }
   const defaults = DEFAULTS[preset]
   const { channels } = target
@@ -126,7 +129,8 @@ function targetOf(shape: readonly (number | string)[]): Target {
   const fail = (): ShapeError =>
     new ShapeError(`An input of shape ${formatShape(shape)} takes no picture`, {
       shape,
-      remedy: 'A picture needs an input like [1, 3, height, width] or [1, 1, height, width]; feed other inputs from .npy or .pb files',
+      remedy:
+        'A picture needs an input like [1, 3, height, width] or [1, 1, height, width]; feed other inputs from .npy or .pb files',
     })
   const batched = shape.length === 4
   if (!batched && shape.length !== 3) throw fail()
@@ -224,7 +228,10 @@ function toChannels({ data, channels }: Image, wanted: 1 | 3, bgr: boolean): Uin
 
 function store(exact: Float64Array, shape: readonly number[], dtype: GraphInput['dtype']): HostTensor {
   if (dtype !== 'f32' && dtype !== 'f16' && dtype !== 'u8') {
-    throw new DtypeError(`A picture cannot be fed to an input of dtype ${dtype}`, { dtype, remedy: 'Feed it from a .npy or .pb file' })
+    throw new DtypeError(`A picture cannot be fed to an input of dtype ${dtype}`, {
+      dtype,
+      remedy: 'Feed it from a .npy or .pb file',
+    })
   }
   if (dtype === 'u8' && exact.some((value) => !Number.isInteger(value) || value < 0 || value > 255)) {
     throw new OptionError('The input takes bytes, but mean, std or scale make other values', {

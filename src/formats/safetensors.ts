@@ -89,7 +89,8 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; data:
     new FileFormatError(`This is no safetensors file: ${message} (${looksLike(bytes)})`, { bytes: bytes.length }, { cause })
   if (bytes.length < 8) throw fail('it is shorter than the 8 bytes of a header length')
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true)
-  if (length > BigInt(LARGEST_HEADER)) throw fail(`it declares a header of ${length} bytes, above the format's limit of ${LARGEST_HEADER}`)
+  if (length > BigInt(LARGEST_HEADER))
+    throw fail(`it declares a header of ${length} bytes, above the format's limit of ${LARGEST_HEADER}`)
   const end = 8 + Number(length)
   if (end > bytes.length) throw fail(`it declares a header of ${length} bytes and is shorter than that`)
   let json: unknown
@@ -107,7 +108,10 @@ function readHeader(bytes: Uint8Array): { header: Record<string, unknown>; data:
  * The bytes of a safetensors file, tensors sorted by falling element width (so that all are aligned), then name.
  * @throws FileFormatError for a tensor named `__metadata__`, which the format reserves.
  */
-export function encodeSafetensors(tensors: ReadonlyMap<string, HostTensor>, metadata: Readonly<Record<string, string>> = {}): Uint8Array {
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, HostTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
   if (tensors.has('__metadata__')) throw new FileFormatError("No tensor can be named '__metadata__' in a safetensors file")
   const sorted = [...tensors].sort(([a, x], [b, y]) => byteSize(y.dtype) - byteSize(x.dtype) || (a < b ? -1 : 1))
   const header: [string, unknown][] = Object.keys(metadata).length > 0 ? [['__metadata__', metadata]] : []

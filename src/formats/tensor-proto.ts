@@ -132,7 +132,11 @@ function typedField(proto: TensorProto, dtype: DType): readonly (number | bigint
  */
 export function decodeTensorProto(bytes: Uint8Array): { name: string; tensor: HostTensor } {
   const fail = (cause?: unknown): FileFormatError =>
-    new FileFormatError(`This is no ONNX tensor: ${looksLike(bytes)}`, { remedy: 'A .pb file holds one ONNX TensorProto' }, { cause })
+    new FileFormatError(
+      `This is no ONNX tensor: ${looksLike(bytes)}`,
+      { remedy: 'A .pb file holds one ONNX TensorProto' },
+      { cause },
+    )
   let proto: TensorProto
   try {
     proto = fromBinary(TensorProtoSchema, bytes)

@@ -15,14 +15,24 @@ function png(width: number, height: number, channels: number, data: PngDataArray
 }
 
 /** A PNG from its parts, for what the encoder does not write: palettes, packed greys, interlacing. */
-function rawPng(header: readonly number[], rows: readonly number[], more: readonly [string, Uint8Array][] = [], interlace = 0): Uint8Array {
+function rawPng(
+  header: readonly number[],
+  rows: readonly number[],
+  more: readonly [string, Uint8Array][] = [],
+  interlace = 0,
+): Uint8Array {
   const [width = 1, height = 1, depth = 8, colourType = 0] = header
   const ihdr = new Uint8Array(13)
   const view = new DataView(ihdr.buffer)
   view.setUint32(0, width)
   view.setUint32(4, height)
   ihdr.set([depth, colourType, 0, 0, interlace], 8)
-  const parts = [chunk('IHDR', ihdr), ...more.map(([type, data]) => chunk(type, data)), chunk('IDAT', deflateSync(Uint8Array.from(rows))), chunk('IEND', new Uint8Array(0))]
+  const parts = [
+    chunk('IHDR', ihdr),
+    ...more.map(([type, data]) => chunk(type, data)),
+    chunk('IDAT', deflateSync(Uint8Array.from(rows))),
+    chunk('IEND', new Uint8Array(0)),
+  ]
   return Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, ...parts.flat()])
 }
 
@@ -47,7 +57,12 @@ function crc(bytes: Uint8Array): number {
 describe('PNG', () => {
   it('RGB and grey come as they are', () => {
     const rgb = [10, 20, 30, 40, 50, 60]
-    expect(decodeImage(png(2, 1, 3, Uint8Array.from(rgb)))).toEqual({ width: 2, height: 1, channels: 3, data: Uint8Array.from(rgb) })
+    expect(decodeImage(png(2, 1, 3, Uint8Array.from(rgb)))).toEqual({
+      width: 2,
+      height: 1,
+      channels: 3,
+      data: Uint8Array.from(rgb),
+    })
     expect(decodeImage(png(1, 2, 1, Uint8Array.of(7, 9)))).toEqual({ width: 1, height: 2, channels: 1, data: Uint8Array.of(7, 9) })
   })
 
@@ -67,7 +82,14 @@ describe('PNG', () => {
   it('palettes of 2 and 8 bits, with and without transparency', () => {
     const palette = Uint8Array.of(255, 0, 0, 0, 255, 0, 0, 0, 255)
     expect(list(decodeImage(rawPng([3, 1, 8, 3], [0, 2, 0, 1], [['PLTE', palette]])))).toEqual([0, 0, 255, 255, 0, 0, 0, 255, 0])
-    const packed = rawPng([3, 1, 2, 3], [0, 0b10000100], [['PLTE', palette], ['tRNS', Uint8Array.of(0)]])
+    const packed = rawPng(
+      [3, 1, 2, 3],
+      [0, 0b10000100],
+      [
+        ['PLTE', palette],
+        ['tRNS', Uint8Array.of(0)],
+      ],
+    )
     expect(decodeImage(packed)).toMatchObject({ channels: 3, data: Uint8Array.of(0, 0, 255, 255, 0, 0, 0, 255, 0) })
   })
 
@@ -78,7 +100,11 @@ describe('PNG', () => {
   })
 
   it('ancillary chunks do not matter, however broken; nor does where the file lies in its buffer', () => {
-    const broken: [string, Uint8Array][] = [['iCCP', Uint8Array.of(65, 0, 0, 1, 2, 3)], ['tEXt', Uint8Array.of(1)], ['acTL', new Uint8Array(3)]]
+    const broken: [string, Uint8Array][] = [
+      ['iCCP', Uint8Array.of(65, 0, 0, 1, 2, 3)],
+      ['tEXt', Uint8Array.of(1)],
+      ['acTL', new Uint8Array(3)],
+    ]
     const bytes = rawPng([1, 1, 8, 0], [0, 77], broken)
     expect(list(decodeImage(bytes))).toEqual([77])
     const larger = new Uint8Array(bytes.length + 9)
@@ -86,7 +112,12 @@ describe('PNG', () => {
     expect(list(decodeImage(larger.subarray(5, 5 + bytes.length)))).toEqual([77])
   })
 
-  const valid = png(4, 4, 3, Uint8Array.from({ length: 48 }, (_, i) => 5 * i))
+  const valid = png(
+    4,
+    4,
+    3,
+    Uint8Array.from({ length: 48 }, (_, i) => 5 * i),
+  )
   const corrupt = valid.slice()
   corrupt[45] = (corrupt[45] ?? 0) ^ 0xff
   it.each<[string, Uint8Array, RegExp]>([
@@ -130,7 +161,15 @@ interface TinyJpeg {
 }
 
 /** A JPEG of 8 × 8 pixels whose samples are all 128: one-bit codes for "difference 0" and "end of block". */
-function tinyJpeg({ frame = 0xc0, precision = 8, height = 8, width = 8, ids = [1], segments = [], end = [0xff, 0xd9] }: TinyJpeg = {}): Uint8Array {
+function tinyJpeg({
+  frame = 0xc0,
+  precision = 8,
+  height = 8,
+  width = 8,
+  ids = [1],
+  segments = [],
+  end = [0xff, 0xd9],
+}: TinyJpeg = {}): Uint8Array {
   const count = ids.length
   const progressive = frame === 0xc2
   const bits = progressive ? count : 2 * count
@@ -189,9 +228,13 @@ describe('JPEG', () => {
     const red = new Uint8Array(size * size * 4)
     for (let i = 0; i < size * size; i++) red.set([200, 30, 60, 255], 4 * i)
     const encoded = new Uint8Array(encodeJpeg({ width: size, height: size, data: red }, 100).data)
-    const [y = 0, cb = 0, cr = 0] = [0.299 * 200 + 0.587 * 30 + 0.114 * 60, 128 + 0.5 * 60 - 0.3313 * 30 - 0.1687 * 200, 128 + 0.5 * 200 - 0.4187 * 30 - 0.0813 * 60]
+    const ycc = [
+      0.299 * 200 + 0.587 * 30 + 0.114 * 60,
+      128 + 0.5 * 60 - 0.3313 * 30 - 0.1687 * 200,
+      128 + 0.5 * 200 - 0.4187 * 30 - 0.0813 * 60,
+    ]
     const asRgb = list(decodeImage(withSegments(encoded, adobe(0)))).slice(0, 3)
-    expect(asRgb.map((value, i) => Math.abs(value - ([y, cb, cr][i] ?? 0)) < 4)).toEqual([true, true, true])
+    expect(asRgb.map((value, i) => Math.abs(value - (ycc[i] ?? 0)) < 4)).toEqual([true, true, true])
     const asYcc = list(decodeImage(withSegments(encoded, adobe(1)))).slice(0, 3)
     expect(asYcc.map((value, i) => Math.abs(value - ([200, 30, 60][i] ?? 0)) < 4)).toEqual([true, true, true])
     expect(list(decodeImage(tinyJpeg({ ids: rgbIds }))).slice(0, 3)).toEqual([128, 128, 128])

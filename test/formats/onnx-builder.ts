@@ -20,10 +20,19 @@ import { toTensorProto } from '../../src/formats/tensor-proto.ts'
 import { tensor, type HostTensor, type TensorData } from '../../src/tensor/tensor.ts'
 import type { DType } from '../../src/tensor/dtype.ts'
 
-export type Attribute = number | string | readonly number[] | TensorProto | GraphProto | bigint | readonly bigint[] | { float: number }
+export type Attribute =
+  | number
+  | string
+  | readonly number[]
+  | TensorProto
+  | GraphProto
+  | bigint
+  | readonly bigint[]
+  | { float: number }
 
 function attributeProto(name: string, value: Attribute): AttributeProto {
-  const make = (init: MessageInitShape<typeof AttributeProtoSchema>): AttributeProto => create(AttributeProtoSchema, { name, ...init })
+  const make = (init: MessageInitShape<typeof AttributeProtoSchema>): AttributeProto =>
+    create(AttributeProtoSchema, { name, ...init })
   if (typeof value === 'string') return make({ type: Type.STRING, s: new TextEncoder().encode(value) })
   if (typeof value === 'bigint') return make({ type: Type.INT, i: value })
   if (typeof value === 'number') return make({ type: Type.INT, i: BigInt(value) })
@@ -52,7 +61,11 @@ export function node(
 }
 
 /** `shape` undefined: none in the file. Strings are symbolic dimensions, null an unknown one. */
-export function valueInfo(name: string, shape?: readonly (number | string | null)[], elemType: number = DataType.FLOAT): ValueInfoProto {
+export function valueInfo(
+  name: string,
+  shape?: readonly (number | string | null)[],
+  elemType: number = DataType.FLOAT,
+): ValueInfoProto {
   const dim = shape?.map((extent) => {
     if (typeof extent === 'number') return { value: { case: 'dimValue' as const, value: BigInt(extent) } }
     return extent === null ? {} : { value: { case: 'dimParam' as const, value: extent } }
@@ -79,7 +92,14 @@ export interface ModelParts {
 }
 
 export function modelProto(parts: ModelParts): ModelProto {
-  const { nodes = [], inputs = [valueInfo('x', [1, 3, 8, 8])], outputs = ['y'], initializers = [], opset = 13, irVersion = 8 } = parts
+  const {
+    nodes = [],
+    inputs = [valueInfo('x', [1, 3, 8, 8])],
+    outputs = ['y'],
+    initializers = [],
+    opset = 13,
+    irVersion = 8,
+  } = parts
   const output = outputs.map((each) => (typeof each === 'string' ? create(ValueInfoProtoSchema, { name: each }) : each))
   return create(ModelProtoSchema, {
     irVersion: BigInt(irVersion),

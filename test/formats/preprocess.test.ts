@@ -4,7 +4,16 @@ import { encode as encodePng } from 'fast-png'
 import { encode as encodeJpeg } from 'jpeg-js'
 import { describe, expect, it } from 'vitest'
 import { DtypeError, FileFormatError, OptionError, ShapeError } from '../../src/errors.ts'
-import { centreCrop, encodeNpy, encodeTensorProto, parseLabels, preprocess, readTensor, resizeImage, type Image } from '../../src/formats/index.ts'
+import {
+  centreCrop,
+  encodeNpy,
+  encodeTensorProto,
+  parseLabels,
+  preprocess,
+  readTensor,
+  resizeImage,
+  type Image,
+} from '../../src/formats/index.ts'
 import { SAMPLINGS } from '../../src/formats/preprocess.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 import { listOf } from './onnx-builder.ts'
@@ -43,22 +52,37 @@ describe('resizing', () => {
 
   it('keeps flat pictures flat, channels apart and values within those of the source', () => {
     const size = fc.integer({ min: 1, max: 12 })
-    fc.assert(fc.property(size, size, size, size, fc.constantFrom(...SAMPLINGS), fc.uint8Array({ minLength: 144, maxLength: 144 }), (w, h, tw, th, sampling, noise) => {
-      const flat = resizeImage(constant(w, h, [1, 128, 255]), tw, th, sampling)
-      expect(flat).toEqual(constant(tw, th, [1, 128, 255]))
-      const source = noise.subarray(0, w * h)
-      const sized = resizeImage(grey(w, h, source), tw, th, sampling)
-      expect([sized.width, sized.height, sized.data.length]).toEqual([tw, th, tw * th])
-      expect(Math.min(...sized.data)).toBeGreaterThanOrEqual(Math.min(...source))
-      expect(Math.max(...sized.data)).toBeLessThanOrEqual(Math.max(...source))
-      if (w === tw && h === th) expect(pixels(sized)).toEqual(Array.from(source))
-    }))
+    fc.assert(
+      fc.property(
+        size,
+        size,
+        size,
+        size,
+        fc.constantFrom(...SAMPLINGS),
+        fc.uint8Array({ minLength: 144, maxLength: 144 }),
+        (w, h, tw, th, sampling, noise) => {
+          const flat = resizeImage(constant(w, h, [1, 128, 255]), tw, th, sampling)
+          expect(flat).toEqual(constant(tw, th, [1, 128, 255]))
+          const source = noise.subarray(0, w * h)
+          const sized = resizeImage(grey(w, h, source), tw, th, sampling)
+          expect([sized.width, sized.height, sized.data.length]).toEqual([tw, th, tw * th])
+          expect(Math.min(...sized.data)).toBeGreaterThanOrEqual(Math.min(...source))
+          expect(Math.max(...sized.data)).toBeLessThanOrEqual(Math.max(...source))
+          if (w === tw && h === th) expect(pixels(sized)).toEqual(Array.from(source))
+        },
+      ),
+    )
   })
 })
 
 describe('cropping', () => {
   it('takes the middle, half to even where there is none', () => {
-    const row = (width: number): Image => grey(width, 1, Array.from({ length: width }, (_, i) => i))
+    const row = (width: number): Image =>
+      grey(
+        width,
+        1,
+        Array.from({ length: width }, (_, i) => i),
+      )
     expect(pixels(centreCrop(row(6), [1, 2]))).toEqual([2, 3])
     expect(pixels(centreCrop(row(5), [1, 4]))).toEqual([0, 1, 2, 3])
     expect(pixels(centreCrop(row(7), [1, 4]))).toEqual([2, 3, 4, 5])
@@ -81,8 +105,12 @@ describe('preprocessing', () => {
     const [r, g, b] = [(200 / 255 - 0.485) / 0.229, (100 / 255 - 0.456) / 0.224, (50 / 255 - 0.406) / 0.225].map(Math.fround)
     const values = listOf(value)
     expect([values[0], values[224 * 224], values[2 * 224 * 224]]).toEqual([r, g, b])
-    // A picture 8 wide and 16 high, each row its number × 10: resized to 8 × 16 (short side round(7 · 256 / 224) = 8), cropped to the middle 7 × 7.
-    const rows = grey(8, 16, Array.from({ length: 128 }, (_, i) => 10 * Math.floor(i / 8)))
+    // A picture 8 wide and 16 high, each row its number × 10: its short side stays round(7 · 256 / 224) = 8, then the middle 7 × 7.
+    const rows = grey(
+      8,
+      16,
+      Array.from({ length: 128 }, (_, i) => 10 * Math.floor(i / 8)),
+    )
     const options = { preset: 'imagenet', mean: [0], std: [1], scale: 1 } as const
     const cropped = listOf(preprocess(rows, input(1, 1, 7, 7), options))
     expect(cropped).toEqual([4, 5, 6, 7, 8, 9, 10].flatMap((row) => Array.from({ length: 7 }, () => 10 * row)))
@@ -114,10 +142,18 @@ describe('preprocessing', () => {
   it('takes inputs without a batch, with channels last, and of other dtypes', () => {
     expect(preprocess(red, input(3, 4, 5)).shape).toEqual([3, 4, 5])
     const last = preprocess(constant(2, 2, [1, 2, 3]), input(1, 2, 2, 3), { bgr: true })
-    expect([last.shape, listOf(last)]).toEqual([[1, 2, 2, 3], [3, 2, 1, 3, 2, 1, 3, 2, 1, 3, 2, 1]])
+    expect([last.shape, listOf(last)]).toEqual([
+      [1, 2, 2, 3],
+      [3, 2, 1, 3, 2, 1, 3, 2, 1, 3, 2, 1],
+    ])
     expect(listOf(preprocess(red, { dtype: 'u8', shape: [1, 3, 1, 1] }))).toEqual([200, 100, 50])
     const half = preprocess(red, { dtype: 'f16', shape: [1, 3, 1, 1] }, { preset: 'imagenet', resize: [1, 1] })
-    expect([half.dtype, listOf(half).map(Number).every((value) => Math.abs(value) < 3)]).toEqual(['f16', true])
+    expect([
+      half.dtype,
+      listOf(half)
+        .map(Number)
+        .every((value) => Math.abs(value) < 3),
+    ]).toEqual(['f16', true])
   })
 
   it.each<[string, () => unknown, new (...args: never[]) => Error, RegExp]>([
@@ -126,11 +162,36 @@ describe('preprocessing', () => {
     ['a batch', () => preprocess(red, input(4, 3, 8, 8)), ShapeError, /batch of 4/],
     ['integers', () => preprocess(red, { dtype: 'i64', shape: [1, 3, 1, 1] }), DtypeError, /dtype i64/],
     ['bytes below 0', () => preprocess(red, { dtype: 'u8', shape: [1, 3, 1, 1] }, { preset: 'caffe' }), OptionError, /takes bytes/],
-    ['a size that is not the input\'s', () => preprocess(red, input(1, 3, 8, 8), { resize: [8, 9] }), OptionError, /8 × 9, but the input takes 8 × 8/],
-    ['a crop beyond the picture', () => preprocess(red, input(1, 3, 'H', 'W'), { crop: 11 }), OptionError, /20 × 10 cannot be cropped to 11 × 11/],
-    ['three means for one channel', () => preprocess(red, input(1, 1, 8, 8), { preset: 'imagenet' }), OptionError, /mean has 3 values for an input of 1 channel/],
-    ['an unknown preset', () => preprocess(red, input(1, 3, 8, 8), { preset: 'keras' as 'none' }), OptionError, /no preprocessing preset 'keras'/],
-    ['an unknown sampling', () => preprocess(red, input(1, 3, 8, 8), { sampling: 'x' as 'nearest' }), OptionError, /no sampling 'x'/],
+    [
+      "a size that is not the input's",
+      () => preprocess(red, input(1, 3, 8, 8), { resize: [8, 9] }),
+      OptionError,
+      /8 × 9, but the input takes 8 × 8/,
+    ],
+    [
+      'a crop beyond the picture',
+      () => preprocess(red, input(1, 3, 'H', 'W'), { crop: 11 }),
+      OptionError,
+      /20 × 10 cannot be cropped to 11 × 11/,
+    ],
+    [
+      'three means for one channel',
+      () => preprocess(red, input(1, 1, 8, 8), { preset: 'imagenet' }),
+      OptionError,
+      /mean has 3 values for an input of 1 channel/,
+    ],
+    [
+      'an unknown preset',
+      () => preprocess(red, input(1, 3, 8, 8), { preset: 'keras' as 'none' }),
+      OptionError,
+      /no preprocessing preset 'keras'/,
+    ],
+    [
+      'an unknown sampling',
+      () => preprocess(red, input(1, 3, 8, 8), { sampling: 'x' as 'nearest' }),
+      OptionError,
+      /no sampling 'x'/,
+    ],
     ['a deviation of 0', () => preprocess(red, input(1, 3, 8, 8), { std: [1, 0, 1] }), OptionError, /std should not be 0/],
     ['a mean that is no number', () => preprocess(red, input(1, 3, 8, 8), { mean: [NaN] }), OptionError, /finite/],
     ['a size that is none', () => preprocess(red, input(1, 3, 8, 8), { resize: 0 }), OptionError, /resize should be pixels/],
@@ -173,7 +234,10 @@ describe('readTensor', () => {
     expect(readTensor(encodeNpy(value), 'a/b.npy')).toEqual(value)
     expect(listOf(readTensor(encodeTensorProto(value), 'input_0.PB'))).toEqual([1, 2, 3, 4])
     expect(readTensor(png, 'x.png')).toMatchObject({ dtype: 'u8', shape: [1, 3, 1, 2] })
-    expect(readTensor(jpeg, 'x.JPEG', { input: input(1, 3, 4, 4), preprocess: { preset: 'caffe' } })).toMatchObject({ dtype: 'f32', shape: [1, 3, 4, 4] })
+    expect(readTensor(jpeg, 'x.JPEG', { input: input(1, 3, 4, 4), preprocess: { preset: 'caffe' } })).toMatchObject({
+      dtype: 'f32',
+      shape: [1, 3, 4, 4],
+    })
     expect(readTensor(png, 'really-a-png.jpg')).toMatchObject({ shape: [1, 3, 1, 2] })
   })
 

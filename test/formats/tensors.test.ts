@@ -43,41 +43,52 @@ function misaligned(bytes: Uint8Array): Uint8Array {
 
 describe('round trips', () => {
   it('.pb', () => {
-    fc.assert(fc.property(anyTensor, fc.string(), (value, name) => {
-      const decoded = decodeTensorProto(misaligned(encodeTensorProto(value, name)))
-      expect(decoded.name).toBe(name)
-      expectEqual(decoded.tensor, value)
-    }))
+    fc.assert(
+      fc.property(anyTensor, fc.string(), (value, name) => {
+        const decoded = decodeTensorProto(misaligned(encodeTensorProto(value, name)))
+        expect(decoded.name).toBe(name)
+        expectEqual(decoded.tensor, value)
+      }),
+    )
   })
 
   it('.npy', () => {
-    fc.assert(fc.property(anyTensor, (value) => {
-      const bytes = encodeNpy(value)
-      expect((bytes.length - value.values.byteLength) % 64).toBe(0)
-      expectEqual(decodeNpy(bytes), value)
-      expectEqual(decodeNpy(misaligned(bytes)), value)
-    }))
+    fc.assert(
+      fc.property(anyTensor, (value) => {
+        const bytes = encodeNpy(value)
+        expect((bytes.length - value.values.byteLength) % 64).toBe(0)
+        expectEqual(decodeNpy(bytes), value)
+        expectEqual(decodeNpy(misaligned(bytes)), value)
+      }),
+    )
   })
 
   it('.safetensors', () => {
     const anyFile = fc.dictionary(fc.stringMatching(/^[a-z.0-9é"\\ ]{1,12}$/), anyTensor, { maxKeys: 5 })
-    fc.assert(fc.property(anyFile, fc.dictionary(fc.string({ minLength: 1 }), fc.string(), { noNullPrototype: true }), (file, metadata) => {
-      delete metadata.__proto__
-      const bytes = encodeSafetensors(new Map(Object.entries(file)), metadata)
-      const decoded = decodeSafetensors(misaligned(bytes))
-      expect([...decoded.tensors.keys()].sort()).toEqual(Object.keys(file).sort())
-      for (const [name, value] of Object.entries(file)) expectEqual(decoded.tensors.get(name), value)
-      expect(decoded.metadata).toEqual(metadata)
-    }))
+    fc.assert(
+      fc.property(anyFile, fc.dictionary(fc.string({ minLength: 1 }), fc.string(), { noNullPrototype: true }), (file, metadata) => {
+        delete metadata.__proto__
+        const bytes = encodeSafetensors(new Map(Object.entries(file)), metadata)
+        const decoded = decodeSafetensors(misaligned(bytes))
+        expect([...decoded.tensors.keys()].sort()).toEqual(Object.keys(file).sort())
+        for (const [name, value] of Object.entries(file)) expectEqual(decoded.tensors.get(name), value)
+        expect(decoded.metadata).toEqual(metadata)
+      }),
+    )
   })
 })
 
 describe('.pb', () => {
-  const proto = (init: MessageInitShape<typeof TensorProtoSchema>): Uint8Array => toBinary(TensorProtoSchema, create(TensorProtoSchema, init))
+  const proto = (init: MessageInitShape<typeof TensorProtoSchema>): Uint8Array =>
+    toBinary(TensorProtoSchema, create(TensorProtoSchema, init))
 
   it.each<[string, MessageInitShape<typeof TensorProtoSchema>, (number | bigint)[]]>([
     ['float_data', { dataType: DataType.FLOAT, dims: [3n], floatData: [1.5, NaN, -Infinity] }, [1.5, NaN, -Infinity]],
-    ['half floats in int32_data', { dataType: DataType.FLOAT16, dims: [4n], int32Data: [0x3c00, 0xc000, 0x7c00, 0x8000] }, [1, -2, Infinity, -0]],
+    [
+      'half floats in int32_data',
+      { dataType: DataType.FLOAT16, dims: [4n], int32Data: [0x3c00, 0xc000, 0x7c00, 0x8000] },
+      [1, -2, Infinity, -0],
+    ],
     ['int8 in int32_data', { dataType: DataType.INT8, dims: [2n], int32Data: [-128, 127] }, [-128, 127]],
     ['uint8 in int32_data', { dataType: DataType.UINT8, dims: [2n], int32Data: [0, 255] }, [0, 255]],
     ['int32_data', { dataType: DataType.INT32, dims: [2n], int32Data: [-(2 ** 31), 7] }, [-(2 ** 31), 7]],
@@ -102,7 +113,11 @@ describe('.pb', () => {
   it.each<[string, Uint8Array, RegExp]>([
     ['an empty file', new Uint8Array(0), /an empty file/],
     ['text', new TextEncoder().encode('hello, this is no tensor at all\n'), /text/],
-    ['raw data that is too short', proto({ dataType: DataType.FLOAT, dims: [3n], rawData: new Uint8Array(8) }), /12 bytes of data, but 8/],
+    [
+      'raw data that is too short',
+      proto({ dataType: DataType.FLOAT, dims: [3n], rawData: new Uint8Array(8) }),
+      /12 bytes of data, but 8/,
+    ],
     ['huge dimensions', proto({ dataType: DataType.FLOAT, dims: [2n ** 62n] }), /more elements than can be counted/],
     ['large dimensions', proto({ dataType: DataType.FLOAT, dims: [2n ** 40n] }), /should hold 1099511627776 values, but 0/],
     ['negative dimensions', proto({ dataType: DataType.FLOAT, dims: [-2n] }), /negative dimension/],
@@ -113,11 +128,14 @@ describe('.pb', () => {
     expect(() => decodeTensorProto(bytes)).toThrow(message)
   })
 
-  it.each(['DOUBLE', 'BFLOAT16', 'STRING', 'INT16', 'UINT64', 'COMPLEX64', 'INT4', 'FLOAT8E4M3FN'] as const)('refuses %s by name', (name) => {
-    const bytes = proto({ name: 'w', dataType: DataType[name], dims: [1n], rawData: new Uint8Array(8) })
-    expect(() => decodeTensorProto(bytes)).toThrow(DtypeError)
-    expect(() => decodeTensorProto(bytes)).toThrow(new RegExp(`${name} are not supported.*tensor w`))
-  })
+  it.each(['DOUBLE', 'BFLOAT16', 'STRING', 'INT16', 'UINT64', 'COMPLEX64', 'INT4', 'FLOAT8E4M3FN'] as const)(
+    'refuses %s by name',
+    (name) => {
+      const bytes = proto({ name: 'w', dataType: DataType[name], dims: [1n], rawData: new Uint8Array(8) })
+      expect(() => decodeTensorProto(bytes)).toThrow(DtypeError)
+      expect(() => decodeTensorProto(bytes)).toThrow(new RegExp(`${name} are not supported.*tensor w`))
+    },
+  )
 })
 
 /** A hand-made .npy file. */
@@ -151,7 +169,10 @@ describe('.npy', () => {
 
   it('reads Fortran order', () => {
     const matrix = decodeNpy(npy(dict('|u1', '(2, 3)', true), Uint8Array.of(1, 4, 2, 5, 3, 6)))
-    expect([matrix.shape, listOf(matrix)]).toEqual([[2, 3], [1, 2, 3, 4, 5, 6]])
+    expect([matrix.shape, listOf(matrix)]).toEqual([
+      [2, 3],
+      [1, 2, 3, 4, 5, 6],
+    ])
     // Element (i, j, k) of 2 × 3 × 4 lies at i + 2j + 6k; its row-major place is 12i + 4j + k.
     const stored = Int32Array.from({ length: 24 }, (_, at) => 12 * (at % 2) + 4 * (Math.floor(at / 2) % 3) + Math.floor(at / 6))
     expect(listOf(decodeNpy(npy(dict('<i4', '(2, 3, 4)', true), stored.buffer)))).toEqual(Array.from({ length: 24 }, (_, i) => i))
@@ -165,13 +186,18 @@ describe('.npy', () => {
     expect(listOf(decodeNpy(bytes, { float64: 'f32' }))).toEqual([Math.fround(0.1), -2])
   })
 
-  it.each([['<i2', 'int16'], ['<u2', 'uint16'], ['<u8', 'uint64'], ['<c8', 'complex64'], ['|O', 'object'], ['<U5', 'U5'], ['<M8[ns]', 'M8']])(
-    'refuses %s by name',
-    (descr, name) => {
-      expect(() => decodeNpy(npy(dict(descr, '(1,)'), new Uint8Array(8)))).toThrow(DtypeError)
-      expect(() => decodeNpy(npy(dict(descr, '(1,)'), new Uint8Array(8)))).toThrow(name)
-    },
-  )
+  it.each([
+    ['<i2', 'int16'],
+    ['<u2', 'uint16'],
+    ['<u8', 'uint64'],
+    ['<c8', 'complex64'],
+    ['|O', 'object'],
+    ['<U5', 'U5'],
+    ['<M8[ns]', 'M8'],
+  ])('refuses %s by name', (descr, name) => {
+    expect(() => decodeNpy(npy(dict(descr, '(1,)'), new Uint8Array(8)))).toThrow(DtypeError)
+    expect(() => decodeNpy(npy(dict(descr, '(1,)'), new Uint8Array(8)))).toThrow(name)
+  })
 
   it('refuses structured dtypes', () => {
     const bytes = npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", new Uint8Array(4))
@@ -195,8 +221,12 @@ describe('.npy', () => {
 
   it('writes what NumPy writes', () => {
     const bytes = encodeNpy(tensor([1, 2, 3, 4, 5, 6], [2, 3]))
-    expect(new TextDecoder().decode(bytes.subarray(10, 128))).toBe(`${"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }".padEnd(117)}\n`)
-    expect(new TextDecoder().decode(encodeNpy(tensor([true, false])).subarray(10, 70))).toContain("'descr': '|b1', 'fortran_order': False, 'shape': (2,)")
+    expect(new TextDecoder().decode(bytes.subarray(10, 128))).toBe(
+      `${"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }".padEnd(117)}\n`,
+    )
+    expect(new TextDecoder().decode(encodeNpy(tensor([true, false])).subarray(10, 70))).toContain(
+      "'descr': '|b1', 'fortran_order': False, 'shape': (2,)",
+    )
   })
 })
 
@@ -216,7 +246,10 @@ describe('.safetensors', () => {
 
   it('reads a hand-made file in any order of entries', () => {
     const { tensors, metadata } = decodeSafetensors(
-      safetensors({ b: entry('U8', [2], 4, 6), __metadata__: { format: 'pt' }, a: entry('F32', [1], 0, 4) }, Uint8Array.of(0, 0, 0x80, 0x3f, 7, 8)),
+      safetensors(
+        { b: entry('U8', [2], 4, 6), __metadata__: { format: 'pt' }, a: entry('F32', [1], 0, 4) },
+        Uint8Array.of(0, 0, 0x80, 0x3f, 7, 8),
+      ),
     )
     expect([listOf(tensors.get('a')), listOf(tensors.get('b')), metadata]).toEqual([[1], [7, 8], { format: 'pt' }])
   })
@@ -257,7 +290,17 @@ describe('damaged tensor files end in named errors', () => {
   const files: [string, (bytes: Uint8Array) => unknown, Uint8Array][] = [
     ['.pb', decodeTensorProto, encodeTensorProto(tensor([1, 2, 3, 4], [2, 2]), 'name')],
     ['.npy', decodeNpy, encodeNpy(tensor([1, 2, 3, 4], [2, 2]))],
-    ['.safetensors', decodeSafetensors, encodeSafetensors(new Map([['a', tensor([1, 2, 3])], ['b', tensor([1n])]]), { k: 'v' })],
+    [
+      '.safetensors',
+      decodeSafetensors,
+      encodeSafetensors(
+        new Map([
+          ['a', tensor([1, 2, 3])],
+          ['b', tensor([1n])],
+        ]),
+        { k: 'v' },
+      ),
+    ],
   ]
   it.each(files)('%s', (_, decode, valid) => {
     const mutation = fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 })

@@ -50,7 +50,11 @@ export function decodeJpeg(bytes: Uint8Array, maxPixels: number): Image {
     }).data
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new FileFormatError(`The JPEG picture cannot be decoded: ${why}`, { remedy: 'Save it again as a plain JPEG or a PNG' }, { cause })
+    throw new FileFormatError(
+      `The JPEG picture cannot be decoded: ${why}`,
+      { remedy: 'Save it again as a plain JPEG or a PNG' },
+      { cause },
+    )
   }
   const { width, height } = info
   if (info.components !== 1) return orient({ width, height, channels: 3, data: pixels }, info.orientation)
@@ -101,7 +105,9 @@ function inspect(bytes: Uint8Array, maxPixels: number): JpegInfo {
   if (Math.ceil(width / 8) * Math.ceil(height / 8) > 8 * bytes.length) throw truncated()
   const components = ids.length
   if (components === 4 && adobe === undefined) {
-    throw new FileFormatError('CMYK JPEG pictures without an Adobe marker are not supported', { remedy: 'Convert the picture to RGB' })
+    throw new FileFormatError('CMYK JPEG pictures without an Adobe marker are not supported', {
+      remedy: 'Convert the picture to RGB',
+    })
   }
   // Three components are RGB where Adobe says so, or where nothing is said and they are called R, G and B (as libjpeg reads them).
   const isRgb = components === 3 && (adobe === 0 || (adobe === undefined && !jfif && String.fromCharCode(...ids) === 'RGB'))
@@ -115,7 +121,8 @@ function isFrame(marker: number): boolean {
 function readFrame(marker: number, segment: Uint8Array, maxPixels: number): { width: number; height: number; ids: number[] } {
   const kind = REFUSED[marker]
   const remedy = 'Save it again as a plain JPEG or a PNG'
-  if (kind !== undefined) throw new FileFormatError(`${kind[0]?.toUpperCase()}${kind.slice(1)} JPEG pictures are not supported`, { remedy })
+  if (kind !== undefined)
+    throw new FileFormatError(`${kind[0]?.toUpperCase()}${kind.slice(1)} JPEG pictures are not supported`, { remedy })
   const components = segment[5] ?? 0
   if (segment.length < 6 + 3 * components) throw new FileFormatError('The JPEG picture is damaged: its frame header is too short')
   const precision = segment[0] ?? 0
@@ -125,7 +132,10 @@ function readFrame(marker: number, segment: Uint8Array, maxPixels: number): { wi
   if (height === 0) throw new FileFormatError('JPEG pictures that give their height at the end (DNL) are not supported', { remedy })
   if (width === 0) throw new FileFormatError('The JPEG picture is empty', { width, height })
   if (width * height > maxPixels) {
-    throw new FileFormatError(`The JPEG picture has ${width} × ${height} pixels`, { limit: `${maxPixels} pixels`, remedy: 'Scale it down' })
+    throw new FileFormatError(`The JPEG picture has ${width} × ${height} pixels`, {
+      limit: `${maxPixels} pixels`,
+      remedy: 'Scale it down',
+    })
   }
   if (components !== 1 && components !== 3 && components !== 4) {
     throw new FileFormatError(`JPEG pictures of ${components} components are not supported`, { remedy })
@@ -133,7 +143,8 @@ function readFrame(marker: number, segment: Uint8Array, maxPixels: number): { wi
   for (let component = 0; component < components; component++) {
     const sampling = segment[7 + 3 * component] ?? 0
     const [h, v] = [sampling >> 4, sampling & 15]
-    if (h < 1 || h > 4 || v < 1 || v > 4) throw new FileFormatError('The JPEG picture is damaged: sampling factors are 1 to 4', { h, v })
+    if (h < 1 || h > 4 || v < 1 || v > 4)
+      throw new FileFormatError('The JPEG picture is damaged: sampling factors are 1 to 4', { h, v })
   }
   return { width, height, ids: Array.from({ length: components }, (_, component) => segment[6 + 3 * component] ?? 0) }
 }

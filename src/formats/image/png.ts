@@ -69,7 +69,7 @@ function essentialChunks(bytes: Uint8Array, maxPixels: number): Uint8Array {
   let dataBytes = 0
   let indexed = false
   let palette = false
-  for (let at = 8; ; ) {
+  for (let at = 8; ;) {
     if (at + 12 > bytes.length) throw truncated()
     const length = view.getUint32(at)
     const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8))
@@ -105,7 +105,10 @@ function checkHeader(view: DataView, maxPixels: number): { rawBytes: number; ind
   const kind = COLOUR_TYPES[colourType]
   if (width === 0 || height === 0) throw new FileFormatError('The PNG picture is empty', { width, height })
   if (width * height > maxPixels) {
-    throw new FileFormatError(`The PNG picture has ${width} × ${height} pixels`, { limit: `${maxPixels} pixels`, remedy: 'Scale it down' })
+    throw new FileFormatError(`The PNG picture has ${width} × ${height} pixels`, {
+      limit: `${maxPixels} pixels`,
+      remedy: 'Scale it down',
+    })
   }
   if (kind === undefined || !kind.depths.includes(depth)) {
     throw new FileFormatError(`The PNG picture has colour type ${colourType} with ${depth} bits, which the format does not allow`)

@@ -111,7 +111,9 @@ export class Attributes {
     if (attribute.refAttrName !== '') throw this.#broken(`Attribute ${name} refers to a function's attribute outside a function`)
     // Models of IR version 1 and 2 may leave the type out.
     if (attribute.type !== Type.UNDEFINED && attribute.type !== KINDS[kind]) {
-      throw this.#broken(`Attribute ${name} should be of type ${Type[KINDS[kind]]}, but is ${Type[attribute.type] ?? attribute.type}`)
+      throw this.#broken(
+        `Attribute ${name} should be of type ${Type[KINDS[kind]]}, but is ${Type[attribute.type] ?? attribute.type}`,
+      )
     }
     return attribute
   }

@@ -34,11 +34,10 @@ export class GraphSketch {
   readonly constants = new Map<string, HostTensor>()
   readonly facts = new Map<string, ValueFacts>()
   readonly #values: Set<string>
-  readonly #nodeNames = new Set<string>()
 
-  constructor(values: Iterable<string>, nodeNames: Iterable<string>) {
+  /** @param values names that are taken. */
+  constructor(values: Iterable<string>) {
     this.#values = new Set(values)
-    this.#nodeNames = new Set(nodeNames)
   }
 
   setConstant(name: string, tensor: HostTensor): void {
@@ -48,10 +47,6 @@ export class GraphSketch {
 
   freshValue(base: string): string {
     return unique(base, this.#values)
-  }
-
-  freshNode(base: string): string {
-    return unique(base, this.#nodeNames)
   }
 }
 
@@ -141,21 +136,14 @@ export class Conversion {
     this.#sketch.setConstant(this.output, tensor)
   }
 
-  /** A name for a value between the nodes that this one becomes. */
-  freshValue(suffix: string): string {
-    return this.#sketch.freshValue(`${this.output}.${suffix}`)
-  }
-
-  /** Adds one of our nodes. `suffix` sets it apart where one ONNX node becomes several. */
+  /** Adds the node of ours that this one becomes. */
   emit(
     op: string,
     inputs: readonly (string | null)[],
     outputs: readonly string[],
     attributes: Readonly<Record<string, unknown>>,
-    suffix?: string,
   ): void {
-    const name = suffix === undefined ? this.node.name : this.#sketch.freshNode(`${this.node.name}.${suffix}`)
-    this.#emitted.push({ name, op, inputs, outputs, attributes })
+    this.#emitted.push({ name: this.node.name, op, inputs, outputs, attributes })
   }
 
   /** The nodes emitted so far. */

@@ -1,5 +1,5 @@
 /**
- * Dtypes and ranks of values, as far as they follow from the graph alone. Rewriting old opsets needs them (the minimum of an old Clip
+ * Dtypes and ranks of values, as far as they follow from the graph alone. Rewriting old opsets needs them (the value of an old Pad
  * has the dtype of its input; the old Softmax is today's where its axis is the last). Unknown stays unknown.
  */
 import type { GraphNode } from '../../graph/graph.ts'
@@ -8,7 +8,20 @@ import { isDType } from '../../tensor/dtype.ts'
 
 const SAME_RANK = new Set([
   ...['conv2d', 'maxPool', 'averagePool', 'globalAveragePool', 'globalMaxPool', 'lrn', 'batchNorm', 'relu', 'leakyRelu', 'prelu'],
-  ...['elu', 'sigmoid', 'tanh', 'clip', 'concat', 'slice', 'pad', 'transpose', 'depthToSpace', 'spaceToDepth', 'softmax', 'dropout'],
+  ...[
+    'elu',
+    'sigmoid',
+    'tanh',
+    'clip',
+    'concat',
+    'slice',
+    'pad',
+    'transpose',
+    'depthToSpace',
+    'spaceToDepth',
+    'softmax',
+    'dropout',
+  ],
   ...['identity', 'cast'],
 ])
 const BROADCAST = new Set(['add', 'sub', 'mul', 'div', 'sum'])

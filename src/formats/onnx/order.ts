@@ -14,7 +14,11 @@ export interface Orderable {
  * @param defined values that are there before the first node: inputs and initializers.
  * @throws ModelFormatError for a value made twice, a value nobody makes, and cycles.
  */
-export function topologicalOrder<N extends Orderable>(nodes: readonly N[], defined: ReadonlySet<string>, outputs: readonly string[]): N[] {
+export function topologicalOrder<N extends Orderable>(
+  nodes: readonly N[],
+  defined: ReadonlySet<string>,
+  outputs: readonly string[],
+): N[] {
   const producer = new Map<string, number>()
   nodes.forEach((node, index) => {
     for (const output of node.outputs) {

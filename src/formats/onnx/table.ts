@@ -1,6 +1,6 @@
 /**
  * The ops that can be imported, one rule each: our op, its attributes, and what older forms need to become the newest one
- * (attributes that turned into inputs, the old softmax, ...). `since` is the first opset in which the rule's reading is right.
+ * (attributes that turned into inputs, ...). `since` is the first opset in which the rule's reading is right.
  * Definitions and their history: https://github.com/onnx/onnx/blob/main/docs/Changelog.md. From opset 24 to 28 these ops only
  * gained element types (which are refused by name), so models of those opsets are read too.
  */
@@ -20,6 +20,8 @@ export interface OpRule {
   /** Fewest and most inputs. */
   readonly inputs: readonly [number, number]
   readonly attributes: Readonly<Record<string, AttributeKind>>
+  /** Outputs that our op can make; default 1. */
+  readonly outputs?: number
   /** Attributes that inference does not need, or that `convert` reads itself. */
   readonly other?: readonly string[]
   /** Instead of the plain renaming. */
@@ -44,18 +46,25 @@ export const OP_TABLE: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
       since: 1,
       inputs: [2, 3],
       attributes: { auto_pad: 'string', dilations: 'ints', group: 'int', kernel_shape: 'ints', pads: 'ints', strides: 'ints' },
-      convert: spatial2d,
+      convert: conv,
     },
   ],
   ['Gemm', { op: 'gemm', since: 7, inputs: [2, 3], attributes: { alpha: 'float', beta: 'float', transA: 'bool', transB: 'bool' } }],
   ['MatMul', { op: 'matmul', since: 1, inputs: [2, 2], attributes: {} }],
   [
     'MaxPool',
-    { op: 'maxPool', since: 1, inputs: [1, 1], attributes: { ...POOL, dilations: 'ints' }, other: ['storage_order'], convert: spatial2d },
+    {
+      op: 'maxPool',
+      since: 1,
+      inputs: [1, 1],
+      outputs: 2,
+      attributes: { ...POOL, dilations: 'ints', storage_order: 'int' },
+      convert: maxPool,
+    },
   ],
   [
     'AveragePool',
-    { op: 'averagePool', since: 1, inputs: [1, 1], attributes: { ...POOL, dilations: 'ints', count_include_pad: 'bool' }, convert: spatial2d },
+    { op: 'averagePool', since: 1, inputs: [1, 1], attributes: { ...POOL, dilations: 'ints', count_include_pad: 'bool' } },
   ],
   ['GlobalAveragePool', unary('globalAveragePool')],
   ['GlobalMaxPool', unary('globalMaxPool')],
@@ -77,7 +86,7 @@ export const OP_TABLE: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
   ['Elu', unary('elu', { alpha: 'float' })],
   ['Sigmoid', unary('sigmoid')],
   ['Tanh', unary('tanh')],
-  ['Clip', { op: 'clip', since: 1, inputs: [1, 3], attributes: {}, other: ['min', 'max'], convert: clip }],
+  ['Clip', { op: 'clip', since: 1, inputs: [1, 3], attributes: { min: 'float', max: 'float' }, convert: clip }],
   ['Add', binary('add')],
   ['Sub', binary('sub')],
   ['Mul', binary('mul')],
@@ -94,7 +103,7 @@ export const OP_TABLE: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
   ['DepthToSpace', unary('depthToSpace', { blocksize: 'int', mode: 'string' })],
   ['SpaceToDepth', unary('spaceToDepth', { blocksize: 'int' })],
   ['Softmax', { op: 'softmax', since: 1, inputs: [1, 1], attributes: { axis: 'int' }, convert: softmax }],
-  ['Dropout', { op: 'dropout', since: 7, inputs: [1, 3], attributes: {}, other: ['ratio', 'seed'], convert: dropout }],
+  ['Dropout', { op: 'dropout', since: 7, inputs: [1, 3], outputs: 2, attributes: {}, other: ['ratio', 'seed'], convert: dropout }],
   ['Identity', unary('identity')],
   [
     'Constant',
@@ -107,7 +116,10 @@ export const OP_TABLE: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
       convert: constant,
     },
   ],
-  ['ConstantOfShape', { op: 'constantOfShape', since: 9, inputs: [1, 1], attributes: {}, other: ['value'], convert: constantOfShape }],
+  [
+    'ConstantOfShape',
+    { op: 'constantOfShape', since: 9, inputs: [1, 1], attributes: {}, other: ['value'], convert: constantOfShape },
+  ],
   ['Shape', unary('shape', { start: 'int', end: 'int' })],
   ['Gather', { op: 'gather', since: 1, inputs: [2, 2], attributes: { axis: 'int' } }],
   ['Cast', { op: 'cast', since: 6, inputs: [1, 1], attributes: {}, other: ['to', 'saturate', 'round_mode'], convert: cast }],
@@ -118,15 +130,20 @@ export function rename(node: Conversion, rule: OpRule): void {
   node.emit(rule.op, node.inputs, [node.output], node.read(rule.attributes))
 }
 
-/** Convolution and pooling are two-dimensional here; what can be told at import is told at import. */
-function spatial2d(node: Conversion, rule: OpRule): void {
+/** Three-dimensional convolutions are refused here where their weights or their kernel tell. */
+function conv(node: Conversion, rule: OpRule): void {
   const attributes = node.read(rule.attributes)
-  const { kernel } = attributes
-  const rank = Array.isArray(kernel) ? kernel.length + 2 : (node.facts(1).rank ?? node.facts(0).rank)
-  if (rank !== undefined && rank !== 4) {
-    node.refuse(`it is ${rank - 2}-dimensional; only two-dimensional ${node.node.opType} (N × C × H × W) is supported`)
-  }
+  const axes = Array.isArray(attributes.kernel) ? attributes.kernel.length : (node.facts(1).rank ?? node.facts(0).rank ?? 2) - 2
+  if (axes > 2) node.refuse(`convolutions over ${axes} axes are not supported`)
   node.emit(rule.op, node.inputs, [node.output], attributes)
+}
+
+/** The second output says where the maxima were. */
+function maxPool(node: Conversion, rule: OpRule): void {
+  const attributes = node.read(rule.attributes)
+  const [output, indices = ''] = node.node.outputs
+  if (!node.isUsed(1)) return node.emit(rule.op, node.inputs, [node.output], attributes)
+  node.emit(rule.op, node.inputs, [output ?? '', indices], { ...attributes, indices: true })
 }
 
 function batchNorm(node: Conversion, rule: OpRule): void {
@@ -153,22 +170,17 @@ function scalarLikeInput(node: Conversion, value: number, what: string): HostTen
 }
 
 function i64(values: readonly (number | bigint)[]): HostTensor {
-  return new HostTensor('i64', [values.length], BigInt64Array.from(values, (value) => BigInt(value)))
+  return new HostTensor(
+    'i64',
+    [values.length],
+    BigInt64Array.from(values, (value) => BigInt(value)),
+  )
 }
 
-/** min and max were attributes before opset 11. */
-function clip(node: Conversion): void {
-  if (node.opset >= 11) return node.emit('clip', node.inputs, [node.output], {})
-  const inputs: (string | null)[] = [node.input(0), null, null]
-  for (const [index, name] of [
-    [1, 'min'],
-    [2, 'max'],
-  ] as const) {
-    const value = node.attributes.float(name)
-    if (value !== undefined) inputs[index] = node.addConstant(name, scalarLikeInput(node, value, name))
-  }
-  while (inputs.at(-1) === null) inputs.pop()
-  node.emit('clip', inputs, [node.output], {})
+/** min and max were attributes before opset 11; our op takes both forms. */
+function clip(node: Conversion, rule: OpRule): void {
+  if (node.opset < 11) return rename(node, rule)
+  node.emit('clip', node.inputs, [node.output], {})
 }
 
 /** starts, ends and axes were attributes before opset 10. */
@@ -212,33 +224,31 @@ function axesInput(node: Conversion, rule: OpRule): void {
 
 /**
  * Before opset 13, Softmax saw its input as a matrix, rows being all axes before `axis` (default 1), and normalised whole rows.
- * Where `axis` is the last axis that is today's softmax; elsewhere: flatten, softmax, back to the old shape.
+ * Where `axis` is the last axis that is today's softmax.
  */
 function softmax(node: Conversion, rule: OpRule): void {
   if (node.opset >= 13) return rename(node, rule)
   const axis = node.attributes.int('axis') ?? 1
   const { rank } = node.facts(0)
-  const [input, output] = [node.input(0), node.output]
-  if (axis === -1 || (rank !== undefined && axis === rank - 1)) {
-    return node.emit('softmax', [input], [output], { axis: -1 })
-  }
-  const [shape, flat, soft] = [node.freshValue('shape'), node.freshValue('flat'), node.freshValue('softmax')]
-  node.emit('shape', [input], [shape], {}, 'shape')
-  node.emit('flatten', [input], [flat], { axis }, 'flatten')
-  node.emit('softmax', [flat], [soft], { axis: -1 })
-  node.emit('reshape', [soft, shape], [output], {}, 'reshape')
+  const isLast = axis === -1 || (rank !== undefined && axis === rank - 1)
+  node.emit('softmax', node.inputs, [node.output], isLast ? { axis: -1 } : { axis, legacy: true })
 }
 
-/** Inference: the identity. Training would be random. */
+/** Inference: the identity. Training would be random; where training_mode is fed, the op looks at what it is fed. */
 function dropout(node: Conversion): void {
-  const [, ratio, training] = node.node.inputs
-  if (training !== undefined && training !== '') {
-    const isTraining = node.constant(2)?.values[0]
-    const share = ratio === undefined || ratio === '' ? 0.5 : node.constant(1)?.values[0]
-    if (isTraining === undefined) node.refuse('input training_mode is not known at import')
-    if (isTraining !== 0 && share !== 0) node.refuse('input training_mode is true: only inference is supported')
+  const [, ratio = '', training = ''] = node.node.inputs
+  const isTraining = node.constant(2)?.values[0]
+  if (isTraining !== undefined && isTraining !== 0) {
+    const share = ratio === '' ? 0.5 : node.constant(1)?.values[0]
+    if (share === undefined)
+      node.refuse('input training_mode is true and input ratio is not known at import: only inference is supported')
+    if (share !== 0) node.refuse('input training_mode is true: only inference is supported')
   }
-  node.emit('dropout', [node.input(0)], [node.output], {})
+  const inputs = training !== '' && isTraining === undefined ? node.inputs : [node.input(0)]
+  if (!node.isUsed(1)) return node.emit('dropout', inputs, [node.output], {})
+  if (node.opset < 10)
+    node.refuse(`its output 1 ('${node.node.outputs[1]}'), a mask of floats, is used; masks came to be booleans in opset 10`)
+  node.emit('dropout', inputs, [node.node.outputs[0] ?? '', node.node.outputs[1] ?? ''], { mask: true })
 }
 
 function constant(node: Conversion): void {
@@ -246,7 +256,8 @@ function constant(node: Conversion): void {
   const tensor = node.tensor('value')
   if (tensor !== undefined) return node.becomeConstant(tensor)
   for (const name of ['value_string', 'value_strings', 'sparse_value']) {
-    if (attributes.has(name)) node.refuse(`attribute ${name}: ${name.startsWith('sparse') ? 'sparse' : 'string'} tensors are not supported`)
+    if (attributes.has(name))
+      node.refuse(`attribute ${name}: ${name.startsWith('sparse') ? 'sparse' : 'string'} tensors are not supported`)
   }
   const float = attributes.float('value_float')
   if (float !== undefined) return node.becomeConstant(new HostTensor('f32', [], Float32Array.of(float)))
@@ -262,7 +273,7 @@ function constant(node: Conversion): void {
 function constantOfShape(node: Conversion): void {
   const tensor = node.tensor('value') ?? new HostTensor('f32', [1], new Float32Array(1))
   if (tensor.values.length !== 1) throw node.broken(`Attribute value should hold one element, but holds ${tensor.values.length}`)
-  node.emit('constantOfShape', [node.input(0)], [node.output], { value: Number(tensor.values[0]), dtype: tensor.dtype })
+  node.emit('constantOfShape', [node.input(0)], [node.output], { value: tensor.values[0], dtype: tensor.dtype })
 }
 
 function cast(node: Conversion): void {

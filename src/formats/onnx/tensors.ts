@@ -41,7 +41,8 @@ export class TensorReader {
       return tensorFromProto(proto, external)
     } catch (error) {
       if (error instanceof DtypeError || error instanceof ModelFormatError) throw error
-      if (error instanceof FileFormatError) throw new ModelFormatError(error.summary, { node: owner, ...error.details }, { cause: error })
+      if (error instanceof FileFormatError)
+        throw new ModelFormatError(error.summary, { node: owner, ...error.details }, { cause: error })
       throw new ModelFormatError('A tensor could not be read', { node: owner, tensor: proto.name }, { cause: error })
     }
   }
@@ -56,7 +57,10 @@ export class TensorReader {
       if (text === undefined) return undefined
       const value = Number(text)
       if (Number.isSafeInteger(value) && value >= 0) return value
-      throw new ModelFormatError(`External data have ${key} '${text}', which is no byte count`, { tensor: proto.name, file: location })
+      throw new ModelFormatError(`External data have ${key} '${text}', which is no byte count`, {
+        tensor: proto.name,
+        file: location,
+      })
     }
     const offset = entry('offset') ?? 0
     const length = entry('length') ?? sizeOf(protoShape(proto.dims)) * byteSize(dtype)
