@@ -52,7 +52,7 @@ export class Faults {
         },
         (error: unknown) => {
           this.#waiting.delete(reject)
-          reject(this.#end ?? error)
+          reject(this.#end ?? (error as Error))
         },
       )
     })

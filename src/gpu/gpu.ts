@@ -205,12 +205,8 @@ export class Gpu implements TensorHome, CommandHost {
   /**
    * Runs `task` alone on this Gpu, after all that entered before it. @throws the signal's reason, DisposedError, DeviceLostError.
    */
-  exclusive<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    try {
-      this.#check()
-    } catch (error) {
-      return Promise.reject(error as Error)
-    }
+  async exclusive<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    this.#check()
     return this.faults.guard(
       this.#line.enter(async () => {
         this.#check()

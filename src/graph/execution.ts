@@ -12,7 +12,7 @@ import { LONGEST_LAUNCH_SECONDS } from '../gpu/launch.ts'
 import type { Allocation } from '../gpu/pool.ts'
 import type { OpPlan } from '../gpu/program.ts'
 import { encodeRead, readTensor, writeTensor, type PendingRead } from '../gpu/transfer.ts'
-import { runPlanAlone } from '../ops/run.ts'
+import { isHostTensor, runPlanAlone } from '../ops/run.ts'
 import type { DType, HostArray } from '../tensor/dtype.ts'
 import { HostTensor, type Tensor } from '../tensor/tensor.ts'
 import type { TypedGraph } from './passes.ts'
@@ -175,7 +175,7 @@ export class Execution {
     const view = this.#views.get(name)
     if (view === undefined || this.#typed.known.has(name)) return
     const { device } = this.#gpu
-    if (tensor instanceof HostTensor) {
+    if (isHostTensor(tensor)) {
       writeTensor(device.queue, toFloat(tensor, view.dtype), view.segments)
       return
     }

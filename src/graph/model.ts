@@ -10,6 +10,7 @@
 import { DeviceLimitError, DisposedError, DtypeError, OptionError, ShapeError, TilewrightError } from '../errors.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import type { DType } from '../tensor/dtype.ts'
+import { isHostTensor } from '../ops/run.ts'
 import { formatShape, type Shape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor, type TensorType } from '../tensor/tensor.ts'
 import { Execution, type CompileProgress } from './execution.ts'
@@ -305,7 +306,7 @@ export class Model {
     for (const name of this.#fed) {
       const tensor = given.get(name)
       if (tensor === undefined) continue
-      values.set(name, tensor instanceof HostTensor ? tensor : new HostTensor(tensor.dtype, tensor.shape, await tensor.data()))
+      values.set(name, isHostTensor(tensor) ? tensor : new HostTensor(tensor.dtype, tensor.shape, await tensor.data()))
     }
     return { types, values }
   }

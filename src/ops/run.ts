@@ -162,7 +162,7 @@ export async function runOp<A>(
     const onDevice = inputs.map((input, index): DeviceTensor | null => {
       if (input === null || !needed.has(index)) return null
       if (input instanceof DeviceTensor) return input
-      if (!(input instanceof HostTensor)) throw new DtypeError(`Input ${index} is no tensor`, { op: definition.name })
+      if (!isHostTensor(input)) throw new DtypeError(`Input ${index} is no tensor`, { op: definition.name })
       const tensor = gpu.upload(input)
       uploaded.push(tensor)
       return tensor
@@ -173,7 +173,12 @@ export async function runOp<A>(
   }
 }
 
+/** Whether a tensor lies on the host (`instanceof` would leave its dtype unknown). */
+export function isHostTensor(tensor: Tensor): tensor is HostTensor {
+  return tensor instanceof HostTensor
+}
+
 async function hostValue(input: Tensor | null): Promise<HostTensor | null> {
-  if (input === null || input instanceof HostTensor) return input
+  if (input === null || isHostTensor(input)) return input
   return new HostTensor(input.dtype, input.shape, await input.data())
 }

@@ -20,24 +20,24 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) grid: ve
 }
 
 describe.each(['timestamp-query', 'wall'] as const)('timeDispatches by %s', (source) => {
-  it('takes about ten times as long for ten times the work', async () => {
+  it('measures, and tells much work from little', async () => {
     using gpu = await openGpu()
     using y = gpu.allocate({ dtype: 'u32', shape: [4] })
     const spin = (turns: number): BoundDispatch => {
       const bind = [{ kind: 'output', index: 0 }] as const
       return { dispatch: { program: SPIN, bind, params: { turns }, groups: 4, cost: { flops: 0, bytes: 0 } }, tensors: [y] }
     }
-    const short = await timeDispatches(gpu, [spin(1e6)], { source, samples: 3 })
-    const long = await timeDispatches(gpu, [spin(1e7)], { source, samples: 3 })
+    const short = await timeDispatches(gpu, [spin(1e4)], { source, samples: 5 })
+    const long = await timeDispatches(gpu, [spin(3e5)], { source, samples: 5 })
+    const four = await timeDispatches(gpu, [spin(3e5), spin(3e5), spin(3e5), spin(3e5)], { source, samples: 5 })
     expect(short.source).toBe(source)
-    expect(short.samples_ms).toHaveLength(3)
+    expect(short.samples_ms).toHaveLength(5)
     expect(short.quantum_ns).toBeGreaterThanOrEqual(1)
-    expect(short.samples_ms[0]! * short.repeats * 1e6).toBeGreaterThanOrEqual(100 * short.quantum_ns)
-    const ratio = Math.min(...long.samples_ms) / Math.min(...short.samples_ms)
-    expect(ratio).toBeGreaterThan(3)
-    expect(ratio).toBeLessThan(30)
-    const both = await timeDispatches(gpu, [spin(1e7), spin(1e7)], { source, samples: 3 })
-    expect(Math.min(...both.samples_ms)).toBeGreaterThan(1.2 * Math.min(...long.samples_ms))
+    for (const sample of short.samples_ms) expect(sample * short.repeats * 1e6).toBeGreaterThanOrEqual(99 * short.quantum_ns)
+    // Bounds far from 30 and 4: other work may share the machine.
+    const least = (list: readonly number[]): number => Math.min(...list)
+    expect(least(long.samples_ms)).toBeGreaterThan(3 * least(short.samples_ms))
+    expect(least(four.samples_ms)).toBeGreaterThan(1.3 * least(long.samples_ms))
   })
 })
 

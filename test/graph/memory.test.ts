@@ -84,7 +84,7 @@ describe('planMemory', () => {
           }
           return { reads, writes, temps: node.temps }
         })
-        return { problem: { inputs: [{ name: 'x', bytes: 16 }], steps, aliases, kept } as MemoryProblem, bytesOf }
+        return { problem: { inputs: [{ name: 'x', bytes: 16 }], steps, aliases, kept }, bytesOf }
       })
     fc.assert(
       fc.property(problems, ({ problem, bytesOf }) => {
