@@ -28,10 +28,15 @@ export function licences(): Plugin {
     generateBundle(_, bundle) {
       for (const chunk of Object.values(bundle)) {
         if (chunk.type !== 'chunk') continue
-        const packages = new Set(Object.keys(chunk.modules).flatMap((id) => packageOf(id.replace(/^\0/, '').replace(/\?.*$/, '')) ?? []))
+        const packages = new Set(
+          Object.keys(chunk.modules).flatMap((id) => packageOf(id.replace(/^\0/, '').replace(/\?.*$/, '')) ?? []),
+        )
         const texts = new Map<string, string[]>()
         for (const folder of [...packages].toSorted()) {
-          const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string; version: string }
+          const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+            name: string
+            version: string
+          }
           const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
           const text = file === undefined ? 'see its package.json' : readFileSync(join(folder, file), 'utf8').trim()
           texts.set(text, [...(texts.get(text) ?? []), `${name} ${version}`])
@@ -51,6 +56,11 @@ export default defineConfig({
     outDir: join(root, 'dist'),
     emptyOutDir: false,
     target: 'es2022',
-    lib: { entry: join(root, 'src/profile/html/entry.ts'), formats: ['iife'], name: 'tilewrightReport', fileName: () => 'report.js' },
+    lib: {
+      entry: join(root, 'src/profile/html/entry.ts'),
+      formats: ['iife'],
+      name: 'tilewrightReport',
+      fileName: () => 'report.js',
+    },
   },
 })

@@ -35,14 +35,35 @@ function s(tag: string, attributes: Attributes, ...children: (Element | string)[
   return element
 }
 
+/** All dataflows, small, side by side. */
+export function dataflowOverview(flows: readonly Dataflow[]): HTMLElement {
+  const small = flows.map((flow) => {
+    const { label } = dataflowSwatch(flow.name)
+    return h('figure', { class: 'demo-small' }, picture(flow, label), h('figcaption', {}, label))
+  })
+  return h(
+    'div',
+    {},
+    h('div', { class: 'demo-smalls' }, ...small),
+    legend(),
+    h('p', { class: 'tw-note' }, 'Each layer runs under the seven dataflows in turn: seven loop nests, seven kernels, one result.'),
+  )
+}
+
 export function dataflowView(flow: Dataflow): HTMLElement {
   const { spatial, keep, innermost } = flow
   const stays = keep.registers
   const comes = OPERANDS.filter((operand) => !stays.includes(operand))
   const reduced = spatial.y.filter((dimension) => REDUCTION.includes(dimension))
   const says = [
-    stays.length === 0 ? 'Nothing stays in a PE from step to step.' : stays.length === OPERANDS.length ? 'All three operands stay in a PE for a while, each as long as it can.' : `${capital(listed(stays))} stay in the PE.`,
-    comes.length > 0 ? `${capital(listed(comes))} ${stays.length === 0 ? 'come from and go to' : 'come from or go to'} the buffer at each step.` : '',
+    stays.length === 0
+      ? 'Nothing stays in a PE from step to step.'
+      : stays.length === OPERANDS.length
+        ? 'All three operands stay in a PE for a while, each as long as it can.'
+        : `${capital(listed(stays))} stay in the PE.`,
+    comes.length > 0
+      ? `${capital(listed(comes))} ${stays.length === 0 ? 'come from and go to' : 'come from or go to'} the buffer at each step.`
+      : '',
     reduced.length > 0 ? `Partial sums add up along y (${listed(reduced.map((dimension) => MEANINGS[dimension]))}).` : '',
     flow.forward === undefined ? '' : `${capital(listed(flow.forward))} are handed from neighbour to neighbour along x.`,
     innermost.length > 0 ? `The innermost loops above the registers: ${innermost.join(', ')}.` : '',
@@ -62,8 +83,22 @@ function picture(flow: Dataflow, label: string): SVGElement {
   return s(
     'svg',
     { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': label, class: 'demo-array' },
-    s('text', { x: LEFT + (COLUMNS * CELL) / 2, y: 14, 'text-anchor': 'middle', class: 'demo-axis' }, `x: ${x.map((dimension) => `${dimension} ${MEANINGS[dimension]}`).join(', ')} →`),
-    s('text', { x: LEFT - 12, y: TOP + (ROWS * CELL) / 2, 'text-anchor': 'middle', class: 'demo-axis', transform: `rotate(-90 ${LEFT - 30} ${TOP + (ROWS * CELL) / 2})` }, `← y: ${y.map((dimension) => dimension).join(', ')}`),
+    s(
+      'text',
+      { x: LEFT + (COLUMNS * CELL) / 2, y: 14, 'text-anchor': 'middle', class: 'demo-axis' },
+      `x: ${x.map((dimension) => `${dimension} ${MEANINGS[dimension]}`).join(', ')} →`,
+    ),
+    s(
+      'text',
+      {
+        x: LEFT - 12,
+        y: TOP + (ROWS * CELL) / 2,
+        'text-anchor': 'middle',
+        class: 'demo-axis',
+        transform: `rotate(-90 ${LEFT - 30} ${TOP + (ROWS * CELL) / 2})`,
+      },
+      `← y: ${y.map((dimension) => dimension).join(', ')}`,
+    ),
     ...cells,
     ...streams(flow),
   )
@@ -76,7 +111,9 @@ function cell(flow: Dataflow, column: number, row: number): SVGElement {
   const slots = OPERANDS.map((operand, index) => {
     const stays = flow.keep.registers.includes(operand)
     const at = { x: x + 7 + index * 11, y: y + 12, width: 8.5, height: 18, rx: 2.5 }
-    return stays ? s('rect', { ...at, fill: fill(operand) }) : s('rect', { ...at, fill: 'none', stroke: fill(operand), 'stroke-width': 1, 'stroke-dasharray': '2 2' })
+    return stays
+      ? s('rect', { ...at, fill: fill(operand) })
+      : s('rect', { ...at, fill: 'none', stroke: fill(operand), 'stroke-width': 1, 'stroke-dasharray': '2 2' })
   })
   return s('g', {}, s('rect', { x: x + 1, y: y + 1, width: CELL - 4, height: CELL - 4, rx: 5, class: 'demo-pe' }), ...slots)
 }
@@ -90,9 +127,13 @@ function streams(flow: Dataflow): SVGElement[] {
     const offset = 9 + index * 9
     const outputs = operand === 'outputs'
     const shared = sharedX
-      ? Array.from({ length: ROWS }, (_, row) => arrow(LEFT - 14, TOP + row * CELL + offset, LEFT + COLUMNS * CELL + 2, TOP + row * CELL + offset, operand, outputs))
+      ? Array.from({ length: ROWS }, (_, row) =>
+          arrow(LEFT - 14, TOP + row * CELL + offset, LEFT + COLUMNS * CELL + 2, TOP + row * CELL + offset, operand, outputs),
+        )
       : axisY !== undefined && (!isRelevant(operand, axisY) || outputs)
-        ? Array.from({ length: COLUMNS }, (_, column) => arrow(LEFT + column * CELL + offset, TOP - 12, LEFT + column * CELL + offset, TOP + ROWS * CELL + 4, operand, outputs))
+        ? Array.from({ length: COLUMNS }, (_, column) =>
+            arrow(LEFT + column * CELL + offset, TOP - 12, LEFT + column * CELL + offset, TOP + ROWS * CELL + 4, operand, outputs),
+          )
         : []
     return shared
   })
@@ -106,6 +147,13 @@ function arrow(x1: number, y1: number, x2: number, y2: number, operand: Operand,
 }
 
 function legend(): HTMLElement {
-  const items = OPERANDS.map((operand) => h('li', {}, h('span', { class: 'tw-chip', style: `background:${fill(operand)}`, 'aria-hidden': 'true' }), operand))
-  return h('ul', { class: 'tw-legend', 'aria-label': 'Filled: stays in the PE. Hollow: passes through.' }, ...items, h('li', { class: 'tw-unit' }, 'filled: stays · hollow: passes'))
+  const items = OPERANDS.map((operand) =>
+    h('li', {}, h('span', { class: 'tw-chip', style: `background:${fill(operand)}`, 'aria-hidden': 'true' }), operand),
+  )
+  return h(
+    'ul',
+    { class: 'tw-legend', 'aria-label': 'Filled: stays in the PE. Hollow: passes through.' },
+    ...items,
+    h('li', { class: 'tw-unit' }, 'filled: stays · hollow: passes'),
+  )
 }

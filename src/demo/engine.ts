@@ -27,7 +27,9 @@ export class Engine {
   #next = 1
 
   constructor() {
-    this.#worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => { this.#take(data) })
+    this.#worker.addEventListener('message', ({ data }: MessageEvent<Reply>) => {
+      this.#take(data)
+    })
     this.#worker.addEventListener('error', (event) => {
       event.preventDefault()
       this.#failAll(new EngineError({ name: 'WorkerError', message: event.message || 'The worker could not be started' }))
@@ -35,13 +37,25 @@ export class Engine {
   }
 
   /** Runs a call in the worker. @throws EngineError with the name of the engine's own error. */
-  call<K extends CallName>(call: K, request: Calls[K]['request'], { onProgress, signal }: CallOptions = {}): Promise<Calls[K]['reply']> {
+  call<K extends CallName>(
+    call: K,
+    request: Calls[K]['request'],
+    { onProgress, signal }: CallOptions = {},
+  ): Promise<Calls[K]['reply']> {
     const id = this.#next++
     return new Promise<Calls[K]['reply']>((resolve, reject) => {
       // A reply answers the call of its id, so that its value is of that call's type.
-      const done = (value: Calls[CallName]['reply']) => { resolve(value as Calls[K]['reply']) }
+      const done = (value: Calls[CallName]['reply']) => {
+        resolve(value)
+      }
       this.#waiting.set(id, { done, fail: reject, ...(onProgress === undefined ? {} : { onProgress }) })
-      signal?.addEventListener('abort', () => { this.#post({ id, call: 'cancel' }) }, { once: true })
+      signal?.addEventListener(
+        'abort',
+        () => {
+          this.#post({ id, call: 'cancel' })
+        },
+        { once: true },
+      )
       this.#post({ id, call, request } as Request)
     })
   }

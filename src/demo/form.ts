@@ -6,7 +6,7 @@ import { plural, si } from '../profile/html/format.ts'
 import { chip } from '../profile/html/header.ts'
 import { colour, dataflowSwatch } from '../profile/html/palette.ts'
 import { DATAFLOW_NAMES, DATAFLOWS } from '../schedule/dataflow.ts'
-import { dataflowView } from './dataflow-view.ts'
+import { dataflowOverview, dataflowView } from './dataflow-view.ts'
 import { errorCard } from './panels.ts'
 import type { Inspected, ProfileRequest, Source } from './protocol.ts'
 
@@ -21,8 +21,18 @@ export function networkPicker(inspect: (source: Source) => Promise<Inspected>): 
   const about = h('div', { class: 'demo-about', 'aria-live': 'polite' })
   const select = h('select', { id, name: 'network' }, ...NETWORKS.map(({ name, title }) => h('option', { value: name }, title)))
   const fileOption = h('option', { value: 'file', hidden: true }, '')
-  const input = h('input', { type: 'file', accept: '.onnx,application/octet-stream', class: 'demo-file', 'aria-label': 'Open an ONNX file' })
-  const drop = h('label', { class: 'demo-drop' }, input, h('span', {}, h('strong', {}, 'Open an ONNX file'), ' or drop it here. It stays on this machine.'))
+  const input = h('input', {
+    type: 'file',
+    accept: '.onnx,application/octet-stream',
+    class: 'demo-file',
+    'aria-label': 'Open an ONNX file',
+  })
+  const drop = h(
+    'label',
+    { class: 'demo-drop' },
+    input,
+    h('span', {}, h('strong', {}, 'Open an ONNX file'), ' or drop it here. It stays on this machine.'),
+  )
   select.append(fileOption)
   let file: { file: string; bytes: Uint8Array } | undefined
   let source: Source | undefined
@@ -38,7 +48,8 @@ export function networkPicker(inspect: (source: Source) => Promise<Inspected>): 
       source = next
       about.replaceChildren(describe(found))
     } catch (error) {
-      if (turn === asked) about.replaceChildren(errorCard('file' in next ? `${next.file} cannot be run` : 'This network cannot be run', error))
+      if (turn === asked)
+        about.replaceChildren(errorCard('file' in next ? `${next.file} cannot be run` : 'This network cannot be run', error))
     }
   }
 
@@ -68,14 +79,29 @@ export function networkPicker(inspect: (source: Source) => Promise<Inspected>): 
   }
   const first = NETWORKS[0]
   if (first !== undefined) void choose({ network: first.name })
-  return { element: h('div', {}, h('div', { class: 'tw-field' }, h('label', { for: id }, 'A network with seeded weights'), select), drop, about), source: () => source }
+  return {
+    element: h(
+      'div',
+      {},
+      h('div', { class: 'tw-field' }, h('label', { for: id }, 'A network with seeded weights'), select),
+      drop,
+      about,
+    ),
+    source: () => source,
+  }
 }
 
 function describe({ layers, nodes }: Inspected): HTMLElement {
   const macs = layers.reduce((sum, layer) => sum + layer.macs, 0)
   const conv = layers.filter(({ problem }) => kindOf(problem) === 'conv').length
-  const kinds = [conv > 0 ? `${conv} CONV` : '', conv < layers.length ? `${layers.length - conv} FC` : ''].filter(Boolean).join(' and ')
-  return h('p', { class: 'tw-note' }, `${plural(layers.length, 'layer')} run as dataflows (${kinds || 'none'}), ${si(macs)} MACs; ${plural(nodes, 'node')} in all.`)
+  const kinds = [conv > 0 ? `${conv} CONV` : '', conv < layers.length ? `${layers.length - conv} FC` : '']
+    .filter(Boolean)
+    .join(' and ')
+  return h(
+    'p',
+    { class: 'tw-note' },
+    `${plural(layers.length, 'layer')} run as dataflows (${kinds || 'none'}), ${si(macs)} MACs; ${plural(nodes, 'node')} in all.`,
+  )
 }
 
 const CHOICES = ['all', ...DATAFLOW_NAMES, 'fastest'] as const
@@ -92,24 +118,44 @@ export function dataflowPicker(): DataflowPicker {
   const labels = radios.map((radio) => {
     const swatch = dataflowSwatch(radio.value)
     const text = radio.value === 'all' ? 'all seven, side by side' : swatch.label
-    return h('label', { class: 'demo-flow' }, radio, radio.value === 'all' ? h('span', { class: 'demo-all', 'aria-hidden': 'true' }, ...DATAFLOW_NAMES.map((flow) => chip(colour(dataflowSwatch(flow))))) : chip(colour(swatch)), text)
+    return h(
+      'label',
+      { class: 'demo-flow' },
+      radio,
+      radio.value === 'all'
+        ? h(
+            'span',
+            { class: 'demo-all', 'aria-hidden': 'true' },
+            ...DATAFLOW_NAMES.map((flow) => chip(colour(dataflowSwatch(flow)))),
+          )
+        : chip(colour(swatch)),
+      text,
+    )
   })
   const chosen = () => radios.find(({ checked }) => checked)?.value ?? 'all'
   function draw(): void {
     const flow = DATAFLOW_NAMES.find((known) => known === chosen())
-    view.replaceChildren(flow === undefined ? explain(chosen()) : dataflowView(DATAFLOWS[flow]))
+    const all = DATAFLOW_NAMES.map((known) => DATAFLOWS[known])
+    view.replaceChildren(
+      flow !== undefined ? dataflowView(DATAFLOWS[flow]) : chosen() === 'all' ? dataflowOverview(all) : defaultKernels(),
+    )
   }
-  const element = h('div', { class: 'demo-flows', change: draw }, h('fieldset', {}, h('legend', { class: 'demo-hidden' }, 'Dataflow'), ...labels), view)
+  const element = h(
+    'div',
+    { class: 'demo-flows', change: draw },
+    h('fieldset', {}, h('legend', { class: 'demo-hidden' }, 'Dataflow'), ...labels),
+    view,
+  )
   draw()
   return { element, names: () => [chosen()] }
 }
 
-function explain(choice: string): HTMLElement {
-  const text =
-    choice === 'all'
-      ? 'Each layer runs under the seven dataflows in turn: seven loop nests, seven kernels, one result.'
-      : 'Each layer runs with the default kernels of the engine: timed and verified, not a dataflow of the model.'
-  return h('p', { class: 'tw-note' }, text)
+function defaultKernels(): HTMLElement {
+  return h(
+    'p',
+    { class: 'tw-note' },
+    'Each layer runs with the default kernels of the engine: timed and verified, not a dataflow of the model.',
+  )
 }
 
 export interface Settings {
@@ -120,14 +166,30 @@ export interface Settings {
 
 export function settings(): Settings {
   const ids = { hardware: freshId('hardware'), precision: freshId('precision'), samples: freshId('samples') }
-  const hardware = h('select', { id: ids.hardware, name: 'hardware' }, h('option', { value: 'gpu' }, 'this GPU, from its limits'), h('option', { value: 'eyeriss' }, 'Eyeriss'))
+  const hardware = h(
+    'select',
+    { id: ids.hardware, name: 'hardware' },
+    h('option', { value: 'gpu' }, 'this GPU, from its limits'),
+    h('option', { value: 'eyeriss' }, 'Eyeriss'),
+  )
   const half = h('option', { value: 'f16', disabled: true }, 'f16')
   const precision = h('select', { id: ids.precision, name: 'precision' }, h('option', { value: 'f32' }, 'f32'), half)
   const samples = h('input', { id: ids.samples, type: 'number', name: 'samples', value: 3, min: 1, max: 100, required: true })
-  const field = (id: string, label: string, control: HTMLElement) => h('div', { class: 'tw-field' }, h('label', { for: id }, label), control)
+  const field = (id: string, label: string, control: HTMLElement) =>
+    h('div', { class: 'tw-field' }, h('label', { for: id }, label), control)
   return {
-    element: h('div', { class: 'demo-settings' }, field(ids.hardware, 'Energy model', hardware), field(ids.precision, 'Precision', precision), field(ids.samples, 'Timed samples', samples)),
-    values: () => ({ hardware: hardware.value, precision: precision.value === 'f16' ? 'f16' : 'f32', samples: samples.valueAsNumber }),
+    element: h(
+      'div',
+      { class: 'demo-settings' },
+      field(ids.hardware, 'Energy model', hardware),
+      field(ids.precision, 'Precision', precision),
+      field(ids.samples, 'Timed samples', samples),
+    ),
+    values: () => ({
+      hardware: hardware.value,
+      precision: precision.value === 'f16' ? 'f16' : 'f32',
+      samples: samples.valueAsNumber,
+    }),
     offer: ({ f16 }) => {
       half.disabled = !f16
       half.textContent = f16 ? 'f16' : 'f16 (not on this device)'

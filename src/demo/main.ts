@@ -29,7 +29,14 @@ let shown: Mounted | undefined
 
 const form = h(
   'form',
-  { class: 'demo-form', 'aria-label': 'What to run', submit: (event) => { event.preventDefault(); void start() } },
+  {
+    class: 'demo-form',
+    'aria-label': 'What to run',
+    submit: (event) => {
+      event.preventDefault()
+      void start()
+    },
+  },
   step('1', 'Network', network.element),
   step('2', 'Dataflow', dataflow.element),
   step('3', 'How', options.element, h('div', { class: 'demo-go' }, run)),
@@ -43,7 +50,11 @@ app.append(
       'header',
       { class: 'demo-header' },
       h('h1', {}, 'Tilewright'),
-      h('p', { class: 'tw-lede' }, 'Run a network on your own GPU as accelerator dataflows: every layer checked against the CPU, every access counted, energy and time side by side.'),
+      h(
+        'p',
+        { class: 'tw-lede' },
+        'Run a network on your own GPU as accelerator dataflows: every layer checked against the CPU, every access counted, energy and time side by side.',
+      ),
       device.element,
     ),
     form,
@@ -53,7 +64,12 @@ app.append(
 )
 
 function step(number: string, title: string, ...content: HTMLElement[]): HTMLElement {
-  return h('section', { class: 'tw-card demo-step', 'aria-label': title }, h('h2', {}, h('span', { class: 'demo-number', 'aria-hidden': 'true' }, number), title), ...content)
+  return h(
+    'section',
+    { class: 'tw-card demo-step', 'aria-label': title },
+    h('h2', {}, h('span', { class: 'demo-number', 'aria-hidden': 'true' }, number), title),
+    ...content,
+  )
 }
 
 async function openDevice(): Promise<void> {
@@ -64,7 +80,22 @@ async function openDevice(): Promise<void> {
     run.disabled = false
   } catch (error) {
     device.fail()
-    outcome.replaceChildren(errorCard('No device to run on', error, [h('button', { type: 'button', class: 'tw-button', click: () => { outcome.replaceChildren(); void openDevice() } }, 'Try again')]))
+    outcome.replaceChildren(
+      errorCard('No device to run on', error, [
+        h(
+          'button',
+          {
+            type: 'button',
+            class: 'tw-button',
+            click: () => {
+              outcome.replaceChildren()
+              void openDevice()
+            },
+          },
+          'Try again',
+        ),
+      ]),
+    )
   }
 }
 
@@ -75,7 +106,9 @@ async function start(): Promise<void> {
     return
   }
   const cancel = new AbortController()
-  const panel = progressPanel(() => { cancel.abort() })
+  const panel = progressPanel(() => {
+    cancel.abort()
+  })
   run.disabled = true
   shown?.destroy()
   outcome.replaceChildren(panel.element)
@@ -86,7 +119,9 @@ async function start(): Promise<void> {
     finish(report)
   } catch (error) {
     const stopped = cancel.signal.aborted
-    outcome.replaceChildren(stopped ? h('p', { class: 'demo-note' }, 'Cancelled before the first row was done.') : errorCard('This run failed', error))
+    outcome.replaceChildren(
+      stopped ? h('p', { class: 'demo-note' }, 'Cancelled before the first row was done.') : errorCard('This run failed', error),
+    )
   } finally {
     panel.stop()
     run.disabled = false
@@ -106,10 +141,16 @@ function finish(report: ProfileReport): void {
     skipped.length > 0 ? `${skipped.length} skipped` : '',
     report.complete ? '' : 'cancelled early',
   ]
-  const verdict = h('p', { class: `demo-verdict ${good ? 'tw-good' : 'tw-bad'}`, role: 'status' }, `${good ? '✓' : '✗'} ${parts.filter(Boolean).join(' · ')}`)
+  const verdict = h(
+    'p',
+    { class: `demo-verdict ${good ? 'tw-good' : 'tw-bad'}`, role: 'status' },
+    `${good ? '✓' : '✗'} ${parts.filter(Boolean).join(' · ')}`,
+  )
   outcome.replaceChildren(verdict)
   const save = h('button', { type: 'button', class: 'tw-button' }, 'Save page')
-  save.addEventListener('click', () => { void saveHtml(report, save) })
+  save.addEventListener('click', () => {
+    void saveHtml(report, save)
+  })
   shown = mountReport(reportRoot, report, { actions: [save] })
   verdict.scrollIntoView({ block: 'start', behavior: 'smooth' })
 }

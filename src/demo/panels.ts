@@ -19,7 +19,12 @@ export function deviceCard(): { element: HTMLElement; show: (adapter: AdapterDes
         ...(software ? [h('span', { class: 'tw-badge tw-warn' }, 'software adapter: figures rank nothing')] : []),
       )
     },
-    fail: () => { element.replaceChildren(h('span', { class: 'demo-dot demo-dot-bad', 'aria-hidden': 'true' }), h('span', {}, 'No WebGPU device')) },
+    fail: () => {
+      element.replaceChildren(
+        h('span', { class: 'demo-dot demo-dot-bad', 'aria-hidden': 'true' }),
+        h('span', {}, 'No WebGPU device'),
+      )
+    },
   }
 }
 
@@ -28,7 +33,13 @@ export function errorCard(title: string, error: unknown, actions: readonly HTMLE
   const name = error instanceof Error ? error.name : 'Error'
   const message = error instanceof Error ? error.message : String(error)
   const heading = name === 'Error' ? title : `${title}: ${name}`
-  return h('section', { class: 'tw-alarm', role: 'alert' }, h('h2', {}, heading), h('p', { class: 'demo-message' }, message), ...actions)
+  return h(
+    'section',
+    { class: 'tw-alarm', role: 'alert' },
+    h('h2', {}, heading),
+    h('p', { class: 'demo-message' }, message),
+    ...actions,
+  )
 }
 
 const PHASES: Readonly<Record<ProfileProgress['phase'], string>> = {
@@ -83,10 +94,14 @@ export function progressPanel(onCancel: () => void): ProgressPanel {
       phase.textContent = `${PHASES[now]} (row ${Math.min(index + 1, all)} of ${all})`
       tick()
     },
-    stop: () => { clearInterval(timer) },
+    stop: () => {
+      clearInterval(timer)
+    },
   }
 }
 
 function rounded(ms: number): string {
-  return ms < 60_000 ? duration(Math.max(1000, Math.round(ms / 1000) * 1000)) : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
+  return ms < 60_000
+    ? duration(Math.max(1000, Math.round(ms / 1000) * 1000))
+    : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
 }

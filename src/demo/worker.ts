@@ -35,11 +35,21 @@ function nameOf(source: Source, graph: Graph): string {
   return 'file' in source ? source.file.replace(/\.onnx$/i, '') : graph.name
 }
 
-async function profile({ source, ...options }: ProfileRequest, id: number, signal: AbortSignal): Promise<Calls['profile']['reply']> {
+async function profile(
+  { source, ...options }: ProfileRequest,
+  id: number,
+  signal: AbortSignal,
+): Promise<Calls['profile']['reply']> {
   await open()
   if (gpu === undefined) throw new Error('The device is gone')
   const graph = await graphOf(source, signal)
-  const report = await profileModel(gpu, graph, { ...options, signal, onProgress: (event) => { post({ id, kind: 'progress', event }) } })
+  const report = await profileModel(gpu, graph, {
+    ...options,
+    signal,
+    onProgress: (event) => {
+      post({ id, kind: 'progress', event })
+    },
+  })
   return { ...report, model: nameOf(source, graph) }
 }
 
@@ -70,7 +80,11 @@ self.addEventListener('message', ({ data }: MessageEvent<Request>) => {
   running.set(id, controller)
   line = line
     .then(() => answer(data, controller.signal))
-    .then((value) => { post({ id, kind: 'done', value }) })
-    .catch((error: unknown) => { post({ id, kind: 'error', error: failure(error) }) })
+    .then((value) => {
+      post({ id, kind: 'done', value })
+    })
+    .catch((error: unknown) => {
+      post({ id, kind: 'error', error: failure(error) })
+    })
     .finally(() => running.delete(id))
 })

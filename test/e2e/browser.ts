@@ -27,9 +27,12 @@ export const SKIP =
 
 /** Headless Chromium; with `webgpu`, on SwiftShader. */
 export async function launch({ webgpu }: { webgpu: boolean }): Promise<Browser> {
-  if (CHROMIUM === undefined) throw new Error('Chromium is not installed, and CI=true asks for the browser tests: apt-get install chromium')
+  if (CHROMIUM === undefined)
+    throw new Error('Chromium is not installed, and CI=true asks for the browser tests: apt-get install chromium')
   // The Vulkan variables of the software adapter's Node wrapper would hide SwiftShader.
-  const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('VK_')))
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('VK_')),
+  )
   return chromium.launch({
     executablePath: CHROMIUM,
     env,
@@ -45,7 +48,12 @@ export async function launch({ webgpu }: { webgpu: boolean }): Promise<Browser> 
   })
 }
 
-const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json' }
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.json': 'application/json',
+}
 
 /** Serves a folder on localhost. */
 export async function serve(folder: string): Promise<{ url: string; close: () => Promise<void> }> {
@@ -63,7 +71,10 @@ export async function serve(folder: string): Promise<{ url: string; close: () =>
     url: `http://127.0.0.1:${port}/`,
     close: () =>
       new Promise((resolve, reject) => {
-        server.close((error) => { if (error === undefined) resolve(); else reject(error) })
+        server.close((error) => {
+          if (error === undefined) resolve()
+          else reject(error)
+        })
         server.closeAllConnections()
       }),
   }

@@ -43,7 +43,9 @@ describe.skipIf(SKIP !== undefined)(`the demo${SKIP === undefined ? '' : ` (skip
     const page = await browser.newPage({ viewport: { width: 1200, height: 900 } })
     const errors: string[] = []
     page.on('pageerror', (error) => errors.push(error.message))
-    page.on('console', (message) => { if (message.type() === 'error') errors.push(message.text()) })
+    page.on('console', (message) => {
+      if (message.type() === 'error') errors.push(message.text())
+    })
     await page.goto(site.url)
     await page.getByText('Device:').waitFor()
     return { page, errors }
@@ -70,7 +72,14 @@ describe.skipIf(SKIP !== undefined)(`the demo${SKIP === undefined ? '' : ` (skip
     expect(await verdict.innerText()).toMatch(/^✓ (\d+) of \1 rows verified · counted = predicted on \1 of \1$/)
 
     const report = await savedJson(page)
-    expect(report).toMatchObject({ schema: REPORT_SCHEMA, hardware: 'gpu', precision: 'f32', batch: 1, complete: true, adapter: { software: true } })
+    expect(report).toMatchObject({
+      schema: REPORT_SCHEMA,
+      hardware: 'gpu',
+      precision: 'f32',
+      batch: 1,
+      complete: true,
+      adapter: { software: true },
+    })
     expect(report.layers.length).toBeGreaterThanOrEqual(5)
     for (const layer of report.layers) {
       expect(layer.macs).toBe(macsOf(layer.problem))
@@ -115,11 +124,17 @@ describe.skipIf(SKIP !== undefined)(`the demo${SKIP === undefined ? '' : ` (skip
         node('Flatten', ['r'], ['f']),
         node('Gemm', ['f', 'w2'], ['y'], { transB: 1 }, { name: 'head' }),
       ],
-      initializers: [initializer('w', weights(4 * 3 * 9), [4, 3, 3, 3]), initializer('b', weights(4)), initializer('w2', weights(5 * 4 * 4 * 7), [5, 112])],
+      initializers: [
+        initializer('w', weights(4 * 3 * 9), [4, 3, 3, 3]),
+        initializer('b', weights(4)),
+        initializer('w2', weights(5 * 4 * 4 * 7), [5, 112]),
+      ],
       inputs: [valueInfo('x', [1, 3, 7, 7])],
     })
     const { page, errors } = await demo()
-    await page.getByLabel('Open an ONNX file').setInputFiles({ name: 'tiny.onnx', mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) })
+    await page
+      .getByLabel('Open an ONNX file')
+      .setInputFiles({ name: 'tiny.onnx', mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) })
     await page.getByText('2 layers run as dataflows (1 CONV and 1 FC)').waitFor()
     await page.getByLabel('output stationary B').check()
     await page.getByRole('button', { name: 'Run and verify' }).click()
@@ -135,7 +150,9 @@ describe.skipIf(SKIP !== undefined)(`the demo${SKIP === undefined ? '' : ` (skip
 
   it('names what is wrong with a text file given as a model, and goes on with another network', async () => {
     const { page } = await demo()
-    await page.getByLabel('Open an ONNX file').setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('This is no model.\n'.repeat(20)) })
+    await page
+      .getByLabel('Open an ONNX file')
+      .setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('This is no model.\n'.repeat(20)) })
     const alert = page.getByRole('alert')
     await alert.waitFor()
     expect(await alert.innerText()).toMatch(/^notes\.txt cannot be run: ModelFormatError\n/)
@@ -170,7 +187,9 @@ describe.skipIf(SKIP !== undefined)(`the demo${SKIP === undefined ? '' : ` (skip
     const without = await launch({ webgpu: false })
     try {
       const page = await without.newPage()
-      await page.addInitScript(() => { Object.defineProperty(navigator, 'gpu', { value: undefined }) })
+      await page.addInitScript(() => {
+        Object.defineProperty(navigator, 'gpu', { value: undefined })
+      })
       await page.goto(site.url)
       const alert = page.getByRole('alert').filter({ hasText: 'No device' })
       await alert.waitFor()
@@ -193,7 +212,12 @@ describe.skipIf(SKIP !== undefined)(`the demo${SKIP === undefined ? '' : ` (skip
 
 /** Node's modules imported, or the stand-in that a bundler leaves for one. */
 function nodeCode(text: string): string[] {
-  return [...(text.match(/(from|import|require)\s*\(?\s*["'`](node:[\w/]+|fs|path|url|os|module|worker_threads|child_process|webgpu)["'`]/g) ?? []), ...(text.match(/__vite-browser-external|externalized for browser/g) ?? [])]
+  return [
+    ...(text.match(
+      /(from|import|require)\s*\(?\s*["'`](node:[\w/]+|fs|path|url|os|module|worker_threads|child_process|webgpu)["'`]/g,
+    ) ?? []),
+    ...(text.match(/__vite-browser-external|externalized for browser/g) ?? []),
+  ]
 }
 
 describe('the engine’s browser bundle', () => {

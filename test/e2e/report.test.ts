@@ -26,10 +26,19 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
     folder = await mkdtemp(join(tmpdir(), 'tilewright-report-'))
     await build({ configFile: join(root, 'vite.report.config.ts'), logLevel: 'error', build: { outDir: folder } })
     // Vite itself loads the renderer: in vitest a style sheet is empty.
-    const vite = await createServer({ root, configFile: false, logLevel: 'error', server: { middlewareMode: true, ws: false }, appType: 'custom', optimizeDeps: { noDiscovery: true }, cacheDir: join(folder, 'vite') })
+    const vite = await createServer({
+      root,
+      configFile: false,
+      logLevel: 'error',
+      server: { middlewareMode: true, ws: false },
+      appType: 'custom',
+      optimizeDeps: { noDiscovery: true },
+      cacheDir: join(folder, 'vite'),
+    })
     const { renderReport } = (await vite.ssrLoadModule('/src/profile/html/render.ts')) as { renderReport: typeof Render }
     const script = await readFile(join(folder, 'report.js'), 'utf8')
-    for (const [name, report] of Object.entries(reports)) await writeFile(join(folder, `${name}.html`), renderReport(report, { script }))
+    for (const [name, report] of Object.entries(reports))
+      await writeFile(join(folder, `${name}.html`), renderReport(report, { script }))
     await vite.close()
     browser = await launch({ webgpu: false })
   })
@@ -43,8 +52,12 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
     const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme: dark ? 'dark' : 'light' })
     const wrong: string[] = []
     page.on('pageerror', (error) => wrong.push(error.message))
-    page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) wrong.push(message.text()) })
-    page.on('request', (request) => { if (!/^(file|data|blob):/.test(request.url())) wrong.push(`fetched ${request.url()}`) })
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) wrong.push(message.text())
+    })
+    page.on('request', (request) => {
+      if (!/^(file|data|blob):/.test(request.url())) wrong.push(`fetched ${request.url()}`)
+    })
     await page.goto(`file://${join(folder, `${name}.html`)}`)
     await page.getByRole('heading', { level: 1 }).waitFor()
     return { page, wrong }
@@ -58,8 +71,22 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
     // Totals 3, layer by layer 4, roofline and counts 2, accesses of three levels.
     expect(await charts(page).count()).toBe(12)
     const titles = await page.locator('figure h3').allInnerTexts()
-    expect(titles).toEqual(expect.arrayContaining(['Energy by level', 'Energy by operand', 'Time, layer by layer', 'Rate, layer by layer', 'Roofline', 'Counted against predicted', 'DRAM accesses', 'GLB accesses', 'RF accesses']))
-    expect(await charts(page).first().getAttribute('aria-label')).toMatch(/^Energy by level, modelled: 7 bars, least os-b with .*, most nlr with /)
+    expect(titles).toEqual(
+      expect.arrayContaining([
+        'Energy by level',
+        'Energy by operand',
+        'Time, layer by layer',
+        'Rate, layer by layer',
+        'Roofline',
+        'Counted against predicted',
+        'DRAM accesses',
+        'GLB accesses',
+        'RF accesses',
+      ]),
+    )
+    expect(await charts(page).first().getAttribute('aria-label')).toMatch(
+      /^Energy by level, modelled: 7 bars, least os-b with .*, most nlr with /,
+    )
     expect(await page.locator('.tw-plot').nth(3).locator('rect').count()).toBeGreaterThanOrEqual(8 * 8)
     expect(await overflow(page)).toBeLessThanOrEqual(0)
     expect(wrong).toEqual([])
@@ -69,7 +96,17 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
   it('follows the controls: one layer, fewer dataflows, logarithmic, per MAC', async () => {
     const { page, wrong } = await open('good')
     await page.getByLabel('Layers', { exact: true }).selectOption('layer:conv2')
-    expect(await page.locator('figure h3').allInnerTexts()).toEqual(['Energy by level', 'Energy by operand', 'Time', 'Rate', 'Roofline', 'Counted against predicted', 'DRAM accesses', 'GLB accesses', 'RF accesses'])
+    expect(await page.locator('figure h3').allInnerTexts()).toEqual([
+      'Energy by level',
+      'Energy by operand',
+      'Time',
+      'Rate',
+      'Roofline',
+      'Counted against predicted',
+      'DRAM accesses',
+      'GLB accesses',
+      'RF accesses',
+    ])
     expect(await page.locator('[data-table=Results] tbody tr').count()).toBe(8)
     await page.getByRole('checkbox', { name: 'ws', exact: true }).uncheck()
     expect(await page.locator('[data-table=Results] tbody tr').count()).toBe(7)
@@ -105,7 +142,13 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
     const { page } = await open('good')
     await page.getByRole('button', { name: 'conv3, row stationary: verified' }).click()
     expect(await page.locator('.tw-detail h3').innerText()).toBe('conv3 · row stationary')
-    expect(await page.locator('.tw-nest li').allInnerTexts()).toEqual(expect.arrayContaining([expect.stringContaining('DRAM'), expect.stringContaining('in parallel over x: P 13'), 'outputs += weights × inputs']))
+    expect(await page.locator('.tw-nest li').allInnerTexts()).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining('DRAM'),
+        expect.stringContaining('in parallel over x: P 13'),
+        'outputs += weights × inputs',
+      ]),
+    )
     await page.close()
   })
 
@@ -116,7 +159,14 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
     expect(await alert.innerText()).toContain('conv4 · is: MACs: predicted')
     expect(await page.locator('.tw-badges').innerText()).toContain('software adapter: figures rank nothing')
     expect(await page.locator('tr.tw-bad-row').count()).toBe(2)
-    expect(await page.locator('tr.tw-bad-row').first().locator('td').first().evaluate((cell) => getComputedStyle(cell).color)).toBe('rgb(196, 22, 42)')
+    expect(
+      await page
+        .locator('tr.tw-bad-row')
+        .first()
+        .locator('td')
+        .first()
+        .evaluate((cell) => getComputedStyle(cell).color),
+    ).toBe('rgb(196, 22, 42)')
     expect(await page.getByText('Needs subgroups of at least 8 lanes').count()).toBeGreaterThanOrEqual(1)
     expect(wrong).toEqual([])
     await page.close()

@@ -96,7 +96,10 @@ describe('sums', () => {
   it('adds up times and energies by dataflow and says how many layers are in a sum', () => {
     const totals = totalsOf(rowsOf(trouble))
     const times = trouble.layers.map(({ dataflows }) => dataflows['ws']?.time_ms ?? 0)
-    expect(totals.find(({ dataflow }) => dataflow === 'ws')?.time_ms).toBeCloseTo(times.reduce((a, b) => a + b, 0), 9)
+    expect(totals.find(({ dataflow }) => dataflow === 'ws')?.time_ms).toBeCloseTo(
+      times.reduce((a, b) => a + b, 0),
+      9,
+    )
     expect(totals.find(({ dataflow }) => dataflow === 'os-a')).toMatchObject({ layers: 8, timed: 7, modelled: 7 })
     expect(totals.find(({ dataflow }) => dataflow === 'fastest')).toMatchObject({ timed: 8, modelled: 0, energy: 0 })
   })
@@ -148,7 +151,20 @@ describe('figures', () => {
 
   it('names the unit of energy by what a MAC costs', () => {
     expect(energyUnit(report).short).toBe('MAC energies')
-    const costly = { ...report, layers: report.layers.map((layer) => ({ ...layer, dataflows: Object.fromEntries(Object.entries(layer.dataflows).map(([name, row]) => [name, row.predicted === undefined ? row : { ...row, predicted: { ...row.predicted, energy: { ...row.predicted.energy, mac: row.predicted.macs * 3.1 } } }])) })) }
+    const costly = {
+      ...report,
+      layers: report.layers.map((layer) => ({
+        ...layer,
+        dataflows: Object.fromEntries(
+          Object.entries(layer.dataflows).map(([name, row]) => [
+            name,
+            row.predicted === undefined
+              ? row
+              : { ...row, predicted: { ...row.predicted, energy: { ...row.predicted.energy, mac: row.predicted.macs * 3.1 } } },
+          ]),
+        ),
+      })),
+    }
     expect(energyUnit(costly).short).toBe('eyeriss units')
   })
 })
@@ -157,8 +173,26 @@ describe('loopNest', () => {
   it('lists levels, loops above 1 and spatial splits from the outermost in', () => {
     const lines = loopNest({
       levels: [
-        { name: 'DRAM', temporal: [['M', 4], ['P', 1]] },
-        { name: 'GLB', temporal: [['Q', 56]], spatial: { x: [['P', 14]], y: [['C', 4], ['R', 3]] }, keep: ['inputs', 'outputs'], forward: { inputs: 'x' } },
+        {
+          name: 'DRAM',
+          temporal: [
+            ['M', 4],
+            ['P', 1],
+          ],
+        },
+        {
+          name: 'GLB',
+          temporal: [['Q', 56]],
+          spatial: {
+            x: [['P', 14]],
+            y: [
+              ['C', 4],
+              ['R', 3],
+            ],
+          },
+          keep: ['inputs', 'outputs'],
+          forward: { inputs: 'x' },
+        },
         { name: 'RF', temporal: [], keep: [] },
       ],
     })

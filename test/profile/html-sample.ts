@@ -45,13 +45,69 @@ interface Shape {
 }
 
 const SHAPES: Readonly<Record<string, Shape>> = {
-  ws: { x: 'M', y: 'C', kept: ['weights'], reuse: { weights: 700, inputs: 14, outputs: 12 }, refetch: { weights: 1, inputs: 3, outputs: 4 }, rate: 210, hops: 0.9 },
-  'os-a': { x: 'Q', y: 'P', kept: ['outputs'], reuse: { weights: 150, inputs: 9, outputs: 900 }, refetch: { weights: 3, inputs: 6, outputs: 1 }, rate: 190, hops: 0.5 },
-  'os-b': { x: 'Q', y: 'M', kept: ['outputs'], reuse: { weights: 13, inputs: 12, outputs: 900 }, refetch: { weights: 2, inputs: 3, outputs: 1 }, rate: 240, hops: 0 },
-  'os-c': { x: 'M', y: 'M', kept: ['outputs'], reuse: { weights: 1, inputs: 160, outputs: 900 }, refetch: { weights: 5, inputs: 2, outputs: 1 }, rate: 120, hops: 0 },
-  is: { x: 'Q', y: 'C', kept: ['inputs'], reuse: { weights: 12, inputs: 300, outputs: 11 }, refetch: { weights: 4, inputs: 1, outputs: 3 }, rate: 150, hops: 0.9 },
-  nlr: { x: 'M', y: 'C', kept: [], reuse: { weights: 1, inputs: 14, outputs: 12 }, refetch: { weights: 3, inputs: 3, outputs: 3 }, rate: 95, hops: 0.9 },
-  rs: { x: 'P', y: 'R', kept: ['weights', 'inputs', 'outputs'], reuse: { weights: 120, inputs: 60, outputs: 70 }, refetch: { weights: 1, inputs: 2, outputs: 1 }, rate: 260, hops: 0.3 },
+  ws: {
+    x: 'M',
+    y: 'C',
+    kept: ['weights'],
+    reuse: { weights: 700, inputs: 14, outputs: 12 },
+    refetch: { weights: 1, inputs: 3, outputs: 4 },
+    rate: 210,
+    hops: 0.9,
+  },
+  'os-a': {
+    x: 'Q',
+    y: 'P',
+    kept: ['outputs'],
+    reuse: { weights: 150, inputs: 9, outputs: 900 },
+    refetch: { weights: 3, inputs: 6, outputs: 1 },
+    rate: 190,
+    hops: 0.5,
+  },
+  'os-b': {
+    x: 'Q',
+    y: 'M',
+    kept: ['outputs'],
+    reuse: { weights: 13, inputs: 12, outputs: 900 },
+    refetch: { weights: 2, inputs: 3, outputs: 1 },
+    rate: 240,
+    hops: 0,
+  },
+  'os-c': {
+    x: 'M',
+    y: 'M',
+    kept: ['outputs'],
+    reuse: { weights: 1, inputs: 160, outputs: 900 },
+    refetch: { weights: 5, inputs: 2, outputs: 1 },
+    rate: 120,
+    hops: 0,
+  },
+  is: {
+    x: 'Q',
+    y: 'C',
+    kept: ['inputs'],
+    reuse: { weights: 12, inputs: 300, outputs: 11 },
+    refetch: { weights: 4, inputs: 1, outputs: 3 },
+    rate: 150,
+    hops: 0.9,
+  },
+  nlr: {
+    x: 'M',
+    y: 'C',
+    kept: [],
+    reuse: { weights: 1, inputs: 14, outputs: 12 },
+    refetch: { weights: 3, inputs: 3, outputs: 3 },
+    rate: 95,
+    hops: 0.9,
+  },
+  rs: {
+    x: 'P',
+    y: 'R',
+    kept: ['weights', 'inputs', 'outputs'],
+    reuse: { weights: 120, inputs: 60, outputs: 70 },
+    refetch: { weights: 1, inputs: 2, outputs: 1 },
+    rate: 260,
+    hops: 0.3,
+  },
 }
 
 const ARRAY = { x: 14, y: 12 } as const
@@ -69,7 +125,15 @@ export interface SampleOptions {
 }
 
 export function sampleReport(options: SampleOptions = {}): ProfileReport {
-  const { seed = 1, software = false, trouble = false, complete = true, layers = ALEXNET, dataflows = DATAFLOW_NAMES, model = 'AlexNet' } = options
+  const {
+    seed = 1,
+    software = false,
+    trouble = false,
+    complete = true,
+    layers = ALEXNET,
+    dataflows = DATAFLOW_NAMES,
+    model = 'AlexNet',
+  } = options
   const next = random(seed)
   const reports = layers.map(([name, problem]): LayerReport => {
     const rows = dataflows.map((dataflow) => [dataflow, sampleRow(problem, dataflow, next, software)] as const)
@@ -80,8 +144,24 @@ export function sampleReport(options: SampleOptions = {}): ProfileReport {
     model,
     date: '2026-01-02T03:04:05.000Z',
     adapter: software
-      ? { vendor: 'mesa', architecture: 'llvmpipe', device: 'llvmpipe (LLVM 19.1.7, 256 bits)', description: 'llvmpipe: Mesa 26.1', software, features: ['shader-f16', 'subgroups', 'timestamp-query'], toggles: [] }
-      : { vendor: 'example', architecture: 'gen-9', device: 'Example GPU 9000', description: 'Example GPU 9000 (made-up)', software, features: ['shader-f16', 'subgroups', 'timestamp-query'], toggles: ['disable_robustness'] },
+      ? {
+          vendor: 'mesa',
+          architecture: 'llvmpipe',
+          device: 'llvmpipe (LLVM 19.1.7, 256 bits)',
+          description: 'llvmpipe: Mesa 26.1',
+          software,
+          features: ['shader-f16', 'subgroups', 'timestamp-query'],
+          toggles: [],
+        }
+      : {
+          vendor: 'example',
+          architecture: 'gen-9',
+          device: 'Example GPU 9000',
+          description: 'Example GPU 9000 (made-up)',
+          software,
+          features: ['shader-f16', 'subgroups', 'timestamp-query'],
+          toggles: ['disable_robustness'],
+        },
     hardware: 'eyeriss',
     precision: 'f32',
     batch: 1,
@@ -114,9 +194,15 @@ function spoil(layer: LayerReport): LayerReport {
     case 'conv2':
       return change('nlr', (row) => ({ ...row, verified: false, max_error: 0.37, max_error_ratio: 5123.4 }))
     case 'conv4':
-      return change('is', (row) => ({ ...row, counted_equal: false, ...(row.counted === undefined ? {} : { counted: { ...row.counted, macs: row.counted.macs - 169 } }) }))
+      return change('is', (row) => ({
+        ...row,
+        counted_equal: false,
+        ...(row.counted === undefined ? {} : { counted: { ...row.counted, macs: row.counted.macs - 169 } }),
+      }))
     case 'fc6':
-      return change('os-a', () => ({ skipped: 'Needs subgroups of at least 8 lanes, to hand inputs from lane to lane; this adapter has 4' }))
+      return change('os-a', () => ({
+        skipped: 'Needs subgroups of at least 8 lanes, to hand inputs from lane to lane; this adapter has 4',
+      }))
     case 'fc7':
       return change('rs', (row) => ({ ...row, notes: ['Register file: 48 of 64 words used; 2 channels per pass instead of 4'] }))
     default:
@@ -149,28 +235,44 @@ function sampleRow(problem: Problem, dataflow: string, next: () => number, softw
     max_error: 1e-6 * (1 + 9 * next()),
     max_error_ratio: 0.01 + 0.2 * next(),
   }
-  if (shape === undefined) return { ...figures, notes: ['Default kernels of Tilewright, chosen by shape; no dataflow of the model'] }
+  if (shape === undefined)
+    return { ...figures, notes: ['Default kernels of Tilewright, chosen by shape; no dataflow of the model'] }
   const predicted = sampleEvaluation(problem, shape, next)
-  return { ...figures, mapping: sampleMapping(problem, shape), predicted, ...(predicted.issued === undefined ? {} : { counted: predicted.issued, counted_equal: true }) }
+  return {
+    ...figures,
+    mapping: sampleMapping(problem, shape),
+    predicted,
+    ...(predicted.issued === undefined ? {} : { counted: predicted.issued, counted_equal: true }),
+  }
 }
 
 function sampleEvaluation(problem: Problem, shape: Shape, next: () => number): Evaluation {
   const macs = macsOf(problem)
   const size = words(problem)
-  const per = <T>(make: (operand: Operand) => T): Record<Operand, T> => ({ weights: make('weights'), inputs: make('inputs'), outputs: make('outputs') })
+  const per = <T>(make: (operand: Operand) => T): Record<Operand, T> => ({
+    weights: make('weights'),
+    inputs: make('inputs'),
+    outputs: make('outputs'),
+  })
   // No operand is read less often than it has words, nor more often than there are MACs.
   const served = (operand: Operand, reuse: number) => Math.min(macs, Math.max(size[operand], Math.round(macs / reuse)))
   const glb = per((operand) => {
     const count = served(operand, shape.reuse[operand])
-    return operand === 'outputs' ? { reads: count - size.outputs, fills: 0, updates: count } : { reads: count, fills: served(operand, macs / (size[operand] * shape.refetch[operand])), updates: 0 }
+    return operand === 'outputs'
+      ? { reads: count - size.outputs, fills: 0, updates: count }
+      : { reads: count, fills: served(operand, macs / (size[operand] * shape.refetch[operand])), updates: 0 }
   })
   const dram = per((operand) => {
     const count = size[operand] * shape.refetch[operand]
-    return operand === 'outputs' ? { reads: count - size.outputs, fills: 0, updates: count } : { reads: glb[operand].fills, fills: 0, updates: 0 }
+    return operand === 'outputs'
+      ? { reads: count - size.outputs, fills: 0, updates: count }
+      : { reads: glb[operand].fills, fills: 0, updates: 0 }
   })
   const rf = per((operand) => {
     if (!shape.kept.includes(operand)) return { reads: 0, fills: 0, updates: 0 }
-    return operand === 'outputs' ? { reads: macs - size.outputs, fills: 0, updates: macs } : { reads: macs, fills: glb[operand].reads, updates: 0 }
+    return operand === 'outputs'
+      ? { reads: macs - size.outputs, fills: 0, updates: macs }
+      : { reads: macs, fills: glb[operand].reads, updates: 0 }
   })
   const hops = per((operand) => (operand === 'outputs' ? Math.round(macs * shape.hops) : 0))
   const accesses = { DRAM: dram, GLB: glb, RF: rf }
@@ -180,7 +282,8 @@ function sampleEvaluation(problem: Problem, shape: Shape, next: () => number): E
     return (reads + fills + updates) * costs[level]
   }
   const levels = { DRAM: 0, GLB: 0, RF: 0 }
-  for (const level of ['DRAM', 'GLB', 'RF'] as const) levels[level] = OPERANDS.reduce((sum, operand) => sum + spent(level, operand), 0)
+  for (const level of ['DRAM', 'GLB', 'RF'] as const)
+    levels[level] = OPERANDS.reduce((sum, operand) => sum + spent(level, operand), 0)
   const network = OPERANDS.reduce((sum, operand) => sum + hops[operand] * 2, 0)
   const per_operand = per((operand) => spent('DRAM', operand) + spent('GLB', operand) + spent('RF', operand) + hops[operand] * 2)
   const utilization = 0.55 + 0.45 * next()
@@ -202,7 +305,9 @@ function sampleEvaluation(problem: Problem, shape: Shape, next: () => number): E
 }
 
 function sampleMapping(problem: Problem, shape: Shape): Mapping {
-  const left = new Map<Dimension, number>((['G', 'N', 'M', 'C', 'P', 'Q', 'R', 'S'] as const).map((dimension) => [dimension, extentOf(problem, dimension)]))
+  const left = new Map<Dimension, number>(
+    (['G', 'N', 'M', 'C', 'P', 'Q', 'R', 'S'] as const).map((dimension) => [dimension, extentOf(problem, dimension)]),
+  )
   const take = (dimension: Dimension, most: number): Loop => {
     const rest = left.get(dimension) ?? 1
     const bound = Math.min(rest, most)
@@ -217,7 +322,13 @@ function sampleMapping(problem: Problem, shape: Shape): Mapping {
   return {
     levels: [
       { name: 'DRAM', temporal: dram },
-      { name: 'GLB', temporal: glb, spatial: { x, y }, keep: ['inputs', 'outputs'], ...(shape.x === 'Q' && shape.y === 'P' ? { forward: { inputs: 'x' as const } } : {}) },
+      {
+        name: 'GLB',
+        temporal: glb,
+        spatial: { x, y },
+        keep: ['inputs', 'outputs'],
+        ...(shape.x === 'Q' && shape.y === 'P' ? { forward: { inputs: 'x' as const } } : {}),
+      },
       { name: 'RF', temporal: rf, keep: shape.kept },
     ],
   }

@@ -106,8 +106,12 @@ function sums(data: readonly Datum[]): Map<string, Sum> {
 }
 
 function failures(options: BarsOptions): Sum[] {
-  const failed = new Set(options.data.filter(({ failed: bad }) => bad === true).map(({ layer, dataflow }) => `${layer}\n${dataflow}`))
-  const heights = options.log ? new Map(options.data.map((datum) => [`${datum.layer}\n${datum.dataflow}`, datum])) : sums(options.data)
+  const failed = new Set(
+    options.data.filter(({ failed: bad }) => bad === true).map(({ layer, dataflow }) => `${layer}\n${dataflow}`),
+  )
+  const heights = options.log
+    ? new Map(options.data.map((datum) => [`${datum.layer}\n${datum.dataflow}`, datum]))
+    : sums(options.data)
   return [...heights].filter(([key]) => failed.has(key)).map(([, sum]) => sum)
 }
 
@@ -123,11 +127,28 @@ function standing(options: BarsOptions): Chart {
   const floor = floorOf(data)
   const marks: Plot.Markish[] = options.log
     ? [
-        stacked(options) ? null : Plot.ruleX(data, { ...at, y1: floor, y2: 'value', stroke: 'group', strokeWidth: 4, strokeOpacity: 0.35 }),
-        Plot.dot(data, { ...at, y: 'value', fill: 'group', fillOpacity: opacity, r: 4.5, stroke: 'var(--tw-surface)', title: 'title', tip: true }),
+        stacked(options)
+          ? null
+          : Plot.ruleX(data, { ...at, y1: floor, y2: 'value', stroke: 'group', strokeWidth: 4, strokeOpacity: 0.35 }),
+        Plot.dot(data, {
+          ...at,
+          y: 'value',
+          fill: 'group',
+          fillOpacity: opacity,
+          r: 4.5,
+          stroke: 'var(--tw-surface)',
+          title: 'title',
+          tip: true,
+        }),
       ]
     : [
-        Plot.barY(data, Plot.stackY({ order: [...groups] }, { ...at, y: 'value', fill: 'group', fillOpacity: opacity, title: 'title', tip: true })),
+        Plot.barY(
+          data,
+          Plot.stackY(
+            { order: [...groups] },
+            { ...at, y: 'value', fill: 'group', fillOpacity: opacity, title: 'title', tip: true },
+          ),
+        ),
         Plot.ruleY([0]),
       ]
   return Plot.plot({
@@ -138,7 +159,14 @@ function standing(options: BarsOptions): Chart {
     marginBottom: named ? (single ? 40 : 66) : 12,
     marginRight: 8,
     ...(single ? {} : { fx: { domain: [...layers], label: null, axis: 'top' as const, padding: 0.12 } }),
-    x: { domain: [...dataflows], label: null, padding: 0.14, tickSize: 0, axis: named ? 'bottom' : null, tickRotate: single && data.length < 40 ? 0 : -90 },
+    x: {
+      domain: [...dataflows],
+      label: null,
+      padding: 0.14,
+      tickSize: 0,
+      axis: named ? 'bottom' : null,
+      tickRotate: single && data.length < 40 ? 0 : -90,
+    },
     y: single ? valueScale(options) : { ...valueScale(options), label: null },
     marks: [
       ...marks,
@@ -156,11 +184,28 @@ function lying(options: BarsOptions): Chart {
   const floor = floorOf(data)
   const marks: Plot.Markish[] = options.log
     ? [
-        stacked(options) ? null : Plot.ruleY(data, { ...at, x1: floor, x2: 'value', stroke: 'group', strokeWidth: 4, strokeOpacity: 0.35 }),
-        Plot.dot(data, { ...at, x: 'value', fill: 'group', fillOpacity: opacity, r: 4.5, stroke: 'var(--tw-surface)', title: 'title', tip: true }),
+        stacked(options)
+          ? null
+          : Plot.ruleY(data, { ...at, x1: floor, x2: 'value', stroke: 'group', strokeWidth: 4, strokeOpacity: 0.35 }),
+        Plot.dot(data, {
+          ...at,
+          x: 'value',
+          fill: 'group',
+          fillOpacity: opacity,
+          r: 4.5,
+          stroke: 'var(--tw-surface)',
+          title: 'title',
+          tip: true,
+        }),
       ]
     : [
-        Plot.barX(data, Plot.stackX({ order: [...groups] }, { ...at, x: 'value', fill: 'group', fillOpacity: opacity, title: 'title', tip: true })),
+        Plot.barX(
+          data,
+          Plot.stackX(
+            { order: [...groups] },
+            { ...at, x: 'value', fill: 'group', fillOpacity: opacity, title: 'title', tip: true },
+          ),
+        ),
         Plot.ruleX([0]),
       ]
   const rows = single ? dataflows.length * 26 : layers.length * (dataflows.length * 15 + 14)
@@ -189,7 +234,13 @@ function strips(options: BarsOptions): Chart {
   const marks: Plot.Markish[] = options.log
     ? [Plot.dot(data, { ...at, y: 'value', fill: 'group', r: 3.5, stroke: 'var(--tw-surface)', title: 'title', tip: true })]
     : [
-        Plot.barY(data, Plot.stackY({ order: [...groups] }, { ...at, y: 'value', fill: 'group', fillOpacity: opacity, title: 'title', tip: true })),
+        Plot.barY(
+          data,
+          Plot.stackY(
+            { order: [...groups] },
+            { ...at, y: 'value', fill: 'group', fillOpacity: opacity, title: 'title', tip: true },
+          ),
+        ),
         Plot.ruleY([0]),
       ]
   const longest = Math.max(...layers.map((layer) => layer.length))
@@ -205,6 +256,9 @@ function strips(options: BarsOptions): Chart {
     fy: { domain: [...dataflows], label: null, axis: 'right', padding: 0.16 },
     x: { domain: [...layers], label: null, tickSize: 0, tickRotate: -90, padding: 0.15 },
     y: { ...valueScale(options), label: null, ...(options.log ? {} : { ticks: 3 }) },
-    marks: [...marks, Plot.text(failures(options), { ...at, y: 'value', text: () => '✗', dy: -8, fill: RED, fontWeight: 700, fontSize: 13 })],
+    marks: [
+      ...marks,
+      Plot.text(failures(options), { ...at, y: 'value', text: () => '✗', dy: -8, fill: RED, fontWeight: 700, fontSize: 13 }),
+    ],
   })
 }

@@ -48,7 +48,15 @@ function summed(parts: readonly Part[], rows: readonly Row[], perMac: boolean, d
     const value = perMac ? sum / macs : sum
     const short = had < layers
     const lacks = short ? `\n${had} of ${plural(layers, 'layer')}` : ''
-    return { layer: '', dataflow, group, value, failed, short, title: `${dataflow}${group === dataflow ? '' : ` · ${group}`}\n${describe(value)}${lacks}` }
+    return {
+      layer: '',
+      dataflow,
+      group,
+      value,
+      failed,
+      short,
+      title: `${dataflow}${group === dataflow ? '' : ` · ${group}`}\n${describe(value)}${lacks}`,
+    }
   })
 }
 
@@ -73,7 +81,8 @@ function layerNote({ rows, view }: Scene): string {
   return `${view.layers === 'all' ? 'all' : view.layers === 'conv' ? 'CONV' : 'FC'} layers, ${layers.length} in all`
 }
 
-const legendOf = (groups: readonly string[], swatch: (group: string) => Swatch) => groups.map((key) => ({ key, swatch: swatch(key) }))
+const legendOf = (groups: readonly string[], swatch: (group: string) => Swatch) =>
+  groups.map((key) => ({ key, swatch: swatch(key) }))
 
 interface BarFigure {
   readonly scene: Scene
@@ -114,7 +123,16 @@ function barFigure({ scene, title, tag, data, groups, swatch, label, unit, wide 
       view.log && zeros > 0 && `${plural(zeros, 'part')} of zero cannot be shown on a logarithmic scale.`,
     ],
     draw: (width) => {
-      const base = { data, layers: layers.length === 1 ? [data[0]?.layer ?? ''] : layers, dataflows, groups, swatch, width, log: view.log, label }
+      const base = {
+        data,
+        layers: layers.length === 1 ? [data[0]?.layer ?? ''] : layers,
+        dataflows,
+        groups,
+        swatch,
+        width,
+        log: view.log,
+        label,
+      }
       return bars({ ...base, ariaLabel: `${title}, ${tag}: ${spoken(data)}`, ...(height === undefined ? {} : { height }) })
     },
   })
@@ -159,9 +177,18 @@ function timeFigures(scene: Scene): { sum: Figure; layers: Figure; rate: Figure 
   const label = view.perMac ? 'ps per MAC' : 'ms'
   const groups = dataflowsIn(rows)
   const base = { scene, tag: 'measured' as const, groups, swatch: dataflowSwatch, label }
-  const rates = rows.flatMap((row) => (row.result.gflops === undefined ? [] : [{ row, group: row.dataflow, value: row.result.gflops }]))
+  const rates = rows.flatMap((row) =>
+    row.result.gflops === undefined ? [] : [{ row, group: row.dataflow, value: row.result.gflops }],
+  )
   return {
-    sum: barFigure({ ...base, title: 'Time', unit: layerNote(scene), data: summed(parts, rows, view.perMac, describe), notes: [softwareNote(scene)], height: 270 }),
+    sum: barFigure({
+      ...base,
+      title: 'Time',
+      unit: layerNote(scene),
+      data: summed(parts, rows, view.perMac, describe),
+      notes: [softwareNote(scene)],
+      height: 270,
+    }),
     layers: barFigure({
       ...base,
       title: 'Time, layer by layer',
@@ -193,15 +220,32 @@ function energyFigures(scene: Scene): { levels: Figure; operands: Figure; layerL
   const levelGroups = [...levels, 'network', 'MAC']
   const operandGroups = byOperands.some(({ group }) => group === 'MAC') ? [...OPERANDS, 'MAC'] : [...OPERANDS]
   const base = { scene, tag: 'modelled' as const, swatch, label }
-  const note = `Energy ${unit.words}, as ${report.hardware} would spend it.`
+  const whose =
+    report.hardware === 'gpu'
+      ? 'with the published costs of an accelerator, on this GPU seen as one'
+      : `as ${report.hardware} would spend it`
+  const note = `Energy ${unit.words}, ${whose}.`
   const sum = (parts: readonly Part[]) => summed(parts, rows, view.perMac, describe)
   const each = (parts: readonly Part[]) => byLayer(parts, view.perMac, describe)
   const small = { unit: layerNote(scene), height: 270 }
   return {
     levels: barFigure({ ...base, ...small, title: 'Energy by level', groups: levelGroups, data: sum(byLevels), notes: [note] }),
     operands: barFigure({ ...base, ...small, title: 'Energy by operand', groups: operandGroups, data: sum(byOperands) }),
-    layerLevels: barFigure({ ...base, title: 'Energy by level, layer by layer', groups: levelGroups, data: each(byLevels), wide: true, notes: [note] }),
-    layerOperands: barFigure({ ...base, title: 'Energy by operand, layer by layer', groups: operandGroups, data: each(byOperands), wide: true }),
+    layerLevels: barFigure({
+      ...base,
+      title: 'Energy by level, layer by layer',
+      groups: levelGroups,
+      data: each(byLevels),
+      wide: true,
+      notes: [note],
+    }),
+    layerOperands: barFigure({
+      ...base,
+      title: 'Energy by operand, layer by layer',
+      groups: operandGroups,
+      data: each(byOperands),
+      wide: true,
+    }),
   }
 }
 
@@ -214,12 +258,24 @@ export function accessFigures(scene: Scene, kind: AccessKind): Figure[] {
   const describe = (value: number) => `${si(value)} words${view.perMac ? ' per MAC' : ''}`
   return levels.map((level) => {
     const parts = rows.flatMap((row) =>
-      row.result.predicted === undefined ? [] : accessesOf(row.result.predicted, level).map((found) => ({ row, group: found.operand as string, value: found[kind] })),
+      row.result.predicted === undefined
+        ? []
+        : accessesOf(row.result.predicted, level).map((found) => ({ row, group: found.operand as string, value: found[kind] })),
     )
     const title = `${level} ${kind === 'all' ? 'accesses' : kind}`
     const data = summed(parts, rows, view.perMac, describe)
     const label = view.perMac ? 'words per MAC' : 'words'
-    return barFigure({ scene, title, tag: 'modelled', groups: [...OPERANDS], swatch: partSwatch(levels), data, label, unit: layerNote(scene), height: 250 })
+    return barFigure({
+      scene,
+      title,
+      tag: 'modelled',
+      groups: [...OPERANDS],
+      swatch: partSwatch(levels),
+      data,
+      label,
+      unit: layerNote(scene),
+      height: 250,
+    })
   })
 }
 
@@ -227,7 +283,9 @@ function rooflineFigure({ report, rows }: Scene): Figure {
   const title = 'Roofline'
   const found = rows.flatMap((row) => {
     const intensity = intensityOf(row, report.precision)
-    return intensity === undefined || row.result.gflops === undefined ? [] : [{ row, intensity: intensity.value, gflops: row.result.gflops, from: intensity.from }]
+    return intensity === undefined || row.result.gflops === undefined
+      ? []
+      : [{ row, intensity: intensity.value, gflops: row.result.gflops, from: intensity.from }]
   })
   if (found.length === 0) return emptyFigure(title, 'measured', 'No row of this selection has a time and an access count.')
   const { gflops, gbytes } = ceilings(found)
@@ -253,18 +311,26 @@ function countedFigure({ rows }: Scene): Figure {
   const title = 'Counted against predicted'
   const points = rows.flatMap((row) => {
     const { predicted, counted } = row.result
-    return predicted?.issued === undefined || counted === undefined ? [] : countsOf(predicted.issued, counted).map((count) => ({ row, count }))
+    return predicted?.issued === undefined || counted === undefined
+      ? []
+      : countsOf(predicted.issued, counted).map((count) => ({ row, count }))
   })
   if (points.length === 0) return emptyFigure(title, 'checked', 'No row of this selection has been counted.')
   const unequal = points.filter(({ count }) => count.predicted !== count.counted).length
-  const verdict = unequal === 0 ? `All ${plural(points.length, 'figure')} are equal.` : `${plural(unequal, 'figure')} of ${points.length} differ: drawn red.`
+  const verdict =
+    unequal === 0
+      ? `All ${plural(points.length, 'figure')} are equal.`
+      : `${plural(unequal, 'figure')} of ${points.length} differ: drawn red.`
   const aria = `Counted against predicted accesses: ${verdict}`
   return figure({
     title,
     tag: 'checked',
     unit: 'loads, stores, hops and MACs of each row',
     legend: legendOf(OPERANDS, (operand) => partSwatch([])(operand)),
-    notes: [verdict, 'The counted build of each kernel counts every access that it makes; dots on the line agree with the model to the word.'],
+    notes: [
+      verdict,
+      'The counted build of each kernel counts every access that it makes; dots on the line agree with the model to the word.',
+    ],
     draw: (width) => countedPredicted({ points, width, ariaLabel: aria }),
   })
 }
@@ -281,13 +347,19 @@ export function chartSections(scene: Scene): Section[] {
   const overview = { title: 'Dataflow by dataflow', figures: [energy.levels, energy.operands, time.sum] }
   const checks = { title: 'Limits and checks', figures: [rooflineFigure(scene), countedFigure(scene)] }
   if (layersOf(scene.rows).length < 2) return [{ ...overview, figures: [...overview.figures, rateAlone(scene)] }, checks]
-  return [overview, { title: 'Layer by layer', figures: [time.layers, time.rate, energy.layerLevels, energy.layerOperands] }, checks]
+  return [
+    overview,
+    { title: 'Layer by layer', figures: [time.layers, time.rate, energy.layerLevels, energy.layerOperands] },
+    checks,
+  ]
 }
 
 /** With one layer the groups fall away, and the rate stands beside the time. */
 function rateAlone(scene: Scene): Figure {
   const { rows } = scene
-  const parts = rows.flatMap((row) => (row.result.gflops === undefined ? [] : [{ row, group: row.dataflow, value: row.result.gflops }]))
+  const parts = rows.flatMap((row) =>
+    row.result.gflops === undefined ? [] : [{ row, group: row.dataflow, value: row.result.gflops }],
+  )
   const best = Math.max(...parts.map(({ value }) => value))
   const least = Math.min(...parts.map(({ value }) => value))
   const range = parts.length > 1 && !scene.report.adapter.software && `Best and least lie ${ratio(best / least)} apart.`

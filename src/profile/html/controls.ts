@@ -9,7 +9,11 @@ export interface View extends Selection {
   readonly perMac: boolean
 }
 
-export function controls(rows: readonly Row[], dataflows: readonly string[], onChange: (view: View) => void): { element: HTMLElement; view: () => View } {
+export function controls(
+  rows: readonly Row[],
+  dataflows: readonly string[],
+  onChange: (view: View) => void,
+): { element: HTMLElement; view: () => View } {
   const layers = layerSelect(rows)
   const boxes = dataflows.map((dataflow) => {
     const box = h('input', { type: 'checkbox', name: 'dataflow', value: dataflow, checked: true })
@@ -27,7 +31,16 @@ export function controls(rows: readonly Row[], dataflows: readonly string[], onC
   })
   const element = h(
     'form',
-    { class: 'tw-controls', 'aria-label': 'What is shown', change: () => { onChange(view()) }, submit: (event) => { event.preventDefault() } },
+    {
+      class: 'tw-controls',
+      'aria-label': 'What is shown',
+      change: () => {
+        onChange(view())
+      },
+      submit: (event) => {
+        event.preventDefault()
+      },
+    },
     layers.element,
     h('fieldset', {}, h('legend', {}, 'Dataflows'), ...boxes.map(({ label }) => label)),
     log.element,
@@ -44,7 +57,13 @@ function layerSelect(rows: readonly Row[]): { element: HTMLElement; select: HTML
   const select = h(
     'select',
     { id, name: 'layers' },
-    h('optgroup', { label: 'Groups' }, option('all', 'all layers'), kinds.has('conv') && option('conv', 'all CONV'), kinds.has('fc') && option('fc', 'all FC')),
+    h(
+      'optgroup',
+      { label: 'Groups' },
+      option('all', 'all layers'),
+      kinds.has('conv') && option('conv', 'all CONV'),
+      kinds.has('fc') && option('fc', 'all FC'),
+    ),
     h('optgroup', { label: 'One layer' }, ...names.map((name) => option(`layer:${name}`, name))),
   )
   return { element: h('div', { class: 'tw-field' }, h('label', { for: id }, 'Layers'), select), select }

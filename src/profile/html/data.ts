@@ -102,8 +102,7 @@ export interface Selection {
 
 export function select(rows: readonly Row[], { layers, dataflows }: Selection): Row[] {
   return rows.filter(
-    (row) =>
-      dataflows.has(row.dataflow) && (layers === 'all' || layers === row.kind || layers === `layer:${row.layer}`),
+    (row) => dataflows.has(row.dataflow) && (layers === 'all' || layers === row.kind || layers === `layer:${row.layer}`),
   )
 }
 
@@ -217,7 +216,10 @@ const WORD_BYTES = { f32: 4, f16: 2, int8: 1 } as const
  * Arithmetic intensity in operations per byte: 2·MACs over the bytes that the kernel issues to storage buffers (loads and
  * stores; caches not counted), or, where no issue is predicted, over the outermost level's accesses of the model.
  */
-export function intensityOf(row: Row, precision: ProfileReport['precision']): { value: number; from: 'issued' | 'modelled' } | undefined {
+export function intensityOf(
+  row: Row,
+  precision: ProfileReport['precision'],
+): { value: number; from: 'issued' | 'modelled' } | undefined {
   const { predicted, counted } = row.result
   const issued = counted ?? predicted?.issued
   const bytes = WORD_BYTES[precision]

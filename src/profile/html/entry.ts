@@ -6,7 +6,7 @@ import { mountReport } from './page.ts'
 const root = document.querySelector<HTMLElement>('#report')
 const data = document.querySelector('#report-data')?.textContent
 if (root !== null && data !== null && data !== undefined) {
-  const report = JSON.parse(data) as ProfileReport
-  if (report.schema === REPORT_SCHEMA) mountReport(root, report)
-  else root.textContent = `This page draws ${REPORT_SCHEMA}; the data in it is ${String(report.schema)}.`
+  const report = JSON.parse(data) as Omit<ProfileReport, 'schema'> & { readonly schema: string }
+  if (report.schema === REPORT_SCHEMA) mountReport(root, { ...report, schema: REPORT_SCHEMA })
+  else root.textContent = `This page draws ${REPORT_SCHEMA}; the data in it is ${report.schema}.`
 }

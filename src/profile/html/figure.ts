@@ -31,7 +31,13 @@ export function figure({ title, tag, unit, legend = [], notes = [], draw, wide =
   const element = h(
     'figure',
     { class: wide ? 'tw-card tw-wide' : 'tw-card', 'aria-labelledby': id },
-    h('figcaption', {}, h('h3', { id }, title), h('span', { class: `tw-tag tw-tag-${tag}` }, tag), unit !== undefined && h('span', { class: 'tw-unit' }, unit)),
+    h(
+      'figcaption',
+      {},
+      h('h3', { id }, title),
+      h('span', { class: `tw-tag tw-tag-${tag}` }, tag),
+      unit !== undefined && h('span', { class: 'tw-unit' }, unit),
+    ),
     keys.length > 0 && h('ul', { class: 'tw-legend', 'aria-label': 'Colours' }, ...keys),
     plot,
     ...notes.map((note) => note !== undefined && note !== false && h('p', { class: 'tw-note' }, note)),

@@ -26,7 +26,12 @@ export function header(report: ProfileReport, actions: readonly Child[]): HTMLEl
   return h(
     'header',
     { class: 'tw-header' },
-    h('div', { class: 'tw-title' }, h('p', { class: 'tw-eyebrow' }, 'Tilewright profile'), h('div', { class: 'tw-actions' }, ...actions)),
+    h(
+      'div',
+      { class: 'tw-title' },
+      h('p', { class: 'tw-eyebrow' }, 'Tilewright profile'),
+      h('div', { class: 'tw-actions' }, ...actions),
+    ),
     h('h1', {}, report.model),
     h('p', { class: 'tw-lede' }, extent),
     h(
@@ -61,7 +66,9 @@ export function failureOf({ result, differences }: Row): string {
   const reasons: string[] = []
   if (result.verified === false) {
     const bound = result.max_error_ratio === undefined ? '' : `, ${ratio(result.max_error_ratio)} the bound`
-    reasons.push(`the result differs from the CPU reference (largest error ${result.max_error === undefined ? 'unknown' : error(result.max_error)}${bound})`)
+    reasons.push(
+      `the result differs from the CPU reference (largest error ${result.max_error === undefined ? 'unknown' : error(result.max_error)}${bound})`,
+    )
   }
   const [first] = differences
   if (first !== undefined) {
@@ -86,11 +93,23 @@ function facts(report: ProfileReport, macs: number): HTMLElement {
   ]
   const list = h('dl', { class: 'tw-facts' })
   for (const [term, value, note] of pairs) {
-    append(list, [h('div', {}, h('dt', {}, term), h('dd', {}, value, note !== undefined && note !== '' && h('span', { class: 'tw-unit' }, note)))])
+    append(list, [
+      h(
+        'div',
+        {},
+        h('dt', {}, term),
+        h('dd', {}, value, note !== undefined && note !== '' && h('span', { class: 'tw-unit' }, note)),
+      ),
+    ])
   }
   const extra = [...adapter.toggles.map((toggle) => `toggle ${toggle}`), ...adapter.features]
   if (extra.length === 0) return list
-  return h('div', {}, list, h('details', { class: 'tw-more-facts' }, h('summary', {}, 'Adapter features and toggles'), h('p', {}, extra.join(', '))))
+  return h(
+    'div',
+    {},
+    list,
+    h('details', { class: 'tw-more-facts' }, h('summary', {}, 'Adapter features and toggles'), h('p', {}, extra.join(', '))),
+  )
 }
 
 function quantum(ns: number): string {
@@ -111,10 +130,18 @@ function dateOf(date: string): string {
   return Number.isNaN(parsed.getTime()) ? date : `${parsed.toISOString().slice(0, 16).replace('T', ' ')} UTC`
 }
 
-const TAGS: Readonly<Record<Sentence['kind'], string>> = { check: 'checked', alarm: 'failed', modelled: 'modelled', measured: 'measured', note: 'note' }
+const TAGS: Readonly<Record<Sentence['kind'], string>> = {
+  check: 'checked',
+  alarm: 'failed',
+  modelled: 'modelled',
+  measured: 'measured',
+  note: 'note',
+}
 
 function summary(sentences: readonly Sentence[]): HTMLElement {
-  const items = sentences.map(({ kind, text }) => h('li', { class: `tw-say tw-say-${kind}` }, h('span', { class: `tw-tag tw-tag-${kind}` }, TAGS[kind]), h('span', {}, text)))
+  const items = sentences.map(({ kind, text }) =>
+    h('li', { class: `tw-say tw-say-${kind}` }, h('span', { class: `tw-tag tw-tag-${kind}` }, TAGS[kind]), h('span', {}, text)),
+  )
   return h('section', { class: 'tw-summary', 'aria-label': 'In words' }, h('ul', {}, ...items))
 }
 

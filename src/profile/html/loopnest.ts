@@ -21,7 +21,8 @@ export function loopNest(mapping: Mapping): NestLine[] {
   let depth = 0
   mapping.levels.forEach((level, index) => {
     const kept = OPERANDS.filter((operand) => keeps(mapping, index, operand))
-    const keeping = kept.length === OPERANDS.length ? 'keeps all operands' : kept.length === 0 ? 'keeps nothing' : `keeps ${kept.join(', ')}`
+    const keeping =
+      kept.length === OPERANDS.length ? 'keeps all operands' : kept.length === 0 ? 'keeps nothing' : `keeps ${kept.join(', ')}`
     lines.push({ depth: 0, kind: 'level', text: level.name, note: keeping, level: index })
     for (const [dimension, bound] of loops(level.temporal)) {
       depth += 1

@@ -3,7 +3,7 @@ import type { ProfileReport } from '../report.ts'
 import type { Row } from './data.ts'
 import { kindOf } from './data.ts'
 import { h } from './dom.ts'
-import { error, fixed, integer, percent, si } from './format.ts'
+import { duration, error, fixed, integer, percent, si } from './format.ts'
 import { chip, failureOf, spelled } from './header.ts'
 import { loopNest } from './loopnest.ts'
 import { colour, dataflowSwatch, levelSwatch } from './palette.ts'
@@ -24,14 +24,34 @@ export function matrix(report: ProfileReport, rows: readonly Row[], dataflows: r
   function cell(row: Row | undefined): HTMLElement {
     if (row === undefined) return h('td', { class: 'tw-absent', title: 'not reached' }, '')
     const label = `${row.layer}, ${spelled(row.dataflow)}: ${WORDS[row.status]}`
-    const button = h('button', { type: 'button', class: `tw-cell tw-status-${row.status}`, 'aria-label': label, 'aria-pressed': 'false', title: label, click: () => { show(row) } }, MARKS[row.status])
+    const button = h(
+      'button',
+      {
+        type: 'button',
+        class: `tw-cell tw-status-${row.status}`,
+        'aria-label': label,
+        'aria-pressed': 'false',
+        title: label,
+        click: () => {
+          show(row)
+        },
+      },
+      MARKS[row.status],
+    )
     buttons.set(row, button)
     return h('td', {}, button)
   }
 
-  const head = dataflows.map((dataflow) => h('th', { scope: 'col', title: spelled(dataflow) }, chip(colour(dataflowSwatch(dataflow))), dataflow))
+  const head = dataflows.map((dataflow) =>
+    h('th', { scope: 'col', title: spelled(dataflow) }, chip(colour(dataflowSwatch(dataflow))), dataflow),
+  )
   const body = report.layers.map(({ name, problem }) =>
-    h('tr', {}, h('th', { scope: 'row' }, name, h('span', { class: 'tw-unit' }, shapeOf(problem))), ...dataflows.map((dataflow) => cell(find(name, dataflow)))),
+    h(
+      'tr',
+      {},
+      h('th', { scope: 'row' }, name, h('span', { class: 'tw-unit' }, shapeOf(problem))),
+      ...dataflows.map((dataflow) => cell(find(name, dataflow))),
+    ),
   )
   const first = rows.find(({ status }) => status === 'failed') ?? rows.find(({ result }) => result.mapping !== undefined) ?? rows[0]
   if (first !== undefined) show(first)
@@ -41,7 +61,11 @@ export function matrix(report: ProfileReport, rows: readonly Row[], dataflows: r
     h(
       'div',
       { class: 'tw-scroll', tabindex: 0, role: 'region', 'aria-label': 'Checks and mappings, layers by dataflows' },
-      h('p', { class: 'tw-note tw-key' }, '✓ verified and counted as predicted · ✗ failed · ? not compared · – skipped. Press one for its mapping.'),
+      h(
+        'p',
+        { class: 'tw-note tw-key' },
+        '✓ verified and counted as predicted · ✗ failed · ? not compared · – skipped. Press one for its mapping.',
+      ),
       h('table', {}, h('thead', {}, h('tr', {}, h('th', { scope: 'col' }, 'Layer'), ...head)), h('tbody', {}, ...body)),
     ),
     detail,
@@ -70,7 +94,8 @@ function describe(row: Row): Node[] {
       return h('li', { class: `tw-nest-${kind}`, style }, text, note !== undefined && h('span', { class: 'tw-unit' }, note))
     })
     nodes.push(h('ol', { class: 'tw-nest', 'aria-label': 'Loop nest of the mapping, outermost first' }, ...lines))
-  } else if (result.skipped === undefined) nodes.push(h('p', { class: 'tw-note' }, 'This kernel has no mapping: it is not run as a dataflow of the model.'))
+  } else if (result.skipped === undefined)
+    nodes.push(h('p', { class: 'tw-note' }, 'This kernel has no mapping: it is not run as a dataflow of the model.'))
   for (const note of result.notes ?? []) nodes.push(h('p', { class: 'tw-note' }, note))
   return nodes
 }
@@ -78,8 +103,8 @@ function describe(row: Row): Node[] {
 function figures({ result, macs }: Row): HTMLElement {
   const { predicted, time_ms, gflops, max_error, max_error_ratio } = result
   const pairs: [string, string | undefined][] = [
-    ['time, measured', time_ms === undefined ? undefined : `${fixed(3)(time_ms)} ms`],
-    ['rate, measured', gflops === undefined ? undefined : `${fixed(2)(gflops)} GFLOP/s`],
+    ['time, measured', time_ms === undefined ? undefined : duration(time_ms)],
+    ['rate, measured', gflops === undefined ? undefined : `${si(gflops)} GFLOP/s`],
     ['energy per MAC, modelled', predicted === undefined ? undefined : fixed(3)(predicted.energy.total / macs)],
     ['utilisation, modelled', predicted === undefined ? undefined : percent(predicted.utilization)],
     ['cycles, modelled', predicted === undefined ? undefined : si(predicted.cycles)],
@@ -87,5 +112,9 @@ function figures({ result, macs }: Row): HTMLElement {
     ['error / bound', max_error_ratio === undefined ? undefined : fixed(4)(max_error_ratio)],
   ]
   const shown = pairs.filter(([, value]) => value !== undefined)
-  return h('dl', { class: 'tw-facts tw-small' }, ...shown.map(([term, value]) => h('div', {}, h('dt', {}, term), h('dd', {}, value))))
+  return h(
+    'dl',
+    { class: 'tw-facts tw-small' },
+    ...shown.map(([term, value]) => h('div', {}, h('dt', {}, term), h('dd', {}, value))),
+  )
 }

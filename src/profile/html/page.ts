@@ -41,12 +41,19 @@ export function mountReport(root: HTMLElement, report: ProfileReport, { actions 
     figures = [...sections.flatMap((section) => section.figures), ...parts]
     charts.replaceChildren(
       ...sections.map(({ title, figures: drawn }) =>
-        h('section', { 'aria-label': title }, h('h2', {}, title), h('div', { class: drawn.length === 4 ? 'tw-grid tw-pairs' : 'tw-grid' }, ...drawn.map(({ element }) => element))),
+        h(
+          'section',
+          { 'aria-label': title },
+          h('h2', {}, title),
+          h('div', { class: drawn.length === 4 ? 'tw-grid tw-pairs' : 'tw-grid' }, ...drawn.map(({ element }) => element)),
+        ),
       ),
     )
     if (chosen.length === 0) charts.replaceChildren(h('p', { class: 'tw-note' }, 'Nothing is chosen: tick a dataflow.'))
     else charts.append(accesses.element)
-    const open = new Set([...tables.querySelectorAll('details')].filter((element) => element.open).map((element) => element.dataset['table']))
+    const open = new Set(
+      [...tables.querySelectorAll('details')].filter((element) => element.open).map((element) => element.dataset['table']),
+    )
     tables.replaceChildren(...tableCards(report, chosen, tables.childElementCount === 0 ? undefined : open))
     fit()
   }
@@ -61,11 +68,23 @@ export function mountReport(root: HTMLElement, report: ProfileReport, { actions 
     header(report, [...actions, ...buttons(report, rows)]),
     ...(rows.length === 0
       ? [h('p', { class: 'tw-note' }, 'This report has no rows.')]
-      : [panel.element, charts, h('section', { 'aria-label': 'Checks and mappings' }, h('h2', {}, 'Checks and mappings'), matrix(report, rows, dataflows)), tables]),
+      : [
+          panel.element,
+          charts,
+          h(
+            'section',
+            { 'aria-label': 'Checks and mappings' },
+            h('h2', {}, 'Checks and mappings'),
+            matrix(report, rows, dataflows),
+          ),
+          tables,
+        ]),
     footer(),
   )
   if (rows.length > 0) draw(panel.view())
-  const observer = new ResizeObserver(() => { requestAnimationFrame(fit) })
+  const observer = new ResizeObserver(() => {
+    requestAnimationFrame(fit)
+  })
   observer.observe(root)
   return {
     destroy: () => {
@@ -78,7 +97,11 @@ export function mountReport(root: HTMLElement, report: ProfileReport, { actions 
 const ACCESS_KINDS: readonly AccessKind[] = ['all', 'reads', 'fills', 'updates']
 
 /** Accesses have a choice of their own, which survives a change of the others. */
-function accessPanel(): { element: HTMLElement; draw: (scene: Scene, fit: () => void) => Figure[]; figures: () => readonly Figure[] } {
+function accessPanel(): {
+  element: HTMLElement
+  draw: (scene: Scene, fit: () => void) => Figure[]
+  figures: () => readonly Figure[]
+} {
   const grid = h('div', { class: 'tw-grid' })
   const kinds = choice('Accesses', ACCESS_KINDS)
   let current: { scene: Scene; fit: () => void } | undefined
@@ -90,8 +113,24 @@ function accessPanel(): { element: HTMLElement; draw: (scene: Scene, fit: () => 
     grid.replaceChildren(...figures.map(({ element }) => element))
     current.fit()
   }
-  const form = h('form', { class: 'tw-inline', 'aria-label': 'Kind of access', change: redraw, submit: (event) => { event.preventDefault() } }, kinds.element)
-  const element = h('section', { 'aria-label': 'Accesses by level and operand' }, h('div', { class: 'tw-heading' }, h('h2', {}, 'Accesses by level and operand'), form), grid)
+  const form = h(
+    'form',
+    {
+      class: 'tw-inline',
+      'aria-label': 'Kind of access',
+      change: redraw,
+      submit: (event) => {
+        event.preventDefault()
+      },
+    },
+    kinds.element,
+  )
+  const element = h(
+    'section',
+    { 'aria-label': 'Accesses by level and operand' },
+    h('div', { class: 'tw-heading' }, h('h2', {}, 'Accesses by level and operand'), form),
+    grid,
+  )
   return {
     element,
     draw: (scene, fit) => {
@@ -108,7 +147,11 @@ function tableCards(report: ProfileReport, rows: readonly Row[], open: ReadonlyS
   const { skipped } = checksOf(rows)
   const card = (title: string, byItself: boolean, make: () => HTMLElement) => {
     // A table is built when it is opened: a large report has thousands of lines.
-    const details = h('details', { class: 'tw-card', 'data-table': title, open: open?.has(title) ?? byItself }, h('summary', {}, title))
+    const details = h(
+      'details',
+      { class: 'tw-card', 'data-table': title, open: open?.has(title) ?? byItself },
+      h('summary', {}, title),
+    )
     const build = () => {
       if (details.open && details.childElementCount === 1) details.append(make())
     }
@@ -119,7 +162,9 @@ function tableCards(report: ProfileReport, rows: readonly Row[], open: ReadonlyS
   return [
     h('h2', {}, 'Tables'),
     card('Results', true, () => resultTable(rows)),
-    card(skipped.length > 0 ? `Skipped rows (${skipped.length}) and notes` : 'Skipped rows and notes', skipped.length > 0, () => remarkTable(rows)),
+    card(skipped.length > 0 ? `Skipped rows (${skipped.length}) and notes` : 'Skipped rows and notes', skipped.length > 0, () =>
+      remarkTable(rows),
+    ),
     card('Energy', false, () => energyTable(report, rows)),
     card('Accesses', false, () => accessTable(rows)),
     card('Counted and predicted', false, () => countTable(rows)),
@@ -139,8 +184,28 @@ function buttons(report: ProfileReport, rows: readonly Row[]): HTMLElement[] {
     theme.setAttribute('aria-label', `Colour scheme: ${names[scheme].toLowerCase()}`)
   })
   return [
-    h('button', { type: 'button', class: 'tw-button', click: () => { download(`${stem}.json`, 'application/json', `${JSON.stringify(report, null, 2)}\n`) } }, 'Save JSON'),
-    h('button', { type: 'button', class: 'tw-button', click: () => { download(`${stem}.csv`, 'text/csv', csvOf(rows)) } }, 'Save CSV'),
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'tw-button',
+        click: () => {
+          download(`${stem}.json`, 'application/json', `${JSON.stringify(report, null, 2)}\n`)
+        },
+      },
+      'Save JSON',
+    ),
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'tw-button',
+        click: () => {
+          download(`${stem}.csv`, 'text/csv', csvOf(rows))
+        },
+      },
+      'Save CSV',
+    ),
     theme,
   ]
 }
@@ -149,6 +214,10 @@ function footer(): HTMLElement {
   return h(
     'footer',
     { class: 'tw-footer' },
-    h('p', {}, 'Measured: times of kernels on the adapter named above. Modelled: accesses, cycles and energy that the mapping implies on the named hardware model; WebGPU cannot see joules, cache hits or registers. Checked: results against a CPU reference, and accesses counted by the kernels as they ran.'),
+    h(
+      'p',
+      {},
+      'Measured: times of kernels on the adapter named above. Modelled: accesses, cycles and energy that the mapping implies on the named hardware model; WebGPU cannot see joules, cache hits or registers. Checked: results against a CPU reference, and accesses counted by the kernels as they ran.',
+    ),
   )
 }

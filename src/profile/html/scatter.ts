@@ -36,7 +36,10 @@ export function roofline({ points, dataflows, width, ariaLabel }: RooflineOption
   const lowest = Math.min(...points.map(({ intensity }) => intensity)) / 1.6
   const highest = Math.max(...points.map(({ intensity }) => intensity)) * 1.6
   const ridge = gflops / gbytes
-  const roof = [lowest, ...(ridge > lowest && ridge < highest ? [ridge] : []), highest].map((x) => ({ x, y: Math.min(gflops, gbytes * x) }))
+  const roof = [lowest, ...(ridge > lowest && ridge < highest ? [ridge] : []), highest].map((x) => ({
+    x,
+    y: Math.min(gflops, gbytes * x),
+  }))
   const bottom = Math.min(...points.map((point) => point.gflops)) / 1.8
   const at = { x: 'intensity', y: 'gflops' }
   return Plot.plot({
@@ -48,12 +51,32 @@ export function roofline({ points, dataflows, width, ariaLabel }: RooflineOption
     marginBottom: 42,
     ariaLabel,
     style: { fontSize: '12px', overflow: 'visible' },
-    x: { type: 'log', domain: [lowest, highest], label: 'operations per byte →', grid: true, tickFormat: tick, ticks: logTicks(lowest, highest) },
-    y: { type: 'log', domain: [bottom, gflops * 1.5], label: '↑ GFLOP/s', grid: true, tickFormat: tick, ticks: logTicks(bottom, gflops * 1.5) },
+    x: {
+      type: 'log',
+      domain: [lowest, highest],
+      label: 'operations per byte →',
+      grid: true,
+      tickFormat: tick,
+      ticks: logTicks(lowest, highest),
+    },
+    y: {
+      type: 'log',
+      domain: [bottom, gflops * 1.5],
+      label: '↑ GFLOP/s',
+      grid: true,
+      tickFormat: tick,
+      ticks: logTicks(bottom, gflops * 1.5),
+    },
     color: { type: 'ordinal', domain: [...dataflows], range: dataflows.map((name) => colour(dataflowSwatch(name))) },
     symbol: { domain: ['CONV', 'FC'], range: ['circle', 'square'] },
     marks: [
-      Plot.line(roof, { x: 'x', y: (point: { y: number }) => Math.max(point.y, bottom), stroke: 'currentColor', strokeOpacity: 0.55, strokeDasharray: '5 4' }),
+      Plot.line(roof, {
+        x: 'x',
+        y: (point: { y: number }) => Math.max(point.y, bottom),
+        stroke: 'currentColor',
+        strokeOpacity: 0.55,
+        strokeDasharray: '5 4',
+      }),
       Plot.dot(points, {
         ...at,
         fill: ({ row }: RooflinePoint) => row.dataflow,
@@ -75,7 +98,15 @@ export interface CountPoint {
 }
 
 /** Log–log, one dot per figure; zeros on both sides agree and are not drawn, a zero on one side is drawn at the edge. */
-export function countedPredicted({ points, width, ariaLabel }: { points: readonly CountPoint[]; width: number; ariaLabel: string }): Chart {
+export function countedPredicted({
+  points,
+  width,
+  ariaLabel,
+}: {
+  points: readonly CountPoint[]
+  width: number
+  ariaLabel: string
+}): Chart {
   const drawn = points.filter(({ count }) => count.predicted > 0 || count.counted > 0)
   const values = drawn.flatMap(({ count }) => [count.predicted, count.counted]).filter((value) => value > 0)
   const low = Math.min(...values) / 2
@@ -98,9 +129,20 @@ export function countedPredicted({ points, width, ariaLabel }: { points: readonl
     style: { fontSize: '12px', overflow: 'visible' },
     x: { type: 'log', domain: [low, high], label: 'predicted →', grid: true, tickFormat: tick, ticks: logTicks(low, high) },
     y: { type: 'log', domain: [low, high], label: '↑ counted', grid: true, tickFormat: tick, ticks: logTicks(low, high) },
-    color: { type: 'ordinal', domain: [...operands], range: operands.map((operand) => colour(OPERAND_SWATCHES[operand])), unknown: 'var(--tw-muted)' },
+    color: {
+      type: 'ordinal',
+      domain: [...operands],
+      range: operands.map((operand) => colour(OPERAND_SWATCHES[operand])),
+      unknown: 'var(--tw-muted)',
+    },
     marks: [
-      Plot.line([low, high], { x: (value: number) => value, y: (value: number) => value, stroke: 'currentColor', strokeOpacity: 0.45, strokeDasharray: '5 4' }),
+      Plot.line([low, high], {
+        x: (value: number) => value,
+        y: (value: number) => value,
+        stroke: 'currentColor',
+        strokeOpacity: 0.45,
+        strokeDasharray: '5 4',
+      }),
       Plot.dot(equal, { ...at, stroke: ({ count }: CountPoint) => count.operand, strokeWidth: 1.6, r: 4, title, tip: true }),
       Plot.dot(unequal, { ...at, fill: RED, symbol: 'times', stroke: RED, strokeWidth: 2.5, r: 6, title, tip: true }),
     ],

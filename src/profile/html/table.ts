@@ -29,14 +29,39 @@ interface Order {
   readonly ascending: boolean
 }
 
-export function table<T>({ caption, columns, rows, rowClass, limit = 120, empty = 'Nothing to show.' }: TableOptions<T>): HTMLElement {
+export function table<T>({
+  caption,
+  columns,
+  rows,
+  rowClass,
+  limit = 120,
+  empty = 'Nothing to show.',
+}: TableOptions<T>): HTMLElement {
   let order: Order | undefined
   let all = rows.length <= limit
   const numeric = columns.map(({ value }) => rows.some((row) => typeof value(row) === 'number'))
   const body = h('tbody')
-  const more = h('button', { type: 'button', class: 'tw-more', click: () => { all = true; draw() } })
+  const more = h('button', {
+    type: 'button',
+    class: 'tw-more',
+    click: () => {
+      all = true
+      draw()
+    },
+  })
   const headers = columns.map((column, index) => {
-    const button = h('button', { type: 'button', title: column.title, click: () => { sort(index) } }, column.label, h('span', { class: 'tw-arrow', 'aria-hidden': 'true' }))
+    const button = h(
+      'button',
+      {
+        type: 'button',
+        title: column.title,
+        click: () => {
+          sort(index)
+        },
+      },
+      column.label,
+      h('span', { class: 'tw-arrow', 'aria-hidden': 'true' }),
+    )
     const unit = column.unit !== undefined && h('span', { class: 'tw-unit' }, column.unit)
     return h('th', { scope: 'col', class: classOf(index) }, button, unit)
   })
@@ -70,7 +95,9 @@ export function table<T>({ caption, columns, rows, rowClass, limit = 120, empty 
       header.setAttribute('aria-sort', state)
     })
     const shown = all ? sorted() : sorted().slice(0, limit)
-    body.replaceChildren(...shown.map((row) => h('tr', { class: rowClass?.(row) }, ...columns.map((column, index) => cell(column, index, row)))))
+    body.replaceChildren(
+      ...shown.map((row) => h('tr', { class: rowClass?.(row) }, ...columns.map((column, index) => cell(column, index, row)))),
+    )
     more.textContent = `Show all ${rows.length} rows`
     more.hidden = all
   }
@@ -78,7 +105,8 @@ export function table<T>({ caption, columns, rows, rowClass, limit = 120, empty 
   function cell(column: Column<T>, index: number, row: T): HTMLElement {
     const value = column.value(row)
     const text =
-      column.show?.(row) ?? (value === undefined ? '–' : typeof value === 'number' ? (column.format?.(value) ?? String(value)) : value)
+      column.show?.(row) ??
+      (value === undefined ? '–' : typeof value === 'number' ? (column.format?.(value) ?? String(value)) : value)
     return column.head === true ? h('th', { scope: 'row', class: classOf(index) }, text) : h('td', { class: classOf(index) }, text)
   }
 

@@ -22,12 +22,25 @@ function leading<T extends HasRow>(): Column<T>[] {
     {
       label: 'Dataflow',
       value: ({ row }) => row.dataflow,
-      show: ({ row }) => h('span', { class: 'tw-nowrap', title: dataflowSwatch(row.dataflow).label }, chip(colour(dataflowSwatch(row.dataflow))), row.dataflow),
+      show: ({ row }) =>
+        h(
+          'span',
+          { class: 'tw-nowrap', title: dataflowSwatch(row.dataflow).label },
+          chip(colour(dataflowSwatch(row.dataflow))),
+          row.dataflow,
+        ),
     },
   ]
 }
 
-const rowClass = ({ row }: HasRow) => (row.status === 'failed' ? 'tw-bad-row' : row.status === 'skipped' ? 'tw-pale-row' : undefined)
+const rowClass = ({ row }: HasRow) =>
+  row.status === 'failed' ? 'tw-bad-row' : row.status === 'skipped' ? 'tw-pale-row' : undefined
+
+/** One number of decimals for a column: what its largest figures need for four digits, and at least one. */
+function suited(values: readonly (number | undefined)[]): (value: number) => string {
+  const most = Math.max(1e-9, ...values.map((value) => value ?? 0))
+  return fixed(Math.min(6, Math.max(1, 3 - Math.floor(Math.log10(most)))))
+}
 
 export function resultTable(rows: readonly Row[]): HTMLElement {
   return table<HasRow>({
@@ -40,10 +53,25 @@ export function resultTable(rows: readonly Row[]): HTMLElement {
         label: 'Check',
         title: 'Against the CPU reference, and counted against predicted',
         value: ({ row }) => STATUS[row.status],
-        show: ({ row }) => h('span', { class: `tw-status tw-status-${row.status}`, title: row.status === 'failed' ? failureOf(row) : row.result.skipped }, STATUS[row.status]),
+        show: ({ row }) =>
+          h(
+            'span',
+            { class: `tw-status tw-status-${row.status}`, title: row.status === 'failed' ? failureOf(row) : row.result.skipped },
+            STATUS[row.status],
+          ),
       },
-      { label: 'Time', unit: 'ms\nmeasured', value: ({ row }) => row.result.time_ms, format: fixed(3) },
-      { label: 'Rate', unit: 'GFLOP/s\nmeasured', value: ({ row }) => row.result.gflops, format: fixed(2) },
+      {
+        label: 'Time',
+        unit: 'ms\nmeasured',
+        value: ({ row }) => row.result.time_ms,
+        format: suited(rows.map(({ result }) => result.time_ms)),
+      },
+      {
+        label: 'Rate',
+        unit: 'GFLOP/s\nmeasured',
+        value: ({ row }) => row.result.gflops,
+        format: suited(rows.map(({ result }) => result.gflops)),
+      },
       { label: 'MACs', unit: 'millions', value: ({ row }) => row.macs / 1e6, format: fixed(3) },
       { label: 'Energy', unit: 'millions\nmodelled', value: ({ row }) => energy(row, 1e6), format: fixed(3) },
       { label: 'Per MAC', unit: 'energy\nmodelled', value: ({ row }) => energy(row, row.macs), format: fixed(3) },
@@ -99,7 +127,9 @@ export function accessTable(rows: readonly Row[]): HTMLElement {
   const levels = levelsOf(rows)
   const lines = rows.flatMap((row): AccessLine[] => {
     const { predicted } = row.result
-    return predicted === undefined ? [] : levels.flatMap((level) => accessesOf(predicted, level).map((found) => ({ row, level, ...found })))
+    return predicted === undefined
+      ? []
+      : levels.flatMap((level) => accessesOf(predicted, level).map((found) => ({ row, level, ...found })))
   })
   return table<AccessLine>({
     caption: 'Modelled accesses, words over all instances of a level',
@@ -126,7 +156,9 @@ interface CountLine extends HasRow {
 export function countTable(rows: readonly Row[]): HTMLElement {
   const lines = rows.flatMap((row): CountLine[] => {
     const { predicted, counted } = row.result
-    return predicted?.issued === undefined || counted === undefined ? [] : countsOf(predicted.issued, counted).map((count) => ({ row, ...count }))
+    return predicted?.issued === undefined || counted === undefined
+      ? []
+      : countsOf(predicted.issued, counted).map((count) => ({ row, ...count }))
   })
   const differs = ({ predicted, counted }: CountLine) => predicted !== counted
   return table<CountLine>({
@@ -153,7 +185,10 @@ interface Remark extends HasRow {
 export function remarkTable(rows: readonly Row[]): HTMLElement {
   const lines = rows.flatMap((row): Remark[] => {
     const { skipped, notes = [] } = row.result
-    return [...(skipped === undefined ? [] : [{ row, kind: 'skipped', text: skipped }]), ...notes.map((text) => ({ row, kind: 'note', text }))]
+    return [
+      ...(skipped === undefined ? [] : [{ row, kind: 'skipped', text: skipped }]),
+      ...notes.map((text) => ({ row, kind: 'note', text })),
+    ]
   })
   return table<Remark>({
     caption: 'Rows skipped, and notes',
@@ -173,7 +208,9 @@ export function csvOf(rows: readonly Row[]): string {
   const lines = rows.map(({ layer, dataflow, status, macs, result }) => {
     const { time_ms, gflops, predicted, max_error, max_error_ratio, skipped } = result
     const { energy: spent, cycles, utilization } = predicted ?? {}
-    return [layer, dataflow, status, time_ms, gflops, macs, spent?.total, cycles, utilization, max_error, max_error_ratio, skipped].map(quote).join(',')
+    return [layer, dataflow, status, time_ms, gflops, macs, spent?.total, cycles, utilization, max_error, max_error_ratio, skipped]
+      .map(quote)
+      .join(',')
   })
   return `${[head, ...lines].join('\n')}\n`
 }
