@@ -214,10 +214,13 @@ describe('a model', () => {
   it('refuses runs after dispose', async () => {
     const model = await compile(gpu, net(), { ops: OPS })
     const x = tensor([1, 2, 3], [1, 3])
-    const running = model.run({ x })
+    let leave = (): void => {}
+    const before = gpu.exclusive(() => new Promise<void>((resolve) => (leave = resolve)))
     const queued = model.run({ x })
-    await running
+    await new Promise((resolve) => setTimeout(resolve, 5))
     model.dispose()
+    leave()
+    await before
     await expect(queued).rejects.toThrow(DisposedError)
     await expect(model.run({ x })).rejects.toThrow(DisposedError)
   })
