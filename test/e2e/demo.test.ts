@@ -65,7 +65,7 @@ describe.skipIf(SKIP !== undefined)(`the demo${SKIP === undefined ? '' : ` (skip
     const { page, errors } = await demo()
     await page.getByLabel('A network with seeded weights').selectOption('lenet5')
     await page.getByText(/\d+ layers run as dataflows/).waitFor()
-    await page.getByLabel('row stationary').check()
+    await page.getByRole('radio', { name: 'row stationary' }).check()
     await page.getByRole('button', { name: 'Run and verify' }).click()
     const verdict = page.locator('.demo-verdict')
     await verdict.waitFor(RUN)
@@ -136,7 +136,7 @@ describe.skipIf(SKIP !== undefined)(`the demo${SKIP === undefined ? '' : ` (skip
       .getByLabel('Open an ONNX file')
       .setInputFiles({ name: 'tiny.onnx', mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) })
     await page.getByText('2 layers run as dataflows (1 CONV and 1 FC)').waitFor()
-    await page.getByLabel('output stationary B').check()
+    await page.getByRole('radio', { name: 'output stationary B' }).check()
     await page.getByRole('button', { name: 'Run and verify' }).click()
     await page.locator('.demo-verdict').waitFor(RUN)
     expect(await page.locator('.demo-verdict').innerText()).toBe('✓ 2 of 2 rows verified · counted = predicted on 2 of 2')
@@ -167,7 +167,7 @@ describe.skipIf(SKIP !== undefined)(`the demo${SKIP === undefined ? '' : ` (skip
   it('stops when it is cancelled, and keeps what is done', async () => {
     const { page, errors } = await demo()
     await page.getByText(/\d+ layers run as dataflows/).waitFor()
-    await page.getByLabel('all seven, side by side').check()
+    await page.getByRole('radio', { name: 'all seven, side by side' }).check()
     await page.getByRole('button', { name: 'Run and verify' }).click()
     await page.getByText('(row 3 of').waitFor(RUN)
     await page.getByRole('button', { name: 'Cancel' }).click()
@@ -187,9 +187,6 @@ describe.skipIf(SKIP !== undefined)(`the demo${SKIP === undefined ? '' : ` (skip
     const without = await launch({ webgpu: false })
     try {
       const page = await without.newPage()
-      await page.addInitScript(() => {
-        Object.defineProperty(navigator, 'gpu', { value: undefined })
-      })
       await page.goto(site.url)
       const alert = page.getByRole('alert').filter({ hasText: 'No device' })
       await alert.waitFor()
