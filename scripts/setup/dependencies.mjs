@@ -95,8 +95,11 @@ async function npmCi(root) {
   if (code !== 0) throw npmFailure(`${stdout}\n${stderr}`, code)
 }
 
-/** How to start npm: the one that started this command, else the one on the path. */
-function npmCommand() {
+/**
+ * How to start npm: the one that started this command, else the one on the path.
+ * @returns {{ file: string, prefix: string[], shell: boolean }}
+ */
+export function npmCommand() {
   const path = process.env.npm_execpath
   if (path !== undefined && /npm-cli\.(c|m)?js$/.test(path)) return { file: process.execPath, prefix: [path], shell: false }
   return { file: 'npm', prefix: [], shell: process.platform === 'win32' }
