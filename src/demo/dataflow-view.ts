@@ -9,11 +9,18 @@ import type { Dataflow } from '../schedule/dataflow.ts'
 import { OPERANDS, REDUCTION, isRelevant, type Dimension, type Operand } from '../schedule/problem.ts'
 
 const SVG = 'http://www.w3.org/2000/svg'
-const COLUMNS = 5
-const ROWS = 4
 const CELL = 46
-const LEFT = 66
-const TOP = 40
+
+/** Cells of the array that are drawn, and the room for the names of its axes. */
+interface Frame {
+  readonly columns: number
+  readonly rows: number
+  readonly left: number
+  readonly top: number
+  readonly named: boolean
+}
+const FULL: Frame = { columns: 5, rows: 4, left: 66, top: 40, named: true }
+const SMALL: Frame = { columns: 3, rows: 3, left: 16, top: 16, named: false }
 
 const MEANINGS: Readonly<Record<Dimension, string>> = {
   G: 'groups',
@@ -39,7 +46,7 @@ function s(tag: string, attributes: Attributes, ...children: (Element | string)[
 export function dataflowOverview(flows: readonly Dataflow[]): HTMLElement {
   const small = flows.map((flow) => {
     const { label } = dataflowSwatch(flow.name)
-    return h('figure', { class: 'demo-small' }, picture(flow, label), h('figcaption', {}, label))
+    return h('figure', { class: 'demo-small' }, picture(flow, label, SMALL), h('figcaption', {}, label))
   })
   return h(
     'div',
@@ -69,45 +76,45 @@ export function dataflowView(flow: Dataflow): HTMLElement {
     innermost.length > 0 ? `The innermost loops above the registers: ${innermost.join(', ')}.` : '',
   ]
   const label = `${dataflowSwatch(flow.name).label}: ${says.filter(Boolean).join(' ')}`
-  return h('div', {}, picture(flow, label), legend(), h('p', { class: 'tw-note' }, says.filter(Boolean).join(' ')))
+  return h('div', {}, picture(flow, label, FULL), legend(), h('p', { class: 'tw-note' }, says.filter(Boolean).join(' ')))
 }
 
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 const fill = (operand: Operand) => colour(OPERAND_SWATCHES[operand])
 
-function picture(flow: Dataflow, label: string): SVGElement {
-  const width = LEFT + COLUMNS * CELL + 78
-  const height = TOP + ROWS * CELL + 34
-  const [x, y] = [flow.spatial.x, flow.spatial.y]
-  const cells = Array.from({ length: ROWS * COLUMNS }, (_, index) => cell(flow, index % COLUMNS, Math.floor(index / COLUMNS)))
+function picture(flow: Dataflow, label: string, frame: Frame): SVGElement {
+  const { columns, rows, left, top, named } = frame
+  const width = left + columns * CELL + (named ? 30 : 8)
+  const height = top + rows * CELL + 12
+  const cells = Array.from({ length: rows * columns }, (_, index) =>
+    cell(flow, frame, index % columns, Math.floor(index / columns)),
+  )
   return s(
     'svg',
     { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': label, class: 'demo-array' },
-    s(
-      'text',
-      { x: LEFT + (COLUMNS * CELL) / 2, y: 14, 'text-anchor': 'middle', class: 'demo-axis' },
-      `x: ${x.map((dimension) => `${dimension} ${MEANINGS[dimension]}`).join(', ')} →`,
-    ),
-    s(
-      'text',
-      {
-        x: LEFT - 12,
-        y: TOP + (ROWS * CELL) / 2,
-        'text-anchor': 'middle',
-        class: 'demo-axis',
-        transform: `rotate(-90 ${LEFT - 30} ${TOP + (ROWS * CELL) / 2})`,
-      },
-      `← y: ${y.map((dimension) => dimension).join(', ')}`,
-    ),
+    ...(named ? axes(flow, frame) : []),
     ...cells,
-    ...streams(flow),
+    ...streams(flow, frame),
   )
 }
 
+function axes({ spatial }: Dataflow, { columns, rows, left, top }: Frame): SVGElement[] {
+  const [x, y] = [left - 30, top + (rows * CELL) / 2]
+  const along = spatial.x.map((dimension) => `${dimension} ${MEANINGS[dimension]}`).join(', ')
+  return [
+    s('text', { x: left + (columns * CELL) / 2, y: 14, 'text-anchor': 'middle', class: 'demo-axis' }, `x: ${along} →`),
+    s(
+      'text',
+      { x, y, 'text-anchor': 'middle', class: 'demo-axis', transform: `rotate(-90 ${x} ${y})` },
+      `← y: ${spatial.y.join(', ')}`,
+    ),
+  ]
+}
+
 /** A PE: three slots, filled where the operand stays, hollow where it passes. */
-function cell(flow: Dataflow, column: number, row: number): SVGElement {
-  const x = LEFT + column * CELL
-  const y = TOP + row * CELL
+function cell(flow: Dataflow, { left, top }: Frame, column: number, row: number): SVGElement {
+  const x = left + column * CELL
+  const y = top + row * CELL
   const slots = OPERANDS.map((operand, index) => {
     const stays = flow.keep.registers.includes(operand)
     const at = { x: x + 7 + index * 11, y: y + 12, width: 8.5, height: 18, rx: 2.5 }
@@ -118,24 +125,24 @@ function cell(flow: Dataflow, column: number, row: number): SVGElement {
   return s('g', {}, s('rect', { x: x + 1, y: y + 1, width: CELL - 4, height: CELL - 4, rx: 5, class: 'demo-pe' }), ...slots)
 }
 
-/** Arrows for what moves: an operand that does not depend on an axis is shared along it. */
-function streams(flow: Dataflow): SVGElement[] {
-  const moving = OPERANDS.filter((operand) => !flow.keep.registers.includes(operand))
-  const [axisX, axisY] = [flow.spatial.x[0], flow.spatial.y[0]]
-  return moving.flatMap((operand, index) => {
-    const sharedX = axisX !== undefined && !isRelevant(operand, axisX)
-    const offset = 9 + index * 9
+/** Arrows for what moves: along x for an operand that x's dimension does not select, else along y; sums run along y too. */
+function streams({ keep, spatial }: Dataflow, { columns, rows, left, top }: Frame): SVGElement[] {
+  const [axisX, axisY] = [spatial.x[0], spatial.y[0]]
+  return OPERANDS.flatMap((operand, index) => {
+    if (keep.registers.includes(operand)) return []
     const outputs = operand === 'outputs'
-    const shared = sharedX
-      ? Array.from({ length: ROWS }, (_, row) =>
-          arrow(LEFT - 14, TOP + row * CELL + offset, LEFT + COLUMNS * CELL + 2, TOP + row * CELL + offset, operand, outputs),
-        )
-      : axisY !== undefined && (!isRelevant(operand, axisY) || outputs)
-        ? Array.from({ length: COLUMNS }, (_, column) =>
-            arrow(LEFT + column * CELL + offset, TOP - 12, LEFT + column * CELL + offset, TOP + ROWS * CELL + 4, operand, outputs),
-          )
-        : []
-    return shared
+    const slot = 11 + index * 11
+    if (axisX !== undefined && !isRelevant(operand, axisX)) {
+      return Array.from({ length: rows }, (_, row) => {
+        const y = top + row * CELL + slot
+        return arrow(left - 14, y, left + columns * CELL + 2, y, operand, outputs)
+      })
+    }
+    if (axisY === undefined || (isRelevant(operand, axisY) && !outputs)) return []
+    return Array.from({ length: columns }, (_, column) => {
+      const x = left + column * CELL + slot
+      return arrow(x, top - 12, x, top + rows * CELL + 4, operand, outputs)
+    })
   })
 }
 
