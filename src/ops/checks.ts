@@ -5,7 +5,12 @@ import { formatShape, sizeOf } from '../tensor/shape.ts'
 import type { HostTensor, TensorType } from '../tensor/tensor.ts'
 
 /** Input `index`, which must be there. `name` is its name in the ONNX operator. @throws ShapeError */
-export function requireInput<T extends TensorType | HostTensor>(op: string, inputs: readonly (T | null)[], index: number, name: string): T {
+export function requireInput<T extends TensorType | HostTensor>(
+  op: string,
+  inputs: readonly (T | null)[],
+  index: number,
+  name: string,
+): T {
   const input = inputs[index]
   if (input === undefined || input === null) throw new ShapeError(`Input ${index} (${name}) is missing`, { op })
   return input
@@ -25,7 +30,11 @@ export function requireDType(op: string, name: string, type: TensorType, allowed
 /** @throws DtypeError when the dtypes of two inputs differ */
 export function requireSameDType(op: string, name: string, type: TensorType, other: TensorType): void {
   if (type.dtype === other.dtype) return
-  throw new DtypeError(`Input ${name} is ${type.dtype} beside ${other.dtype}`, { op, dtype: type.dtype, remedy: 'Cast one of them' })
+  throw new DtypeError(`Input ${name} is ${type.dtype} beside ${other.dtype}`, {
+    op,
+    dtype: type.dtype,
+    remedy: 'Cast one of them',
+  })
 }
 
 /** @throws ShapeError when the rank is outside `least` … `most` */

@@ -48,7 +48,8 @@ export function compare(result: HostTensor, reference: ReferenceOutput): Compari
   const { tensor: expected, tolerance } = reference
   if (result.dtype !== expected.dtype || !sameShape(result.shape, expected.shape)) {
     throw new ShapeError(
-      `A ${result.dtype} result of shape ${formatShape(result.shape)} is compared with a ${expected.dtype} reference of shape ${formatShape(expected.shape)}`,
+      `A ${result.dtype} result of shape ${formatShape(result.shape)} is compared with a reference that is not like it`,
+      { dtype: expected.dtype, shape: expected.shape },
     )
   }
   const actual = numbers(result.values)

@@ -1,4 +1,4 @@
-/** How references read and write tensors: any dtype in as f32 or f64 numbers, f64 results out, rounded once to the tensor's dtype. */
+/** How references read and write tensors: any dtype in as numbers, f64 results out, rounded once to the tensor's dtype. */
 import { DtypeError } from '../errors.ts'
 import { allocate, type DType } from '../tensor/dtype.ts'
 import { halfBits, isFloat16Array } from '../tensor/half.ts'

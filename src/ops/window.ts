@@ -28,9 +28,9 @@ export const windowFields = {
   stride: perAxis.default(1),
   /** Spacing of the window's elements, per axis. Default 1. */
   dilation: perAxis.default(1),
-  /** Zeros around the input: one number for all sides, or all befores, then all afters (2-D: top, left, bottom, right). Default 0. */
+  /** Zeros around the input: one number, or all befores, then all afters (2-D: top, left, bottom, right). Default 0. */
   padding: z.union([natural, z.array(natural)]).default(0),
-  /** Padding by rule: SAME gives ⌈L / stride⌉ windows, the odd one out at the end (UPPER) or the beginning (LOWER); VALID pads nothing. */
+  /** Padding by rule: SAME gives ⌈L / stride⌉ windows, an odd zero at the end (UPPER) or beginning (LOWER); VALID pads nothing. */
   autoPad: z.enum(AUTO_PADS).default('NOTSET'),
 }
 
@@ -48,7 +48,7 @@ const ONNX_NAMES: Readonly<Record<string, string>> = {
   storage_order: 'storageOrder',
 }
 
-/** Renames ONNX's attribute names to Tilewright's, for `z.preprocess`. A name given under both spellings keeps both, and is refused. */
+/** Renames ONNX's attributes to Tilewright's, for `z.preprocess`. What is given under both names keeps both, and is refused. */
 export function onnxNames(attributes: unknown): unknown {
   if (typeof attributes !== 'object' || attributes === null) return attributes
   const entries = Object.entries(attributes).map(([name, value]): [string, unknown] => {
@@ -102,7 +102,8 @@ export function windowAxes(
   const strides = spread(op, 'stride', attributes.stride, rank)
   const dilations = spread(op, 'dilation', attributes.dilation, rank)
   const paddings = spread(op, 'padding', attributes.padding, 2 * rank)
-  if (kernel.length !== rank) throw new ShapeError(`The kernel has ${kernel.length} axes for ${rank} spatial axes`, { op, shape: kernel })
+  if (kernel.length !== rank)
+    throw new ShapeError(`The kernel has ${kernel.length} axes for ${rank} spatial axes`, { op, shape: kernel })
   if (autoPad !== 'NOTSET' && paddings.some((padding) => padding !== 0)) {
     throw new OptionError(`Padding is given by number and by ${autoPad}`, { op, padding: paddings, remedy: 'Give one of them' })
   }

@@ -34,9 +34,19 @@ export const CONV2D: CaseTable = {
     { name: 'empty batch', inputs: [[0, 3, 4, 4], [6, 3, 3, 3], [6]] },
     { name: 'no filters', inputs: [[1, 3, 4, 4], [0, 3, 3, 3], [0]] },
     { name: 'integers', data: 'integers', inputs: [[2, 19, 11, 9], [34, 19, 3, 3], [34]], attributes: { pads: [1, 1, 1, 1] } },
-    { name: 'integers, depthwise', data: 'integers', inputs: [[2, 7, 11, 9], [7, 1, 3, 3], [7]], attributes: { group: 7, activation: 'relu' } },
+    {
+      name: 'integers, depthwise',
+      data: 'integers',
+      inputs: [[2, 7, 11, 9], [7, 1, 3, 3], [7]],
+      attributes: { group: 7, activation: 'relu' },
+    },
     { name: 'integers, vector', data: 'integers', inputs: [[1, 31, 3, 3], [70, 31, 3, 3], [70]] },
     { name: 'special values', data: 'special', inputs: [[1, 3, 9, 9], [5, 3, 2, 2], [5]], attributes: { pads: [1, 0, 0, 1] } },
-    { name: 'special values, depthwise, relu', data: 'special', inputs: [[1, 8, 9, 9], [8, 1, 2, 2], [8]], attributes: { group: 8, activation: 'relu' } },
+    {
+      name: 'special values, depthwise, relu',
+      data: 'special',
+      inputs: [[1, 8, 9, 9], [8, 1, 2, 2], [8]],
+      attributes: { group: 8, activation: 'relu' },
+    },
   ],
 }

@@ -14,13 +14,25 @@ const WINDOWS: readonly Case[] = [
   { name: 'asymmetric padding', inputs: [[1, 3, 7, 6]], attributes: { kernel_shape: [3, 4], pads: [2, 0, 1, 3] } },
   { name: 'dilation', inputs: [[1, 2, 11, 12]], attributes: { kernel_shape: [3, 3], dilations: [2, 3], pads: [1, 2, 1, 2] } },
   { name: 'ceil mode', inputs: [[1, 4, 8, 9]], attributes: { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 } },
-  { name: 'ceil mode, last window starts in the padding', inputs: [[1, 2, 6, 6]], attributes: { kernel: 1, stride: 3, padding: [0, 0, 1, 1], ceil_mode: 1 } },
-  { name: 'ceil mode, padding, dilation', inputs: [[1, 2, 10, 7]], attributes: { kernel: 2, stride: 3, dilation: 2, padding: 1, ceilMode: true } },
+  {
+    name: 'ceil mode, last window starts in the padding',
+    inputs: [[1, 2, 6, 6]],
+    attributes: { kernel: 1, stride: 3, padding: [0, 0, 1, 1], ceil_mode: 1 },
+  },
+  {
+    name: 'ceil mode, padding, dilation',
+    inputs: [[1, 2, 10, 7]],
+    attributes: { kernel: 2, stride: 3, dilation: 2, padding: 1, ceilMode: true },
+  },
   { name: 'same upper', inputs: [[1, 2, 7, 8]], attributes: { kernel_shape: [3, 2], strides: [2, 3], auto_pad: 'SAME_UPPER' } },
   { name: 'same lower', inputs: [[1, 2, 7, 8]], attributes: { kernel_shape: [4, 2], strides: [2, 1], auto_pad: 'SAME_LOWER' } },
   { name: 'valid', inputs: [[1, 2, 7, 8]], attributes: { kernel_shape: [4, 2], auto_pad: 'VALID' } },
   { name: '1-D', inputs: [[2, 3, 17]], attributes: { kernel_shape: [4], strides: [3], pads: [1, 2] } },
-  { name: '3-D', inputs: [[1, 2, 5, 6, 7]], attributes: { kernel_shape: [2, 3, 2], strides: [1, 2, 3], pads: [1, 0, 1, 0, 1, 0], dilations: [1, 2, 1] } },
+  {
+    name: '3-D',
+    inputs: [[1, 2, 5, 6, 7]],
+    attributes: { kernel_shape: [2, 3, 2], strides: [1, 2, 3], pads: [1, 0, 1, 0, 1, 0], dilations: [1, 2, 1] },
+  },
   { name: 'empty batch', inputs: [[0, 2, 4, 4]], attributes: { kernel: 2 } },
   { name: 'many workgroups', inputs: [[1, 1, 2, 4_200_100]], attributes: { kernel: [2, 1] }, dtypes: ['f32'] },
   { name: 'special values', data: 'special', inputs: [[1, 3, 9, 9]], attributes: { kernel: 2, stride: 1 } },
@@ -32,11 +44,31 @@ export const MAX_POOL: CaseTable = {
   cases: [
     ...WINDOWS,
     { name: 'i8 and u8', inputs: [[2, 3, 9, 8]], attributes: { kernel: 3, stride: 2, padding: 1 }, dtypes: ['i8', 'u8'] },
-    { name: 'indices', inputs: [[2, 3, 9, 8]], attributes: { kernel: 3, stride: 2, padding: 1, indices: true }, dtypes: ['f32', 'f16', 'u8'] },
-    { name: 'indices of equals', data: 'integers', inputs: [[2, 3, 9, 8]], attributes: { kernel: 4, indices: true }, dtypes: ['f16'] },
-    { name: 'indices, column-major', inputs: [[2, 3, 9, 8]], attributes: { kernel: 3, stride: 2, indices: true, storage_order: 1 } },
+    {
+      name: 'indices',
+      inputs: [[2, 3, 9, 8]],
+      attributes: { kernel: 3, stride: 2, padding: 1, indices: true },
+      dtypes: ['f32', 'f16', 'u8'],
+    },
+    {
+      name: 'indices of equals',
+      data: 'integers',
+      inputs: [[2, 3, 9, 8]],
+      attributes: { kernel: 4, indices: true },
+      dtypes: ['f16'],
+    },
+    {
+      name: 'indices, column-major',
+      inputs: [[2, 3, 9, 8]],
+      attributes: { kernel: 3, stride: 2, indices: true, storage_order: 1 },
+    },
     { name: 'indices, column-major, 3-D', inputs: [[2, 2, 4, 5, 3]], attributes: { kernel: 2, indices: true, storage_order: 1 } },
-    { name: 'a window of padding', inputs: [[1, 1, 3, 3]], attributes: { kernel: 2, stride: 1, padding: 3 }, dtypes: ['f32', 'f16', 'i8'] },
+    {
+      name: 'a window of padding',
+      inputs: [[1, 1, 3, 3]],
+      attributes: { kernel: 2, stride: 1, padding: 3 },
+      dtypes: ['f32', 'f16', 'i8'],
+    },
   ],
 }
 
@@ -47,7 +79,11 @@ export const AVERAGE_POOL: CaseTable = {
   definition: averagePool,
   cases: [
     ...AVERAGED,
-    ...AVERAGED.map((entry) => ({ ...entry, name: `${entry.name}, padding counted`, attributes: { ...entry.attributes, count_include_pad: 1 } })),
+    ...AVERAGED.map((entry) => ({
+      ...entry,
+      name: `${entry.name}, padding counted`,
+      attributes: { ...entry.attributes, count_include_pad: 1 },
+    })),
   ],
 }
 

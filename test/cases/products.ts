@@ -11,19 +11,65 @@ export const GEMM: CaseTable = {
     { name: 'odd sizes', inputs: [[13, 37], [37, 71], null] },
     { name: 'a tile and one more', inputs: [[65, 17], [17, 65], [65]] },
     { name: 'K = 1', inputs: [[33, 1], [1, 29], [29]] },
-    { name: 'K = 0 is C', inputs: [[3, 0], [0, 5], [3, 5]], attributes: { beta: 2 } },
+    {
+      name: 'K = 0 is C',
+      inputs: [
+        [3, 0],
+        [0, 5],
+        [3, 5],
+      ],
+      attributes: { beta: 2 },
+    },
     { name: 'K = 0 without C is 0', inputs: [[3, 0], [0, 5], null] },
     { name: 'empty', inputs: [[0, 4], [4, 5], [5]] },
     { name: 'transA', inputs: [[37, 13], [37, 71], null], attributes: { transA: 1 } },
     { name: 'transB', inputs: [[13, 37], [71, 37], null], attributes: { transB: 1 } },
-    { name: 'both, alpha, beta', inputs: [[37, 13], [71, 37], [13, 71]], attributes: { transA: 1, transB: 1, alpha: 0.25, beta: -0.35 } },
-    { name: 'C a column', inputs: [[20, 9], [9, 18], [20, 1]], attributes: { beta: 3 } },
+    {
+      name: 'both, alpha, beta',
+      inputs: [
+        [37, 13],
+        [71, 37],
+        [13, 71],
+      ],
+      attributes: { transA: 1, transB: 1, alpha: 0.25, beta: -0.35 },
+    },
+    {
+      name: 'C a column',
+      inputs: [
+        [20, 9],
+        [9, 18],
+        [20, 1],
+      ],
+      attributes: { beta: 3 },
+    },
     { name: 'C a scalar', inputs: [[20, 9], [9, 18], []] },
-    { name: 'C one row', inputs: [[20, 9], [9, 18], [1, 18]] },
+    {
+      name: 'C one row',
+      inputs: [
+        [20, 9],
+        [9, 18],
+        [1, 18],
+      ],
+    },
     { name: 'one row', inputs: [[1, 77], [77, 131], [131]] },
     { name: 'one row, transB', inputs: [[1, 77], [131, 77], [131]], attributes: { transB: 1 } },
-    { name: 'one column', inputs: [[131, 77], [77, 1], [131, 1]] },
-    { name: 'one column, transA', inputs: [[77, 131], [77, 1], [131, 1]], attributes: { transA: 1, alpha: 0.5 } },
+    {
+      name: 'one column',
+      inputs: [
+        [131, 77],
+        [77, 1],
+        [131, 1],
+      ],
+    },
+    {
+      name: 'one column, transA',
+      inputs: [
+        [77, 131],
+        [77, 1],
+        [131, 1],
+      ],
+      attributes: { transA: 1, alpha: 0.5 },
+    },
     { name: 'a dot product', inputs: [[1, 1001], [1001, 1], [1]] },
     { name: 'two rows', inputs: [[2, 300], [300, 130], [130]] },
     { name: 'integers', data: 'integers', inputs: [[67, 130], [130, 70], [70]], attributes: { alpha: 2, beta: -3 } },
@@ -34,22 +80,90 @@ export const GEMM: CaseTable = {
 export const MATMUL: CaseTable = {
   definition: matmul,
   cases: [
-    { name: 'matrices', inputs: [[19, 23], [23, 29]] },
+    {
+      name: 'matrices',
+      inputs: [
+        [19, 23],
+        [23, 29],
+      ],
+    },
     { name: 'vector × vector', inputs: [[23], [23]] },
     { name: 'vector × matrix', inputs: [[23], [23, 5]] },
     { name: 'matrix × vector', inputs: [[19, 23], [23]] },
     { name: 'vector × batch', inputs: [[7], [3, 7, 5]] },
     { name: 'batch × vector', inputs: [[3, 2, 9, 7], [7]] },
-    { name: 'batch × batch', inputs: [[2, 3, 9, 7], [2, 3, 7, 5]] },
-    { name: 'batch × one matrix', inputs: [[2, 3, 9, 7], [7, 18]] },
-    { name: 'one matrix × batch', inputs: [[9, 7], [2, 3, 7, 5]] },
-    { name: 'both broadcast', inputs: [[2, 1, 4, 9, 7], [3, 1, 7, 5]] },
-    { name: 'six batch dimensions, alternating', inputs: [[2, 1, 3, 1, 2, 1, 3, 4], [1, 2, 1, 2, 1, 3, 4, 2]] },
-    { name: 'K = 0', inputs: [[2, 3, 0], [2, 0, 4]] },
-    { name: 'empty batch', inputs: [[0, 3, 2], [0, 2, 4]] },
-    { name: 'many workgroups', inputs: [[66_000, 2, 1], [66_000, 1, 2]] },
-    { name: 'integers', data: 'integers', inputs: [[4, 33, 65], [4, 65, 31]] },
-    { name: 'special values', data: 'special', inputs: [[3, 9, 5], [3, 5, 7]] },
+    {
+      name: 'batch × batch',
+      inputs: [
+        [2, 3, 9, 7],
+        [2, 3, 7, 5],
+      ],
+    },
+    {
+      name: 'batch × one matrix',
+      inputs: [
+        [2, 3, 9, 7],
+        [7, 18],
+      ],
+    },
+    {
+      name: 'one matrix × batch',
+      inputs: [
+        [9, 7],
+        [2, 3, 7, 5],
+      ],
+    },
+    {
+      name: 'both broadcast',
+      inputs: [
+        [2, 1, 4, 9, 7],
+        [3, 1, 7, 5],
+      ],
+    },
+    {
+      name: 'six batch dimensions, alternating',
+      inputs: [
+        [2, 1, 3, 1, 2, 1, 3, 4],
+        [1, 2, 1, 2, 1, 3, 4, 2],
+      ],
+    },
+    {
+      name: 'K = 0',
+      inputs: [
+        [2, 3, 0],
+        [2, 0, 4],
+      ],
+    },
+    {
+      name: 'empty batch',
+      inputs: [
+        [0, 3, 2],
+        [0, 2, 4],
+      ],
+    },
+    {
+      name: 'many workgroups',
+      inputs: [
+        [66_000, 2, 1],
+        [66_000, 1, 2],
+      ],
+    },
+    {
+      name: 'integers',
+      data: 'integers',
+      inputs: [
+        [4, 33, 65],
+        [4, 65, 31],
+      ],
+    },
+    {
+      name: 'special values',
+      data: 'special',
+      inputs: [
+        [3, 9, 5],
+        [3, 5, 7],
+      ],
+    },
   ],
 }
 

@@ -10,7 +10,13 @@ import { HostTensor } from '../../src/tensor/tensor.ts'
 import { inputsOf, type CaseTable } from '../cases/case.ts'
 
 /** Runs one op on the GPU and compares all outputs with the reference. `bits`: the result must be the reference's, bit for bit. */
-export async function check(gpu: Gpu, definition: OpDefinition, inputs: InputValues, attributes: unknown, bits = false): Promise<void> {
+export async function check(
+  gpu: Gpu,
+  definition: OpDefinition,
+  inputs: InputValues,
+  attributes: unknown,
+  bits = false,
+): Promise<void> {
   const expected = definition.reference(inputs, parseAttributes(definition, attributes))
   const results = await runOp(gpu, definition, inputs, attributes)
   expect(results.length).toBe(expected.length)
@@ -22,7 +28,10 @@ export async function check(gpu: Gpu, definition: OpDefinition, inputs: InputVal
     const at = comparison.worstIndex
     const message = `output ${index}[${at}] is ${host.values[at]}, expected ${reference.exact?.[at] ?? reference.tensor.values[at]}`
     expect(comparison, message).toMatchObject({ ok: true })
-    if (bits) expect(Array.from(host.values as Float32Array), message).toEqual(Array.from(reference.tensor.values as Float32Array, (value) => value + 0))
+    if (bits)
+      expect(Array.from(host.values as Float32Array), message).toEqual(
+        Array.from(reference.tensor.values as Float32Array, (value) => value + 0),
+      )
   }
 }
 
@@ -38,7 +47,13 @@ export function runTables(...tables: readonly CaseTable[]): void {
       for (const entry of cases) {
         for (const dtype of entry.dtypes ?? (['f32', 'f16'] as const satisfies DType[])) {
           it(`${entry.name}, ${dtype}`, async () => {
-            await check(gpu, definition, inputsOf(entry, dtype), entry.attributes ?? {}, entry.data === 'integers' && dtype === 'f32')
+            await check(
+              gpu,
+              definition,
+              inputsOf(entry, dtype),
+              entry.attributes ?? {},
+              entry.data === 'integers' && dtype === 'f32',
+            )
             expect(gpu.memory.liveBytes).toBe(0)
           })
         }

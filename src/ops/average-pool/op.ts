@@ -13,5 +13,6 @@ export const averagePool: OpDefinition<AveragePoolAttributes> = {
   infer,
   reference,
   plan,
-  flops: ({ inputs, attributes: given }) => windowVolume(poolSizes('averagePool', requireInput('averagePool', inputs, 0, 'X'), given)),
+  flops: ({ inputs, attributes: given }) =>
+    windowVolume(poolSizes('averagePool', requireInput('averagePool', inputs, 0, 'X'), given)),
 }

@@ -1,4 +1,7 @@
-/** BatchNormalization of ONNX at inference: X [N, C, …], and scale, bias, mean, variance [C] → (X − mean) · scale / √(variance + epsilon) + bias. */
+/**
+ * BatchNormalization of ONNX at inference: X [N, C, …], and scale, bias, mean, variance [C]
+ * → (X − mean) · scale / √(variance + epsilon) + bias.
+ */
 import { sizeOf } from '../../tensor/shape.ts'
 import { requireInput } from '../checks.ts'
 import type { OpDefinition } from '../op.ts'

@@ -1,4 +1,7 @@
-/** Batch normalisation on the CPU in f64. Bound: the root, the division, and γ for the other operations; the root halves its argument's error. */
+/**
+ * Batch normalisation on the CPU in f64.
+ * Bound: the root, the division, and γ for the other operations; the root halves its argument's error.
+ */
 import { requireInput } from '../checks.ts'
 import { compounded, DIVISION, SQUARE_ROOT } from '../elementary-accuracy.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
@@ -8,13 +11,15 @@ import { channelsOf, STATISTICS, type BatchNormAttributes } from './rule.ts'
 
 export function reference(inputs: InputValues, attributes: BatchNormAttributes): ReferenceOutput[] {
   const x = requireInput('batchNorm', inputs, 0, 'X')
-  const [scale, bias, mean, variance] = STATISTICS.map((name, index) => floatsOf(requireInput('batchNorm', inputs, index + 1, name)))
+  const [scale, bias, mean, variance] = STATISTICS.map((name, index) =>
+    floatsOf(requireInput('batchNorm', inputs, index + 1, name)),
+  )
   const { channels, inner } = channelsOf(inputs)
   const epsilon = Math.fround(attributes.epsilon)
   const values = floatsOf(x)
   const exact = new Float64Array(values.length)
   const bound = new Float64Array(values.length)
-  // Difference, product and sum, half of the sum under the root, and one rounding to spare; the bias takes part in the last sum only.
+  // Difference, product and sum, half of the sum under the root, one rounding to spare; the bias takes part in the last sum.
   const relative = compounded(SQUARE_ROOT + DIVISION + gamma(5))
   for (let at = 0; at < values.length; at++) {
     const c = Math.floor(at / inner) % channels

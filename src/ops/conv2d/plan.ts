@@ -1,4 +1,7 @@
-/** Kernel choice of conv2d: the implicit matrix product of filters and image patches, or a direct kernel for groups of few filters. */
+/**
+ * Kernel choice of conv2d: the implicit matrix product of filters and image patches, or a direct kernel for groups of few
+ * filters.
+ */
 import activation from '../../../shaders/conv/activation.wgsl?raw'
 import bias from '../../../shaders/conv/bias.wgsl?raw'
 import direct from '../../../shaders/conv/direct.wgsl?raw'
@@ -38,8 +41,14 @@ export function plan({ inputs, outputs, attributes }: PlanContext<ConvAttributes
     ...(b === null ? [] : [{ name: 'bias', dtype: b.dtype, access: 'read' } as const]),
     { name: 'y', dtype: output.dtype, access: 'write' },
   ]
-  const bind: TensorRef[] = [...(b === null ? [0, 1] : [0, 1, 2]).map((index): TensorRef => ({ kind: 'input', index })), { kind: 'output', index: 0 }]
-  const bytes = [x, w, b, output].reduce((sum, type) => sum + (type === null ? 0 : sizeOf(type.shape) * deviceByteSize(type.dtype)), 0)
+  const bind: TensorRef[] = [
+    ...(b === null ? [0, 1] : [0, 1, 2]).map((index): TensorRef => ({ kind: 'input', index })),
+    { kind: 'output', index: 0 },
+  ]
+  const bytes = [x, w, b, output].reduce(
+    (sum, type) => sum + (type === null ? 0 : sizeOf(type.shape) * deviceByteSize(type.dtype)),
+    0,
+  )
   const name = core === undefined ? 'direct' : core.name === 'tiled' ? 'implicit_gemm' : 'implicit_gemv'
   return {
     reason:

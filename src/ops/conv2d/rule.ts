@@ -52,7 +52,9 @@ export function convSizes(inputs: InputTypes, given: ConvAttributes): ConvSizes 
     })
   }
   if (extents.length < 1 || w.shape.length !== x.shape.length) {
-    throw new ShapeError(`X ${formatShape(x.shape)} and W ${formatShape(w.shape)} are not both [N, C, H, W] or [N, C, L]`, { op: 'conv2d' })
+    throw new ShapeError(`X ${formatShape(x.shape)} and W ${formatShape(w.shape)} are not both [N, C, H, W] or [N, C, L]`, {
+      op: 'conv2d',
+    })
   }
   if (given.kernel !== undefined && !sameShape(given.kernel, kernel)) {
     throw new ShapeError(`Attribute kernel ${formatShape(given.kernel)} contradicts W ${formatShape(w.shape)}`, { op: 'conv2d' })
@@ -65,7 +67,8 @@ export function convSizes(inputs: InputTypes, given: ConvAttributes): ConvSizes 
       w: w.shape,
     })
   }
-  if (allFilters % groups !== 0) throw new ShapeError(`${allFilters} filters do not split into ${groups} groups`, { op: 'conv2d', w: w.shape })
+  if (allFilters % groups !== 0)
+    throw new ShapeError(`${allFilters} filters do not split into ${groups} groups`, { op: 'conv2d', w: w.shape })
   const axes = windowAxes('conv2d', extents, kernel, given)
   const [vertical = ONE, horizontal = ONE] = axes.length === 1 ? [ONE, axes[0]] : axes
   const shape = [batch, allFilters, ...axes.map(({ output }) => output)]

@@ -1,4 +1,4 @@
-/** Gemm of ONNX: Y = alpha · A′·B′ + beta · C, with A′ [I, K], B′ [K, J] (each given transposed or not) and C broadcast to [I, J]. */
+/** Gemm of ONNX: Y = alpha · A′·B′ + beta · C, A′ [I, K] and B′ [K, J] given transposed or not, C broadcast to [I, J]. */
 import { gemmProblem } from '../../schedule/problem.ts'
 import { requireInput } from '../checks.ts'
 import type { InferContext, OpDefinition } from '../op.ts'

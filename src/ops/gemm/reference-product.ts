@@ -34,8 +34,10 @@ export function product(left: Rows, right: Rows, depth: number, out: Sums, place
     const start = left.offset + i * depth
     const at = place.offset + i * place.row
     let j = 0
-    for (; j + 4 <= right.rows; j += 4) fourDots(left.values, start, right.values, right.offset + j * depth, depth, out, at + j * place.column, place.column)
-    for (; j < right.rows; j++) oneDot(left.values, start, right.values, right.offset + j * depth, depth, out, at + j * place.column)
+    for (; j + 4 <= right.rows; j += 4)
+      fourDots(left.values, start, right.values, right.offset + j * depth, depth, out, at + j * place.column, place.column)
+    for (; j < right.rows; j++)
+      oneDot(left.values, start, right.values, right.offset + j * depth, depth, out, at + j * place.column)
   }
 }
 
@@ -51,7 +53,16 @@ function oneDot(l: Float32Array, li: number, r: Float32Array, ri: number, depth:
   out.magnitude[at] = magnitude
 }
 
-function fourDots(l: Float32Array, li: number, r: Float32Array, ri: number, depth: number, out: Sums, at: number, step: number): void {
+function fourDots(
+  l: Float32Array,
+  li: number,
+  r: Float32Array,
+  ri: number,
+  depth: number,
+  out: Sums,
+  at: number,
+  step: number,
+): void {
   const r1 = ri + depth
   const r2 = r1 + depth
   const r3 = r2 + depth

@@ -25,11 +25,14 @@ export function gemmSizes(a: TensorType, b: TensorType, { transA, transB }: Gemm
   const [i, k] = oriented(a.shape, transA)
   const [depth, j] = oriented(b.shape, transB)
   if (k !== depth) {
-    throw new ShapeError(`A ${formatShape(a.shape)} and B ${formatShape(b.shape)} do not share their inner extent: ${k} and ${depth}`, {
-      op: 'gemm',
-      transA,
-      transB,
-    })
+    throw new ShapeError(
+      `A ${formatShape(a.shape)} and B ${formatShape(b.shape)} do not share their inner extent: ${k} and ${depth}`,
+      {
+        op: 'gemm',
+        transA,
+        transB,
+      },
+    )
   }
   return { i, j, k }
 }

@@ -106,7 +106,20 @@ function operandsOf({ a, b, c, output }: StridedProduct): OperandSpec[] {
 }
 
 function paramTypes(withBias: boolean): Record<string, ParamType> {
-  const names = ['rows', 'columns', 'depth', 'row_tiles', 'column_tiles', 'a_offset', 'a_row', 'a_depth', 'b_offset', 'b_depth', 'b_column', 'y_offset']
+  const names = [
+    'rows',
+    'columns',
+    'depth',
+    'row_tiles',
+    'column_tiles',
+    'a_offset',
+    'a_row',
+    'a_depth',
+    'b_offset',
+    'b_depth',
+    'b_column',
+    'y_offset',
+  ]
   for (let axis = 0; axis < KERNEL_BATCH; axis++) {
     if (axis > 0) names.push(`batch${axis}`)
     names.push(`a_batch${axis}`, `b_batch${axis}`)
@@ -158,7 +171,9 @@ function oriented(product: StridedProduct): StridedProduct {
 function offsetsOf(dimensions: readonly BatchDimension[]): { a: number; b: number }[] {
   let offsets = [{ a: 0, b: 0 }]
   for (const { size, a, b } of dimensions) {
-    offsets = offsets.flatMap((outer) => Array.from({ length: size }, (_, index) => ({ a: outer.a + index * a, b: outer.b + index * b })))
+    offsets = offsets.flatMap((outer) =>
+      Array.from({ length: size }, (_, index) => ({ a: outer.a + index * a, b: outer.b + index * b })),
+    )
   }
   return offsets
 }

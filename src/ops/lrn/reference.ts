@@ -1,4 +1,7 @@
-/** Local response normalisation on the CPU in f64. Bound: the errors of the sum, the power and the division, see elementary-accuracy.ts. */
+/**
+ * Local response normalisation on the CPU in f64.
+ * Bound: the errors of the sum, the power and the division, see elementary-accuracy.ts.
+ */
 import { requireInput } from '../checks.ts'
 import { compounded, DIVISION, power } from '../elementary-accuracy.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'

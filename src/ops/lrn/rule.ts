@@ -15,7 +15,10 @@ export const attributes = z.strictObject({
 export type LrnAttributes = z.infer<typeof attributes>
 
 /** X as [outer, channels, inner], and the channels below and above each that its window takes: ⌊(size−1)/2⌋ and ⌈(size−1)/2⌉. */
-export function lrnSizes(x: TensorType, { size }: LrnAttributes): { channels: number; inner: number; before: number; after: number } {
+export function lrnSizes(
+  x: TensorType,
+  { size }: LrnAttributes,
+): { channels: number; inner: number; before: number; after: number } {
   const [, channels = 1, ...rest] = x.shape
   return { channels, inner: sizeOf(rest), before: Math.floor((size - 1) / 2), after: Math.ceil((size - 1) / 2) }
 }

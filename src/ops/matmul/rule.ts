@@ -35,9 +35,12 @@ export function matmulSizes(inputs: InputTypes): MatmulSizes {
   const k = a.shape.at(-1) ?? 1
   const depth = b.shape.at(vectorB ? -1 : -2) ?? 1
   if (k !== depth) {
-    throw new ShapeError(`A ${formatShape(a.shape)} and B ${formatShape(b.shape)} do not share their inner extent: ${k} and ${depth}`, {
-      op: 'matmul',
-    })
+    throw new ShapeError(
+      `A ${formatShape(a.shape)} and B ${formatShape(b.shape)} do not share their inner extent: ${k} and ${depth}`,
+      {
+        op: 'matmul',
+      },
+    )
   }
   const aBatch = a.shape.slice(0, -2)
   const bBatch = b.shape.slice(0, -2)

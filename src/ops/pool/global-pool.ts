@@ -31,7 +31,14 @@ export function inferGlobalPool(op: string, inputs: InputTypes): TensorType[] {
 }
 
 /** @param fold the WGSL that says how two values combine; @param start what folding begins with */
-export function planGlobalPool(op: string, name: string, fold: string, start: number, inputs: InputTypes, outputs: readonly TensorType[]): OpPlan {
+export function planGlobalPool(
+  op: string,
+  name: string,
+  fold: string,
+  start: number,
+  inputs: InputTypes,
+  outputs: readonly TensorType[],
+): OpPlan {
   const x = requireInput(op, inputs, 0, 'X')
   const y = requireInput(op, outputs, 0, 'Y')
   const { planes, size } = planesOf(x)

@@ -25,7 +25,11 @@ export function planWindowPool(kernel: PoolKernel, x: TensorType, outputs: reado
   const values: Record<string, number> = { outputs: count, ...axisParams(sizes.axes, kernel.withAfter), ...kernel.params }
   const operands: OperandSpec[] = [
     { name: 'x', dtype: x.dtype, access: 'read' },
-    ...outputs.map(({ dtype }, index): OperandSpec => ({ name: kernel.outputNames[index] ?? `output${index}`, dtype, access: 'write' })),
+    ...outputs.map(({ dtype }, index): OperandSpec => ({
+      name: kernel.outputNames[index] ?? `output${index}`,
+      dtype,
+      access: 'write',
+    })),
   ]
   const bind: TensorRef[] = [{ kind: 'input', index: 0 }, ...outputs.map((_, index): TensorRef => ({ kind: 'output', index }))]
   const bytes = [x, ...outputs].reduce((sum, type) => sum + sizeOf(type.shape) * deviceByteSize(type.dtype), 0)
