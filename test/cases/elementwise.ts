@@ -23,7 +23,9 @@ const SIGNED: readonly DType[] = ['f32', 'f16', 'i8', 'i32']
 
 /** Where activations bend, saturate, cancel or overflow. */
 const EDGES = [
-  ...[0, -0, 1e-30, -1e-30, 1e-6, -1e-6, 1e-3, -1e-3, 0.1, -0.1, 0.5, -0.5, 0.999, -0.999, 1, -1, 1.001, -1.001, 2, -2, 5, -5, 9, -9],
+  ...[
+    0, -0, 1e-30, -1e-30, 1e-6, -1e-6, 1e-3, -1e-3, 0.1, -0.1, 0.5, -0.5, 0.999, -0.999, 1, -1, 1.001, -1.001, 2, -2, 5, -5, 9, -9,
+  ],
   ...[16, -16, 40, -40, 80, -80, 88, -88, 89, -89, 100, -100, 1000, -1000, 65504, -65504, 1e30, -1e30, Infinity, -Infinity, NaN],
 ]
 
@@ -90,14 +92,38 @@ const BROADCASTS: readonly (readonly [readonly number[], readonly number[]])[] =
   [[3, 5, 7], []],
   [[], [3, 5, 7]],
   [[3, 5, 7], [7]],
-  [[3, 5, 7], [5, 1]],
-  [[5, 1], [3, 5, 7]],
-  [[3, 1, 7], [1, 5, 1]],
-  [[2, 3, 4, 5], [3, 1, 1]],
-  [[4, 1], [1, 6]],
-  [[2, 1, 3, 1, 2, 1], [1, 2, 1, 3, 1, 2]],
-  [[2, 1, 2, 1, 2, 1, 2, 1], [1, 2, 1, 2, 1, 2, 1, 2]],
-  [[1, 1, 1, 1, 1, 1, 1, 1, 1, 3], [2, 1]],
+  [
+    [3, 5, 7],
+    [5, 1],
+  ],
+  [
+    [5, 1],
+    [3, 5, 7],
+  ],
+  [
+    [3, 1, 7],
+    [1, 5, 1],
+  ],
+  [
+    [2, 3, 4, 5],
+    [3, 1, 1],
+  ],
+  [
+    [4, 1],
+    [1, 6],
+  ],
+  [
+    [2, 1, 3, 1, 2, 1],
+    [1, 2, 1, 3, 1, 2],
+  ],
+  [
+    [2, 1, 2, 1, 2, 1, 2, 1],
+    [1, 2, 1, 2, 1, 2, 1, 2],
+  ],
+  [
+    [1, 1, 1, 1, 1, 1, 1, 1, 1, 3],
+    [2, 1],
+  ],
   [[0, 3], [3]],
   [[1], [0]],
 ]
@@ -107,9 +133,23 @@ function binary(definition: OpDefinition, dtypes: readonly DType[], more: readon
     definition,
     cases: [
       ...BROADCASTS.map(([a, b]): Case => ({ name: `[${a.join(', ')}] and [${b.join(', ')}]`, inputs: [a, b], dtypes: ['f32'] })),
-      { name: 'every dtype', inputs: [[7, 1, 37], [5, 1]], dtypes },
+      {
+        name: 'every dtype',
+        inputs: [
+          [7, 1, 37],
+          [5, 1],
+        ],
+        dtypes,
+      },
       { name: 'small integers', inputs: [[3, 100], [100]], data: 'integers', dtypes: ['i32', 'i8'] },
-      { name: 'special values', inputs: [[20, 30], [20, 30]], data: 'special' },
+      {
+        name: 'special values',
+        inputs: [
+          [20, 30],
+          [20, 30],
+        ],
+        data: 'special',
+      },
       ...more,
     ],
   }
@@ -126,16 +166,34 @@ export const BINARY: readonly CaseTable[] = [
       given: { 0: tensor([7, -7, -(2 ** 31), 5], [4], 'i32'), 1: tensor([0, 2, -1, -2], [4], 'i32') },
       dtypes: ['i32'],
     },
-    { name: 'bytes by 0 and -1', inputs: [[3], [3]], given: { 0: tensor([7, -128, -7], [3], 'i8'), 1: tensor([0, -1, 2], [3], 'i8') }, dtypes: ['i8'] },
+    {
+      name: 'bytes by 0 and -1',
+      inputs: [[3], [3]],
+      given: { 0: tensor([7, -128, -7], [3], 'i8'), 1: tensor([0, -1, 2], [3], 'i8') },
+      dtypes: ['i8'],
+    },
   ]),
 ]
 
 export const PRELU: CaseTable = {
   definition: prelu,
   cases: [
-    { name: 'a slope per channel', inputs: [[2, 3, 5, 7], [3, 1, 1]], dtypes: ['f32', 'f16', 'i32', 'u32'] },
+    {
+      name: 'a slope per channel',
+      inputs: [
+        [2, 3, 5, 7],
+        [3, 1, 1],
+      ],
+      dtypes: ['f32', 'f16', 'i32', 'u32'],
+    },
     { name: 'one slope', inputs: [[2, 3, 5], []] },
-    { name: 'a slope for each element', inputs: [[3, 5], [3, 5]] },
+    {
+      name: 'a slope for each element',
+      inputs: [
+        [3, 5],
+        [3, 5],
+      ],
+    },
     { name: 'a slope per column', inputs: [[3, 5], [5]] },
     { name: 'empty', inputs: [[0, 5], [5]] },
     { name: 'special values', data: 'special', inputs: [[40, 5], [5]] },
@@ -171,16 +229,57 @@ export const MAXOUT: CaseTable = {
 /** Values whose casts differ: fractions, halves, the ends of each range and beyond, NaN. */
 const CASTS = [
   ...[0, -0, 0.4, -0.4, 0.5, 1, -1, 1.5, -1.5, 2.9, -2.9, 100, -100, 127, 128, -128, -129, 200, 255, 256, 300, -300, 65504, 70000],
-  ...[2 ** 24 + 2, 2 ** 31 - 128, 2 ** 31, -(2 ** 31), 3e9, 2 ** 32 - 256, 2 ** 32, 1e10, -1e10, 2 ** 40 + 2 ** 20, 9e18, 1e19, -1e19, 1e30],
+  ...[
+    2 ** 24 + 2,
+    2 ** 31 - 128,
+    2 ** 31,
+    -(2 ** 31),
+    3e9,
+    2 ** 32 - 256,
+    2 ** 32,
+    1e10,
+    -1e10,
+    2 ** 40 + 2 ** 20,
+    9e18,
+    1e19,
+    -1e19,
+    1e30,
+  ],
   ...[Infinity, -Infinity, NaN],
 ]
-const WIDE = [0n, 1n, -1n, 127n, 128n, 255n, 256n, -129n, 2n ** 24n + 1n, -(2n ** 24n) - 1n, 2n ** 31n, -(2n ** 31n), 2n ** 32n, 2n ** 32n + 5n]
-const WIDER = [-(2n ** 32n), 2n ** 33n + 2n ** 9n + 1n, 2n ** 40n, -(2n ** 52n), 2n ** 53n, 2n ** 62n, -(2n ** 63n), 2n ** 63n - 2n ** 40n]
+const WIDE = [
+  0n,
+  1n,
+  -1n,
+  127n,
+  128n,
+  255n,
+  256n,
+  -129n,
+  2n ** 24n + 1n,
+  -(2n ** 24n) - 1n,
+  2n ** 31n,
+  -(2n ** 31n),
+  2n ** 32n,
+  2n ** 32n + 5n,
+]
+const WIDER = [
+  -(2n ** 32n),
+  2n ** 33n + 2n ** 9n + 1n,
+  2n ** 40n,
+  -(2n ** 52n),
+  2n ** 53n,
+  2n ** 62n,
+  -(2n ** 63n),
+  2n ** 63n - 2n ** 40n,
+]
 
 function castsFrom(dtype: DType): Case[] {
   const wide = [...WIDE, ...WIDER]
   const floats = dtype === 'f32' || dtype === 'f16'
-  const edge = floats ? tensor(CASTS, [CASTS.length], dtype) : tensor(dtype === 'i64' ? wide : wide.map(Number), [wide.length], dtype)
+  const edge = floats
+    ? tensor(CASTS, [CASTS.length], dtype)
+    : tensor(dtype === 'i64' ? wide : wide.map(Number), [wide.length], dtype)
   return DTYPES.flatMap((to): Case[] => [
     { name: `edges to ${to}`, inputs: [edge.shape], given: { 0: edge }, attributes: { to }, dtypes: [dtype] },
     { name: `to ${to}`, inputs: [[3, 5, 19]], attributes: { to }, dtypes: [dtype] },

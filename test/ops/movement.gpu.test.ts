@@ -59,7 +59,10 @@ describe('on the device', () => {
 describe('a small device', () => {
   it('moves tensors in segments', async () => {
     using gpu = await openGpu({ limits: { maxStorageBufferBindingSize: 256, maxBufferSize: 600 } })
-    const x = tensor(Float32Array.from({ length: 7 * 30 }, (_, i) => i), [7, 30])
+    const x = tensor(
+      Float32Array.from({ length: 7 * 30 }, (_, i) => i),
+      [7, 30],
+    )
     const [y] = await runOp(gpu, transpose, [x])
     expect([...(await y!.data())]).toEqual(Array.from({ length: 7 * 30 }, (_, i) => (i % 7) * 30 + Math.floor(i / 7)))
     y!.dispose()

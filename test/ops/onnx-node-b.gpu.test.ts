@@ -1,7 +1,24 @@
 import { nodeCaseTests } from '../conformance/onnx-node.ts'
 
 const OPS = [
-  ...['Relu', 'LeakyRelu', 'PRelu', 'Elu', 'Sigmoid', 'Tanh', 'Clip', 'Add', 'Sub', 'Mul', 'Div', 'Sum', 'Concat', 'Slice', 'Pad', 'Flatten'],
+  ...[
+    'Relu',
+    'LeakyRelu',
+    'PRelu',
+    'Elu',
+    'Sigmoid',
+    'Tanh',
+    'Clip',
+    'Add',
+    'Sub',
+    'Mul',
+    'Div',
+    'Sum',
+    'Concat',
+    'Slice',
+    'Pad',
+    'Flatten',
+  ],
   ...['Reshape', 'Squeeze', 'Unsqueeze', 'Transpose', 'DepthToSpace', 'SpaceToDepth', 'Dropout', 'Identity', 'Constant'],
   ...['ConstantOfShape', 'Shape', 'Gather', 'Cast'],
 ]

@@ -44,7 +44,10 @@ export const clip: OpDefinition<ClipAttributes> = {
       requireSameDType('clip', name, bound, x)
       requireRank('clip', name, { ...bound, shape: bound.shape.filter((extent) => extent !== 1) }, 0, 0)
       if (values[index] === null || values[index] === undefined) {
-        throw new OptionError(`The value of input ${name} is not known`, { op: 'clip', remedy: 'Make it a constant or feed it as a host tensor' })
+        throw new OptionError(`The value of input ${name} is not known`, {
+          op: 'clip',
+          remedy: 'Make it a constant or feed it as a host tensor',
+        })
       }
     }
     boundsOf(values, given)

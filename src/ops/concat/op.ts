@@ -27,7 +27,8 @@ export const concat: OpDefinition<z.infer<typeof attributes>> = {
     const all = present(inputs)
     all.forEach((type, index) => {
       requireSameDType('concat', `inputs_${index}`, type, first)
-      if (type.shape.length === first.shape.length && type.shape.every((extent, i) => i === along || extent === first.shape[i])) return
+      if (type.shape.length === first.shape.length && type.shape.every((extent, i) => i === along || extent === first.shape[i]))
+        return
       throw new ShapeError(`Input ${index} has shape ${formatShape(type.shape)}, which does not join ${formatShape(first.shape)}`, {
         op: 'concat',
         shape: type.shape,

@@ -9,7 +9,9 @@ export function concatReference(inputs: readonly HostTensor[], axis: number): Re
   const [first] = inputs
   const model = first ?? new HostTensor('f32', [0], new Float32Array(0))
   const along = normalizeAxis(axis, model.shape.length)
-  const shape = model.shape.map((extent, i) => (i === along ? inputs.reduce((sum, input) => sum + (input.shape[i] ?? 0), 0) : extent))
+  const shape = model.shape.map((extent, i) =>
+    i === along ? inputs.reduce((sum, input) => sum + (input.shape[i] ?? 0), 0) : extent,
+  )
   const rows = sizeOf(shape.slice(0, along))
   const values: HostArray = allocate(model.dtype, sizeOf(shape))
   let at = 0

@@ -19,7 +19,8 @@ export type ConstantOfShapeAttributes = z.infer<typeof attributes>
 
 function typeOf({ inputs, values, attributes: { dtype } }: InferContext<ConstantOfShapeAttributes>): TensorType {
   const shape = requireIntegers('constantOfShape', 'input', inputs, values, 0)
-  if (shape.some((extent) => extent < 0)) throw new ShapeError(`Shape ${formatShape(shape)} has a negative extent`, { op: 'constantOfShape' })
+  if (shape.some((extent) => extent < 0))
+    throw new ShapeError(`Shape ${formatShape(shape)} has a negative extent`, { op: 'constantOfShape' })
   return { dtype, shape }
 }
 

@@ -23,11 +23,17 @@ function refuseTraining({ inputs, values }: Pick<InferContext<DropoutAttributes>
   if (!given(2)) return
   const [ratio, training] = [values[1], values[2]]
   if (training === null || training === undefined) {
-    throw new OptionError('The value of input training_mode is not known', { op: 'dropout', remedy: 'Make it a constant, or feed it as a host tensor' })
+    throw new OptionError('The value of input training_mode is not known', {
+      op: 'dropout',
+      remedy: 'Make it a constant, or feed it as a host tensor',
+    })
   }
   const share = given(1) ? ratio?.values[0] : 0.5
   if (Number(training.values[0]) === 0 || Number(share) === 0) return
-  throw new UnsupportedOpError('Dropout in training mode is random; only inference is supported', { op: 'dropout', remedy: 'Set training_mode to false' })
+  throw new UnsupportedOpError('Dropout in training mode is random; only inference is supported', {
+    op: 'dropout',
+    remedy: 'Set training_mode to false',
+  })
 }
 
 export const dropout: OpDefinition<DropoutAttributes> = {

@@ -25,12 +25,21 @@ export function wideOutput(shape: Shape, values: BigInt64Array): ReferenceOutput
 }
 
 /** a ∘ b with both broadcast to `shape`. */
-export function combine(a: HostTensor, b: HostTensor, shape: Shape, { float, integer, bigint }: Arithmetic, tolerance: Tolerance): ReferenceOutput {
+export function combine(
+  a: HostTensor,
+  b: HostTensor,
+  shape: Shape,
+  { float, integer, bigint }: Arithmetic,
+  tolerance: Tolerance,
+): ReferenceOutput {
   const tableA = indexTable(shape, broadcastStrides(a.shape, shape))
   const tableB = indexTable(shape, broadcastStrides(b.shape, shape))
   const [left, right] = [a.values, b.values]
   if (left instanceof BigInt64Array && right instanceof BigInt64Array) {
-    return wideOutput(shape, BigInt64Array.from(tableA, (at, i) => bigint(left[at] ?? 0n, right[tableB[i] ?? 0] ?? 0n)))
+    return wideOutput(
+      shape,
+      BigInt64Array.from(tableA, (at, i) => bigint(left[at] ?? 0n, right[tableB[i] ?? 0] ?? 0n)),
+    )
   }
   const [x, y] = [numbersOf(a), numbersOf(b)]
   const apply = isFloat(a.dtype) ? float : integer
@@ -39,7 +48,12 @@ export function combine(a: HostTensor, b: HostTensor, shape: Shape, { float, int
 }
 
 /** f(x), element by element. `bigint` serves i64, where an op takes it. */
-export function map(x: HostTensor, number: (x: number) => number, bigint: (x: bigint) => bigint, tolerance: Tolerance): ReferenceOutput {
+export function map(
+  x: HostTensor,
+  number: (x: number) => number,
+  bigint: (x: bigint) => bigint,
+  tolerance: Tolerance,
+): ReferenceOutput {
   const { values } = x
   if (values instanceof BigInt64Array) return wideOutput(x.shape, values.map(bigint))
   const exact = Float64Array.from({ length: sizeOf(x.shape) }, fromNumbers(numbersOf(x), number))

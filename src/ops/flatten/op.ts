@@ -11,7 +11,11 @@ export const flatten = aliasOp({
     const rank = shape.length
     const split = axis < 0 ? axis + rank : axis
     if (split < 0 || split > rank) {
-      throw new ShapeError(`Axis ${axis} is outside a tensor of rank ${rank}`, { op: 'flatten', shape, remedy: `Give an axis from ${-rank} to ${rank}` })
+      throw new ShapeError(`Axis ${axis} is outside a tensor of rank ${rank}`, {
+        op: 'flatten',
+        shape,
+        remedy: `Give an axis from ${-rank} to ${rank}`,
+      })
     }
     return [sizeOf(shape.slice(0, split)), sizeOf(shape.slice(split))]
   },

@@ -10,6 +10,7 @@ export type AxesAttributes = z.infer<typeof axesAttributes>
 /** The axes as given, undefined where neither tells. @throws OptionError when both do. */
 export function givenAxes(op: string, { inputs, values, attributes }: InferContext<AxesAttributes>): number[] | undefined {
   const input = integersAt(op, 'axes', inputs, values, 1)
-  if (input !== undefined && attributes.axes !== undefined) throw new OptionError('axes is given as an input and as an attribute', { op })
+  if (input !== undefined && attributes.axes !== undefined)
+    throw new OptionError('axes is given as an input and as an attribute', { op })
   return input ?? attributes.axes
 }

@@ -8,7 +8,12 @@ import { aliasPlan, inputRef, linearDispatch, outputRef, planOf } from './linear
 import { isContiguous, STRIDE_PARAMS, strideParams, type Nest } from './strides.ts'
 
 /** Copies the elements of a nest: its first tensor is read, its second written. */
-export function copyDispatch(op: string, nest: Nest, from: { type: TensorType; ref: TensorRef }, to: { type: TensorType; ref: TensorRef }): DispatchPlan {
+export function copyDispatch(
+  op: string,
+  nest: Nest,
+  from: { type: TensorType; ref: TensorRef },
+  to: { type: TensorType; ref: TensorRef },
+): DispatchPlan {
   const count = sizeOf(nest.extents)
   return linearDispatch(count, {
     name: 'movement/copy',

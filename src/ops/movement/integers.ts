@@ -13,10 +13,14 @@ export function integersAt(op: string, name: string, inputs: InputTypes, values:
   const type = inputs[index]
   if (type === null || type === undefined) return undefined
   requireDType(op, name, type, ['i64', 'i32'])
-  if (type.shape.length > 1) throw new ShapeError(`Input ${name} should be a list, but has rank ${type.shape.length}`, { op, shape: type.shape })
+  if (type.shape.length > 1)
+    throw new ShapeError(`Input ${name} should be a list, but has rank ${type.shape.length}`, { op, shape: type.shape })
   const value = values[index]
   if (value === null || value === undefined) {
-    throw new OptionError(`The value of input ${name} is not known`, { op, remedy: 'Make it a constant or feed it as a host tensor' })
+    throw new OptionError(`The value of input ${name} is not known`, {
+      op,
+      remedy: 'Make it a constant or feed it as a host tensor',
+    })
   }
   return Array.from<number | bigint, number>(value.values, Number)
 }

@@ -36,7 +36,10 @@ export function linearDispatch(count: number, kernel: LinearKernel): DispatchPla
     bind: operands.map(({ ref }) => ref),
     params: { count, ...values },
     groups: Math.ceil(count / LANES),
-    cost: { flops, bytes: operands.reduce((sum, { type }) => sum + Math.min(count, sizeOf(type.shape)) * deviceByteSize(type.dtype), 0) },
+    cost: {
+      flops,
+      bytes: operands.reduce((sum, { type }) => sum + Math.min(count, sizeOf(type.shape)) * deviceByteSize(type.dtype), 0),
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 /** What the CPU references of data movement share: tables of indices, and picking elements by them. */
-import { allocate, type DType, type HostArray } from '../../tensor/dtype.ts'
+import { allocate, type HostArray } from '../../tensor/dtype.ts'
 import { sizeOf, type Shape } from '../../tensor/shape.ts'
 import { HostTensor } from '../../tensor/tensor.ts'
 import type { ReferenceOutput } from '../op.ts'
@@ -20,7 +20,7 @@ export function indexTable(extents: Shape, strides: readonly number[], offset = 
 
 /** The tensor of `shape` whose element i is element table[i] of x, or `fill` where table[i] is negative. */
 export function pick(x: HostTensor, shape: Shape, table: ArrayLike<number>, fill: number | bigint = 0): HostTensor {
-  const values = allocate(x.dtype as DType, sizeOf(shape)) as HostArray
+  const values: HostArray = allocate(x.dtype, sizeOf(shape))
   const source = x.values
   if (source instanceof BigInt64Array && values instanceof BigInt64Array) {
     for (let i = 0; i < values.length; i++) values[i] = (table[i] ?? -1) < 0 ? BigInt(fill) : (source[table[i] ?? 0] ?? 0n)

@@ -50,7 +50,9 @@ const INNER = Array.from({ length: MAX_AXES - 1 }, (_, axis) => axis)
 /** The params that `shaders/movement/strides.wgsl` reads. */
 export const STRIDE_PARAMS: Readonly<Record<string, ParamType>> = {
   rank: 'u32',
-  ...Object.fromEntries(INNER.flatMap((axis) => [`extent_${axis}`, `p_${axis}`, `q_${axis}`].map((name) => [name, 'u32'] as const))),
+  ...Object.fromEntries(
+    INNER.flatMap((axis) => [`extent_${axis}`, `p_${axis}`, `q_${axis}`].map((name) => [name, 'u32'] as const)),
+  ),
   p_outer: 'u32',
   q_outer: 'u32',
   p_offset: 'u32',

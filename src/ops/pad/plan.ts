@@ -7,7 +7,7 @@ import type { TensorType } from '../../tensor/tensor.ts'
 import { fillValue } from '../movement/fill.ts'
 import { aliasPlan, inputRef, linearDispatch, outputRef, planOf } from '../movement/linear.ts'
 import { MAX_AXES } from '../movement/strides.ts'
-import { PAD_MODES, type PadMode, type Pads } from './op.ts'
+import { PAD_MODES, type PadMode, type Pads } from './rule.ts'
 
 interface Axis {
   readonly from: number
@@ -63,7 +63,12 @@ const PAD_PARAMS: Readonly<Record<string, ParamType>> = {
 
 function padParams(axes: readonly Axis[], mode: number, { shape }: TensorType): Record<string, number> {
   if (axes.length > MAX_AXES) {
-    throw new DeviceLimitError(`${axes.length} axes cannot be walked together`, { op: 'pad', shape, limit: `${MAX_AXES} axes`, remedy: 'Pad in two steps' })
+    throw new DeviceLimitError(`${axes.length} axes cannot be walked together`, {
+      op: 'pad',
+      shape,
+      limit: `${MAX_AXES} axes`,
+      remedy: 'Pad in two steps',
+    })
   }
   const params: Record<string, number> = { rank: axes.length, mode, in_outer: axes[0]?.from ?? 1, begin_outer: axes[0]?.begin ?? 0 }
   for (const inner of INNER) {

@@ -2,9 +2,15 @@
 import type { Shape } from '../../tensor/shape.ts'
 import type { HostTensor } from '../../tensor/tensor.ts'
 import { byCoordinates } from '../movement/reference.ts'
-import type { PadMode } from './op.ts'
+import type { PadMode } from './rule.ts'
 
-export function padReference(x: HostTensor, shape: Shape, begins: readonly number[], mode: PadMode, fill: number | bigint): HostTensor {
+export function padReference(
+  x: HostTensor,
+  shape: Shape,
+  begins: readonly number[],
+  mode: PadMode,
+  fill: number | bigint,
+): HostTensor {
   const source = (coordinate: readonly number[], at: number[]): boolean => {
     for (const [axis, extent] of x.shape.entries()) {
       let i = (coordinate[axis] ?? 0) - (begins[axis] ?? 0)

@@ -18,5 +18,8 @@ export const sigmoid = floatOp<Record<string, never>>({
   flops: 4,
   apply,
   value: sigmoidOf,
-  tolerance: (x) => ({ kind: 'bound', bound: Float64Array.from(numbersOf(x), (value) => (8 + 2 * Math.abs(value)) * ULP * sigmoidOf(value)) }),
+  tolerance: (x) => ({
+    kind: 'bound',
+    bound: Float64Array.from(numbersOf(x), (value) => (8 + 2 * Math.abs(value)) * ULP * sigmoidOf(value)),
+  }),
 })

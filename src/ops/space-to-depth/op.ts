@@ -12,7 +12,10 @@ export const spaceToDepth = blockViewOp({
     requireRank('spaceToDepth', 'input', x, 4, 4)
     const [batch = 0, channels = 0, height = 0, width = 0] = x.shape
     if (height % b !== 0 || width % b !== 0) {
-      throw new ShapeError(`${height} × ${width} pixels do not divide into blocks of ${b} × ${b}`, { op: 'spaceToDepth', shape: x.shape })
+      throw new ShapeError(`${height} × ${width} pixels do not divide into blocks of ${b} × ${b}`, {
+        op: 'spaceToDepth',
+        shape: x.shape,
+      })
     }
     return [batch, channels * b * b, height / b, width / b]
   },

@@ -23,5 +23,9 @@ export function sumPlan(inputs: readonly TensorType[], y: TensorType): OpPlan {
     dispatches.push(binaryDispatch('sum', apply, left, { type, ref: inputRef(index + 1) }, target))
     left = target
   })
-  return planOf(others.length === 1 ? 'sum of two: elementwise kernel with broadcasting' : 'sum: a chain of additions', dispatches, temps)
+  return planOf(
+    others.length === 1 ? 'sum of two: elementwise kernel with broadcasting' : 'sum: a chain of additions',
+    dispatches,
+    temps,
+  )
 }

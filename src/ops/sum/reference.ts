@@ -31,5 +31,10 @@ export function sumReference(inputs: readonly HostTensor[]): ReferenceOutput {
   const dtype = inputs[0]?.dtype ?? 'f32'
   if (dtype === 'i64') return wideOutput(shape, wide)
   const factor = inputs.length * ULP
-  return output(dtype, shape, exact, isFloat(dtype) ? { kind: 'bound', bound: magnitude.map((sum) => factor * sum) } : { kind: 'exact' })
+  return output(
+    dtype,
+    shape,
+    exact,
+    isFloat(dtype) ? { kind: 'bound', bound: magnitude.map((sum) => factor * sum) } : { kind: 'exact' },
+  )
 }

@@ -1,0 +1,161 @@
+/** Each op alone, through the public `ops` namespace: values worked out by hand. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { DtypeError, OptionError, ShapeError } from '../../src/errors.ts'
+import { DeviceTensor } from '../../src/gpu/device-tensor.ts'
+import type { Gpu } from '../../src/gpu/gpu.ts'
+import { openGpu } from '../../src/gpu/node.ts'
+import * as ops from '../../src/ops/index.ts'
+import { REGISTRY } from '../../src/ops/registry.ts'
+import { tensor, type Tensor } from '../../src/tensor/tensor.ts'
+
+let gpu: Gpu
+beforeAll(async () => {
+  gpu = await openGpu()
+})
+afterAll(() => gpu.dispose())
+
+function iota(...shape: number[]): Tensor {
+  const size = shape.reduce((product, extent) => product * extent, 1)
+  return tensor(
+    Float32Array.from({ length: size }, (_, i) => i),
+    shape,
+  )
+}
+
+const X = tensor([-2, -1, 0, 1, 2, 3], [2, 3])
+const PICTURE = iota(1, 1, 3, 3)
+
+/** A call, the shape and the values that it gives. */
+type Call = readonly [
+  name: string,
+  call: () => Promise<DeviceTensor>,
+  shape: readonly number[],
+  values: readonly (number | bigint)[],
+]
+
+const CALLS: readonly Call[] = [
+  [
+    'conv2d',
+    () => ops.conv2d(gpu, PICTURE, tensor([1, 0, 0, 1], [1, 1, 2, 2]), { bias: tensor([-5]), activation: 'relu' }),
+    [1, 1, 2, 2],
+    [0, 1, 5, 7],
+  ],
+  [
+    'conv2d',
+    () => ops.conv2d(gpu, PICTURE, tensor([1], [1, 1, 1, 1]), { stride: 2, padding: [0, 0, 0, 1] }),
+    [1, 1, 2, 2],
+    [0, 2, 6, 8],
+  ],
+  ['gemm', () => ops.gemm(gpu, X, X, { transB: true, alpha: 2, c: tensor([1]) }), [2, 2], [11, -7, -7, 29]],
+  ['matmul', () => ops.matmul(gpu, X, tensor([1, 2, 3])), [2], [-4, 14]],
+  ['linear', () => ops.linear(gpu, X, tensor([1, 0, 0, 1, 1, 1], [2, 3]), { bias: tensor([10, 20]) }), [2, 2], [8, 17, 11, 26]],
+  ['maxPool', () => ops.maxPool(gpu, PICTURE, { kernel: 2 }), [1, 1, 2, 2], [4, 5, 7, 8]],
+  ['averagePool', () => ops.averagePool(gpu, PICTURE, { kernel: [3, 1] }), [1, 1, 1, 3], [3, 4, 5]],
+  ['globalMaxPool', () => ops.globalMaxPool(gpu, PICTURE), [1, 1, 1, 1], [8]],
+  ['globalAveragePool', () => ops.globalAveragePool(gpu, PICTURE), [1, 1, 1, 1], [4]],
+  ['lrn', () => ops.lrn(gpu, tensor([3], [1, 1, 1, 1]), { size: 1, alpha: 1, beta: 1, bias: 1 }), [1, 1, 1, 1], [0.3]],
+  [
+    'batchNorm',
+    () =>
+      ops.batchNorm(
+        gpu,
+        tensor([1, 2], [1, 2]),
+        { scale: tensor([2, 1]), bias: tensor([0, 1]), mean: tensor([0, 2]), variance: tensor([4, 1]) },
+        { epsilon: 0 },
+      ),
+    [1, 2],
+    [1, 1],
+  ],
+  ['softmax', () => ops.softmax(gpu, tensor([0, 0, 0, 0], [2, 2])), [2, 2], [0.5, 0.5, 0.5, 0.5]],
+  ['relu', () => ops.relu(gpu, X), [2, 3], [0, 0, 0, 1, 2, 3]],
+  ['leakyRelu', () => ops.leakyRelu(gpu, X, { alpha: 0.5 }), [2, 3], [-1, -0.5, 0, 1, 2, 3]],
+  ['prelu', () => ops.prelu(gpu, X, tensor([2, 3, 4])), [2, 3], [-4, -3, 0, 1, 2, 3]],
+  ['elu', () => ops.elu(gpu, tensor([-Infinity, 2]), { alpha: 3 }), [2], [-3, 2]],
+  ['sigmoid', () => ops.sigmoid(gpu, tensor([-1e4, 0, 1e4])), [3], [0, 0.5, 1]],
+  ['tanh', () => ops.tanh(gpu, tensor([-1e4, 0, 1e4])), [3], [-1, 0, 1]],
+  ['maxout', () => ops.maxout(gpu, tensor([1, 5, 4, 2], [1, 4]), { pool: 2 }), [1, 2], [5, 4]],
+  ['clip', () => ops.clip(gpu, X, { min: -1, max: 2 }), [2, 3], [-1, -1, 0, 1, 2, 2]],
+  ['add', () => ops.add(gpu, X, tensor([10, 20, 30])), [2, 3], [8, 19, 30, 11, 22, 33]],
+  ['sub', () => ops.sub(gpu, 1, X), [2, 3], [3, 2, 1, 0, -1, -2]],
+  ['mul', () => ops.mul(gpu, tensor([100, -100], [2], 'i8'), 2), [2], [-56, 56]],
+  ['div', () => ops.div(gpu, tensor([7, -7], [2], 'i32'), 2), [2], [3, -3]],
+  ['sum', () => ops.sum(gpu, [X, X, tensor([1])]), [2, 3], [-3, -1, 1, 3, 5, 7]],
+  ['concat', () => ops.concat(gpu, [X, tensor([7, 8], [2, 1])], { axis: 1 }), [2, 4], [-2, -1, 0, 7, 1, 2, 3, 8]],
+  ['slice', () => ops.slice(gpu, X, { starts: [-1], ends: [-9], axes: [1], steps: [-2] }), [2, 2], [0, -2, 3, 1]],
+  ['pad', () => ops.pad(gpu, tensor([1, 2, 3]), { pads: [2, 1], mode: 'reflect' }), [6], [3, 2, 1, 2, 3, 2]],
+  ['pad', () => ops.pad(gpu, X, { pads: [1, -1], axes: [1], value: 9 }), [2, 3], [9, -2, -1, 9, 1, 2]],
+  ['flatten', () => ops.flatten(gpu, iota(2, 1, 2)), [2, 2], [0, 1, 2, 3]],
+  ['reshape', () => ops.reshape(gpu, X, [-1, 2]), [3, 2], [-2, -1, 0, 1, 2, 3]],
+  ['squeeze', () => ops.squeeze(gpu, iota(1, 2, 1), { axes: [2] }), [1, 2], [0, 1]],
+  ['unsqueeze', () => ops.unsqueeze(gpu, iota(2), { axes: [0] }), [1, 2], [0, 1]],
+  ['transpose', () => ops.transpose(gpu, X), [3, 2], [-2, 1, -1, 2, 0, 3]],
+  ['depthToSpace', () => ops.depthToSpace(gpu, iota(1, 8, 1, 1), { blocksize: 2 }), [1, 2, 2, 2], [0, 2, 4, 6, 1, 3, 5, 7]],
+  [
+    'depthToSpace',
+    () => ops.depthToSpace(gpu, iota(1, 8, 1, 1), { blocksize: 2, mode: 'CRD' }),
+    [1, 2, 2, 2],
+    [0, 1, 2, 3, 4, 5, 6, 7],
+  ],
+  ['spaceToDepth', () => ops.spaceToDepth(gpu, iota(1, 2, 2, 2), { blocksize: 2 }), [1, 8, 1, 1], [0, 4, 1, 5, 2, 6, 3, 7]],
+  ['gather', () => ops.gather(gpu, X, tensor([2, -3], [2], 'i64'), { axis: 1 }), [2, 2], [0, -2, 3, 1]],
+  ['cast', () => ops.cast(gpu, tensor([-1.9, 300]), 'i8'), [2], [-1, 127]],
+  ['dropout', () => ops.dropout(gpu, X), [2, 3], [-2, -1, 0, 1, 2, 3]],
+  ['identity', () => ops.identity(gpu, X), [2, 3], [-2, -1, 0, 1, 2, 3]],
+  ['shape', () => ops.shape(gpu, iota(3, 4, 5), { start: 1 }), [2], [4n, 5n]],
+  ['constantOfShape', () => ops.constantOfShape(gpu, [2], { value: -3n, dtype: 'i64' }), [2], [-3n, -3n]],
+]
+
+describe('ops', () => {
+  it('cover the registry', () => {
+    expect(
+      Object.keys(ops)
+        .filter((name) => name !== 'maxPoolWithIndices')
+        .toSorted(),
+    ).toEqual([...REGISTRY.keys()].toSorted())
+    expect(new Set(CALLS.map(([name]) => name))).toEqual(new Set(REGISTRY.keys()))
+  })
+
+  it.each(CALLS)('%s', async (_, call, shape, values) => {
+    using y = await call()
+    expect(y).toBeInstanceOf(DeviceTensor)
+    expect(y.shape).toEqual(shape)
+    const actual = await y.data()
+    expect(actual.length).toBe(values.length)
+    values.forEach((value, i) => {
+      if (typeof value === 'bigint') expect(actual[i]).toBe(value)
+      else expect(actual[i]).toBeCloseTo(value, 5)
+    })
+  })
+
+  it('gives indices of maxima where they are asked for', async () => {
+    const { values, indices } = await ops.maxPoolWithIndices(gpu, PICTURE, { kernel: 2 })
+    expect([...(await values.data())]).toEqual([4, 5, 7, 8])
+    expect([...(await indices.data())]).toEqual([4n, 5n, 7n, 8n])
+    values.dispose()
+    indices.dispose()
+  })
+
+  it('chains device tensors and leaves no memory behind', async () => {
+    const before = gpu.memory.liveBytes
+    {
+      using x = gpu.upload(tensor([-1, 2, -3, 4], [2, 2]))
+      using y = await ops.relu(gpu, x)
+      using same = await ops.identity(gpu, y)
+      using z = await ops.reshape(gpu, same, [4])
+      y.dispose()
+      expect([...(await z.data())]).toEqual([0, 2, 0, 4])
+    }
+    expect(gpu.memory.liveBytes).toBe(before)
+  })
+
+  it('says what does not fit before anything runs', async () => {
+    await expect(ops.add(gpu, iota(2), iota(3))).rejects.toThrow(ShapeError)
+    await expect(ops.add(gpu, iota(2), tensor([1], [1], 'i32'))).rejects.toThrow(DtypeError)
+    await expect(ops.pad(gpu, X, { pads: [0] })).rejects.toThrow(ShapeError)
+    // A caller without types.
+    await expect(ops.leakyRelu(gpu, X, Object.fromEntries([['aplha', 1]]))).rejects.toThrow(/op leakyRelu/)
+    await expect(ops.leakyRelu(gpu, X, Object.fromEntries([['aplha', 1]]))).rejects.toThrow(OptionError)
+    const signal = AbortSignal.abort(new Error('enough'))
+    await expect(ops.relu(gpu, X, { signal })).rejects.toThrow('enough')
+  })
+})
