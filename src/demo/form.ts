@@ -2,7 +2,7 @@
 import { NETWORKS } from '../../models/index.ts'
 import { kindOf } from '../profile/html/data.ts'
 import { freshId, h } from '../profile/html/dom.ts'
-import { plural, si } from '../profile/html/format.ts'
+import { listed, plural, si } from '../profile/html/format.ts'
 import { chip } from '../profile/html/header.ts'
 import { colour, dataflowSwatch } from '../profile/html/palette.ts'
 import { DATAFLOW_NAMES, DATAFLOWS } from '../schedule/dataflow.ts'
@@ -91,17 +91,14 @@ export function networkPicker(inspect: (source: Source) => Promise<Inspected>): 
   }
 }
 
-function describe({ layers, nodes }: Inspected): HTMLElement {
+function describe({ layers, nodes, bound }: Inspected): HTMLElement {
   const macs = layers.reduce((sum, layer) => sum + layer.macs, 0)
   const conv = layers.filter(({ problem }) => kindOf(problem) === 'conv').length
   const kinds = [conv > 0 ? `${conv} CONV` : '', conv < layers.length ? `${layers.length - conv} FC` : '']
     .filter(Boolean)
     .join(' and ')
-  return h(
-    'p',
-    { class: 'tw-note' },
-    `${plural(layers.length, 'layer')} run as dataflows (${kinds || 'none'}), ${si(macs)} MACs; ${plural(nodes, 'node')} in all.`,
-  )
+  const run = `${plural(layers.length, 'layer')} run as dataflows (${kinds || 'none'}), ${si(macs)} MACs; ${plural(nodes, 'node')} in all.`
+  return h('p', { class: 'tw-note' }, bound.length === 0 ? run : `${run} Open dimensions are taken as 1: ${listed(bound)}.`)
 }
 
 const CHOICES = ['all', ...DATAFLOW_NAMES, 'fastest'] as const

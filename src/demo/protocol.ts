@@ -31,6 +31,8 @@ export interface Inspected {
   readonly name: string
   readonly layers: readonly { readonly name: string; readonly problem: Problem; readonly macs: number }[]
   readonly nodes: number
+  /** Symbolic dimensions of the file, all taken as 1. */
+  readonly bound: readonly string[]
 }
 
 export type Request =

@@ -1,5 +1,6 @@
 /** The worker: opens the device, reads networks, profiles them. One call after another; `cancel` stops the one that runs. */
 import { macsOf, openGpu, profileModel, type Gpu, type Graph } from '../index.ts'
+import { bindDimensions, symbolicDimensions } from '../graph/dimensions.ts'
 import { loadGraph, runnable } from '../graph/load.ts'
 import { layerPlans } from '../profile/layers.ts'
 import type { Calls, CallName, Failure, Inspected, Opened, ProfileRequest, Reply, Request, Source } from './protocol.ts'
@@ -26,9 +27,10 @@ async function graphOf(source: Source, signal?: AbortSignal): Promise<Graph> {
 }
 
 async function inspect(source: Source): Promise<Inspected> {
-  const graph = await graphOf(source)
+  const loaded = await graphOf(source)
+  const graph = bindDimensions(loaded)
   const layers = layerPlans(graph).map(({ name, problem }) => ({ name, problem, macs: macsOf(problem) }))
-  return { name: nameOf(source, graph), layers, nodes: graph.nodes.length }
+  return { name: nameOf(source, graph), layers, nodes: graph.nodes.length, bound: symbolicDimensions(loaded) }
 }
 
 function nameOf(source: Source, graph: Graph): string {
@@ -42,7 +44,7 @@ async function profile(
 ): Promise<Calls['profile']['reply']> {
   await open()
   if (gpu === undefined) throw new Error('The device is gone')
-  const graph = await graphOf(source, signal)
+  const graph = bindDimensions(await graphOf(source, signal))
   const report = await profileModel(gpu, graph, {
     ...options,
     signal,

@@ -129,13 +129,14 @@ describe.skipIf(SKIP !== undefined)(`the demo${SKIP === undefined ? '' : ` (skip
         initializer('b', weights(4)),
         initializer('w2', weights(5 * 4 * 4 * 7), [5, 112]),
       ],
-      inputs: [valueInfo('x', [1, 3, 7, 7])],
+      inputs: [valueInfo('x', ['N', 3, 7, 7])],
     })
     const { page, errors } = await demo()
     await page
       .getByLabel('Open an ONNX file')
       .setInputFiles({ name: 'tiny.onnx', mimeType: 'application/octet-stream', buffer: Buffer.from(bytes) })
     await page.getByText('2 layers run as dataflows (1 CONV and 1 FC)').waitFor()
+    expect(await page.getByText('Open dimensions are taken as 1: N.').count()).toBe(1)
     await page.getByRole('radio', { name: 'output stationary B' }).check()
     await page.getByRole('button', { name: 'Run and verify' }).click()
     await page.locator('.demo-verdict').waitFor(RUN)
