@@ -148,6 +148,13 @@ describe('ops', () => {
     expect(gpu.memory.liveBytes).toBe(before)
   })
 
+  it.each(['i8', 'u8'] as const)('wraps %s before the next op sees it', async (dtype) => {
+    using wrapped = await ops.add(gpu, tensor([100, 200], [2], dtype), 100)
+    using product = await ops.mul(gpu, wrapped, 3)
+    using wide = await ops.cast(gpu, product, 'i32')
+    expect([...(await wide.data())]).toEqual(dtype === 'i8' ? [88, -124] : [88, 132])
+  })
+
   it('says what does not fit before anything runs', async () => {
     await expect(ops.add(gpu, iota(2), iota(3))).rejects.toThrow(ShapeError)
     await expect(ops.add(gpu, iota(2), tensor([1], [1], 'i32'))).rejects.toThrow(DtypeError)
