@@ -36,10 +36,10 @@ function leading<T extends HasRow>(): Column<T>[] {
 const rowClass = ({ row }: HasRow) =>
   row.status === 'failed' ? 'tw-bad-row' : row.status === 'skipped' ? 'tw-pale-row' : undefined
 
-/** One number of decimals for a column: what its largest figures need for four digits, and at least one. */
+/** One number of decimals for a column: what its largest figures need for four digits, and at least three. */
 function suited(values: readonly (number | undefined)[]): (value: number) => string {
   const most = Math.max(1e-9, ...values.map((value) => value ?? 0))
-  return fixed(Math.min(6, Math.max(1, 3 - Math.floor(Math.log10(most)))))
+  return fixed(Math.min(6, Math.max(3, 3 - Math.floor(Math.log10(most)))))
 }
 
 export function resultTable(rows: readonly Row[]): HTMLElement {
