@@ -30,7 +30,7 @@ export const SURVEY: Readonly<Record<string, SurveyFigures>> = {
     totalMacs: '341k',
     note:
       'Convolutions: 357,600 MACs here, where the 28x28 picture is padded to 32x32 and the second layer sees all six maps (240,000 ' +
-      'without padding). The survey\'s total, 341k, is not MACs of such a network but the 340,908 connections that LeCun et al. 1998 count: ' +
+      "without padding). The survey's total, 341k, is not MACs of such a network but the 340,908 connections that LeCun et al. 1998 count: " +
       'biases and subsampling included, the second layer connected to some maps only (122,304 + 5,880 + 151,600 + 2,000 + 48,120 + 10,164 ' +
       '+ 840); 283k is what is left of it after 58k. Fully connected: the survey counts two layers, 400x120 + 120x84 = 58,080; the output ' +
       'layer, counted here, adds 840.',

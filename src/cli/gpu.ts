@@ -28,6 +28,7 @@ export function openNamed(adapter: string | undefined): Promise<Gpu> {
 
 /** As `llvmpipe (LLVM 20.1.8, 256 bits) (software)`. */
 export function adapterTitle({ vendor, architecture, device, description, software }: AdapterDescription): string {
-  const named = [description, device, [vendor, architecture].filter(Boolean).join(' ')].find((text) => text !== '') ?? 'unnamed adapter'
+  const named =
+    [description, device, [vendor, architecture].filter(Boolean).join(' ')].find((text) => text !== '') ?? 'unnamed adapter'
   return software ? `${named} (software)` : named
 }

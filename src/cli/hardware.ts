@@ -36,7 +36,11 @@ export async function readMapping(context: Context, file: string): Promise<Mappi
  * A problem, with the hardware and the mapping that its file may hold besides.
  * @throws ShapeError, OptionError, MappingError, FileFormatError naming the file
  */
-export async function readProblem(context: Context, text: string, flags: ModelFlags = {}): Promise<EvaluationFile & { readonly problem: Problem }> {
+export async function readProblem(
+  context: Context,
+  text: string,
+  flags: ModelFlags = {},
+): Promise<EvaluationFile & { readonly problem: Problem }> {
   if (isFile(text)) {
     const json = await readJson(context, text)
     return located(text, () => {

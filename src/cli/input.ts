@@ -22,8 +22,16 @@ export interface InputFlags {
 /** Adds `--input` and the options of preprocessing. */
 export function inputOptions(command: Command): Command {
   return command
-    .option('--input <NAME=FILE>', 'a tensor (.npy, .pb) or a picture (.png, .jpg); NAME= may be left out where there is one input', collect)
-    .option('--preprocess <PRESET>', `how pictures become tensors: ${PRESETS.join(', ')} (default: none)`, choiceOption('--preprocess', PRESETS))
+    .option(
+      '--input <NAME=FILE>',
+      'a tensor (.npy, .pb) or a picture (.png, .jpg); NAME= may be left out where there is one input',
+      collect,
+    )
+    .option(
+      '--preprocess <PRESET>',
+      `how pictures become tensors: ${PRESETS.join(', ')} (default: none)`,
+      choiceOption('--preprocess', PRESETS),
+    )
     .option('--mean <LIST>', 'subtracted from each channel: one number, or one a channel, as 104,117,123', numbers('--mean'))
     .option('--std <LIST>', 'divides each channel', numbers('--std'))
     .option('--bgr', 'channels in the order blue, green, red')
@@ -60,9 +68,7 @@ function split(text: string, graph: Graph): { input: GraphInput; file: string } 
   const [only, another] = graph.inputs
   const names = graph.inputs.map(({ name }) => name)
   // Names may hold '=': the longest input name that begins the text wins.
-  const named = graph.inputs
-    .filter(({ name }) => text.startsWith(`${name}=`))
-    .toSorted((a, b) => b.name.length - a.name.length)[0]
+  const named = graph.inputs.filter(({ name }) => text.startsWith(`${name}=`)).toSorted((a, b) => b.name.length - a.name.length)[0]
   if (named !== undefined) return { input: named, file: text.slice(named.name.length + 1) }
   if (only === undefined) throw new OptionError(`${graph.name} has no inputs`)
   if (another === undefined && (!text.includes('=') || existsSync(text))) return { input: only, file: text }
@@ -99,11 +105,18 @@ function preprocessing({ preprocess: preset, mean, std, bgr, resize, crop }: Inp
 
 function checkInput({ name, dtype, shape }: GraphInput, tensor: HostTensor, file: string): void {
   if (tensor.dtype !== dtype) {
-    throw new DtypeError(`Input ${name} takes ${dtype}, but ${file} holds ${tensor.dtype}`, { dtype: tensor.dtype, remedy: `Save it as ${dtype}` })
+    throw new DtypeError(`Input ${name} takes ${dtype}, but ${file} holds ${tensor.dtype}`, {
+      dtype: tensor.dtype,
+      remedy: `Save it as ${dtype}`,
+    })
   }
-  const fits = shape.length === tensor.shape.length && shape.every((extent, axis) => typeof extent === 'string' || extent === tensor.shape[axis])
+  const fits =
+    shape.length === tensor.shape.length &&
+    shape.every((extent, axis) => typeof extent === 'string' || extent === tensor.shape[axis])
   if (!fits) {
-    throw new ShapeError(`Input ${name} takes the shape ${formatShape(shape)}, but ${file} has ${formatShape(tensor.shape)}`, { dtype })
+    throw new ShapeError(`Input ${name} takes the shape ${formatShape(shape)}, but ${file} has ${formatShape(tensor.shape)}`, {
+      dtype,
+    })
   }
 }
 

@@ -27,7 +27,11 @@ export interface OpenedModel extends LoadedGraph {
 /** Adds the options that `openModel` reads. */
 export function modelOptions(command: Command): Command {
   return weightOptions(command)
-    .option('--batch <N>', 'pictures in a batch: for a network built by name, or a model whose first dimension is symbolic (default: 1)', integerOption('--batch', 1))
+    .option(
+      '--batch <N>',
+      'pictures in a batch: for a network built by name, or a model whose first dimension is symbolic (default: 1)',
+      integerOption('--batch', 1),
+    )
     .option('--dim <NAME=SIZE>', 'size of a symbolic dimension (default: 1); may be given several times', collectDimension)
 }
 
@@ -42,7 +46,11 @@ export function weightOptions(command: Command): Command {
  * The network that MODEL and its options name, with what in it cannot be run.
  * @throws OptionError, ModelFormatError, FileFormatError
  */
-export async function openModel(context: Context, model: string, { batch, dim = {}, seed, weights }: ModelFlags): Promise<OpenedModel> {
+export async function openModel(
+  context: Context,
+  model: string,
+  { batch, dim = {}, seed, weights }: ModelFlags,
+): Promise<OpenedModel> {
   const { signal } = context
   const built = isNetworkName(model)
   const tensors = weights === undefined ? undefined : await readWeights(context, weights)
@@ -56,7 +64,9 @@ export async function openModel(context: Context, model: string, { batch, dim = 
   const first = loaded.graph.inputs[0]?.shape[0]
   if (typeof first === 'string') return { ...loaded, sizes: { [first]: batch, ...dim } }
   if (first === batch) return { ...loaded, sizes: dim }
-  throw new OptionError(`${model} is made for a batch of ${first ?? 'nothing'}`, { remedy: 'Leave --batch out, or export it with a symbolic batch' })
+  throw new OptionError(`${model} is made for a batch of ${first ?? 'nothing'}`, {
+    remedy: 'Leave --batch out, or export it with a symbolic batch',
+  })
 }
 
 /**
@@ -78,6 +88,7 @@ type LoadedWeights = ReturnType<typeof decodeSafetensors>['tensors']
 /** For commander: collects sizes by name. @throws OptionError for anything that is not NAME=SIZE. */
 function collectDimension(text: string, before: Readonly<Record<string, number>> = {}): Record<string, number> {
   const [, name, size] = /^(.+)=(\d+)$/.exec(text) ?? []
-  if (name === undefined || Number(size) < 1) throw new OptionError(`--dim takes NAME=SIZE, as in --dim N=4, not ${JSON.stringify(text)}`)
+  if (name === undefined || Number(size) < 1)
+    throw new OptionError(`--dim takes NAME=SIZE, as in --dim N=4, not ${JSON.stringify(text)}`)
   return { ...before, [name]: Number(size) }
 }

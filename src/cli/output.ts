@@ -48,7 +48,8 @@ export function printError(context: Context, error: unknown): void {
   const message = error instanceof Error ? error.message : String(error)
   context.err.write(`${colors.red(`${name}:`)} ${message}\n`)
   if (context.env['TILEWRIGHT_DEBUG'] === '1') {
-    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) context.err.write(`${cause.stack ?? cause.message}\n`)
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
+      context.err.write(`${cause.stack ?? cause.message}\n`)
   } else if (!(error instanceof TilewrightError)) {
     context.err.write('This is a fault of Tilewright: run again with TILEWRIGHT_DEBUG=1 and report what it prints.\n')
   }

@@ -15,7 +15,15 @@ import { printError } from './output.ts'
 /** Makes a command; it hands its exit code to `exit` when it is done. */
 export type CommandFactory = (context: Context, exit: (code: number) => void) => Command
 
-const COMMANDS: readonly CommandFactory[] = [profileCommand, runCommand, verifyCommand, inspectCommand, evaluateCommand, mapCommand, doctorCommand]
+const COMMANDS: readonly CommandFactory[] = [
+  profileCommand,
+  runCommand,
+  verifyCommand,
+  inspectCommand,
+  evaluateCommand,
+  mapCommand,
+  doctorCommand,
+]
 
 const EXAMPLES = `
 Examples:

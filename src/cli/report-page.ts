@@ -10,6 +10,7 @@ const PLACES = ['./report.js', '../report.js', '../../dist/report.js']
 /** The HTML of a report. @throws OptionError when the page's script was not built. */
 export function reportPage(report: ProfileReport): string {
   const file = PLACES.map((place) => new URL(place, import.meta.url)).find((url) => existsSync(url))
-  if (file === undefined) throw new OptionError('The script of the report page is missing', { remedy: 'Build Tilewright: npm run build' })
+  if (file === undefined)
+    throw new OptionError('The script of the report page is missing', { remedy: 'Build Tilewright: npm run build' })
   return renderReport(report, { script: readFileSync(file, 'utf8') })
 }

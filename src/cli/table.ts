@@ -10,7 +10,16 @@ export interface Column {
 
 /** A borderless table with a ruled head. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[], colors: Colors): string {
-  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' }
+  const none = {
+    top: '',
+    'top-mid': '',
+    'top-left': '',
+    'top-right': '',
+    bottom: '',
+    'bottom-mid': '',
+    'bottom-left': '',
+    'bottom-right': '',
+  }
   const out = new Table({
     head: columns.map(({ title }) => colors.bold(title)),
     colAligns: columns.map(({ align }) => align ?? 'left'),
@@ -18,7 +27,10 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
   for (const row of rows) out.push([...row])
-  const lines = out.toString().split('\n').map((line) => line.trimEnd())
+  const lines = out
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
   const width = Math.max(0, ...lines.map(visibleLength))
   return [lines[0] ?? '', colors.dim('─'.repeat(width)), ...lines.slice(1)].join('\n')
 }

@@ -75,7 +75,10 @@ export interface InspectReport {
  */
 export function inspectGraph(
   graph: Graph,
-  { unsupported = [], sizes = {} }: { readonly unsupported?: readonly UnsupportedNode[]; readonly sizes?: Readonly<Record<string, number>> } = {},
+  {
+    unsupported = [],
+    sizes = {},
+  }: { readonly unsupported?: readonly UnsupportedNode[]; readonly sizes?: Readonly<Record<string, number>> } = {},
 ): InspectReport {
   const bound = bindDimensions(graph, sizes)
   const { part, refused } = tellable(bound)
@@ -180,7 +183,19 @@ function isAddedBias(node: GraphNode, index: number, graph: Graph): boolean {
 
 function opaque(node: GraphNode, types: ReadonlyMap<string, TensorType>): InspectedLayer {
   const inputs = node.inputs.flatMap((name) => (name === null ? [] : [types.get(name)?.shape ?? []]))
-  return { name: node.name, op: node.op, inputs, output: null, macs: 0, weights: 0, biases: 0, parameters: 0, flops: 0, bytes: 0, intensity: 0 }
+  return {
+    name: node.name,
+    op: node.op,
+    inputs,
+    output: null,
+    macs: 0,
+    weights: 0,
+    biases: 0,
+    parameters: 0,
+    flops: 0,
+    bytes: 0,
+    intensity: 0,
+  }
 }
 
 /**

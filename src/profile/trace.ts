@@ -28,7 +28,13 @@ const PROCESS = 1
 export function traceOf(report: ProfileReport): Trace {
   const dataflows = [...new Set(report.layers.flatMap((layer) => Object.keys(layer.dataflows)))]
   const events: TraceEvent[] = [
-    { name: 'process_name', ph: 'M', pid: PROCESS, tid: 0, args: { name: `${report.model}, batch ${report.batch}, ${report.precision}` } },
+    {
+      name: 'process_name',
+      ph: 'M',
+      pid: PROCESS,
+      tid: 0,
+      args: { name: `${report.model}, batch ${report.batch}, ${report.precision}` },
+    },
   ]
   dataflows.forEach((dataflow, index) => {
     const tid = index + 1
@@ -48,7 +54,18 @@ export function traceOf(report: ProfileReport): Trace {
   const { schema, model, date, adapter, hardware, clock, samples, warmups, complete } = report
   return {
     displayTimeUnit: 'ms',
-    otherData: { note: 'medians end to end, one track per dataflow', schema, model, date, adapter, hardware, clock, samples, warmups, complete },
+    otherData: {
+      note: 'medians end to end, one track per dataflow',
+      schema,
+      model,
+      date,
+      adapter,
+      hardware,
+      clock,
+      samples,
+      warmups,
+      complete,
+    },
     traceEvents: events,
   }
 }

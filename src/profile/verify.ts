@@ -25,7 +25,12 @@ export interface VerifyOptions {
    */
   readonly rtol?: number
   readonly atol?: number
-  readonly onProgress?: (event: { readonly node: string; readonly op: string; readonly index: number; readonly total: number }) => void
+  readonly onProgress?: (event: {
+    readonly node: string
+    readonly op: string
+    readonly index: number
+    readonly total: number
+  }) => void
   /** Stops between nodes; the report then holds the nodes done, and `complete` is false. */
   readonly signal?: AbortSignal
 }
@@ -79,7 +84,8 @@ export async function verifyModel(
     await progress(graph.name, 'run', 0)
     using model = await compile(gpu, graph, signal === undefined ? {} : { signal })
     const values = new Map<string, HostTensor>(Object.entries(input))
-    for (const [name, value] of Object.entries(await model.runAll(input, signal === undefined ? {} : { signal }))) values.set(name, value)
+    for (const [name, value] of Object.entries(await model.runAll(input, signal === undefined ? {} : { signal })))
+      values.set(name, value)
     for (const [index, node] of graph.nodes.entries()) {
       await progress(node.name, node.op, index + 1)
       nodes.push(...verifyNode(graph, node, values, options))
@@ -94,7 +100,12 @@ export async function verifyModel(
   return { schema: VERIFY_SCHEMA, model: graph.name, adapter: gpu.adapter, complete, nodes, outputs }
 }
 
-function verifyNode(graph: Graph, node: GraphNode, values: ReadonlyMap<string, HostTensor>, options: VerifyOptions): VerifiedNode[] {
+function verifyNode(
+  graph: Graph,
+  node: GraphNode,
+  values: ReadonlyMap<string, HostTensor>,
+  options: VerifyOptions,
+): VerifiedNode[] {
   const definition = opNamed(node.op)
   const inputs = node.inputs.map((name) => (name === null ? null : valueOf(name, values, graph)))
   const reference = definition.reference(inputs, parseAttributes(definition, node.attributes, node.name))

@@ -28,7 +28,18 @@ const at = folder.path
 
 describe('run', () => {
   test('writes outputs as .npy and run.json, and the top classes of each of the batch', async () => {
-    const args = ['run', at('classifier.onnx'), '--input', `x=${at('x.npy')}`, '--output', at('out'), '--labels', at('labels.txt'), '--top', '2']
+    const args = [
+      'run',
+      at('classifier.onnx'),
+      '--input',
+      `x=${at('x.npy')}`,
+      '--output',
+      at('out'),
+      '--labels',
+      at('labels.txt'),
+      '--top',
+      '2',
+    ]
     const { code, out, err } = await tilewright(args)
     expect(err).not.toContain('Error')
     expect(code).toBe(0)
@@ -36,7 +47,9 @@ describe('run', () => {
     expect([scores.dtype, scores.shape]).toEqual(['f32', [2, 4]])
     const values = Array.from(scores.values as Float32Array)
     for (const item of [0, 1]) expect(values.slice(4 * item, 4 * item + 4).reduce((sum, value) => sum + value)).toBeCloseTo(1, 5)
-    const result = JSON.parse(readFileSync(at('out/run.json'), 'utf8')) as { top: { item: number; index: number; label: string; score: number }[] }
+    const result = JSON.parse(readFileSync(at('out/run.json'), 'utf8')) as {
+      top: { item: number; index: number; label: string; score: number }[]
+    }
     expect(result).toMatchObject({
       schema: 'tilewright.run/1',
       outputs: { scores: { dtype: 'f32', shape: [2, 4], file: 'scores.npy' } },
@@ -52,7 +65,19 @@ describe('run', () => {
 
   test('a picture is resized to the input and normalised; NAME= may be left out', async () => {
     const shown = async (...more: string[]): Promise<unknown> => {
-      const { code, out, err } = await tilewright(['run', at('classifier.onnx'), '--input', at('picture.png'), '--resize', '8x8', '--top', '4', '--json', '-', ...more])
+      const { code, out, err } = await tilewright([
+        'run',
+        at('classifier.onnx'),
+        '--input',
+        at('picture.png'),
+        '--resize',
+        '8x8',
+        '--top',
+        '4',
+        '--json',
+        '-',
+        ...more,
+      ])
       expect(code, err).toBe(0)
       return JSON.parse(out)
     }
@@ -82,7 +107,16 @@ describe('verify', () => {
   })
 
   test('given a tolerance that f32 cannot keep, it fails with exit code 1 and names the node', async () => {
-    const { code, err } = await tilewright(['verify', at('classifier.onnx'), '--input', at('x.npy'), '--rtol', '0', '--atol', '1e-12'])
+    const { code, err } = await tilewright([
+      'verify',
+      at('classifier.onnx'),
+      '--input',
+      at('x.npy'),
+      '--rtol',
+      '0',
+      '--atol',
+      '1e-12',
+    ])
     expect(code).toBe(1)
     expect(err).toMatch(/VerificationError: (conv|gemm|softmax) /)
   })
@@ -95,19 +129,34 @@ describe('verify', () => {
 
 describe('profile', () => {
   test('rows verified and counted, report, page and trace written', async () => {
-    const args = ['profile', at('classifier.onnx'), '--dataflow', 'os-a,fastest', '--samples', '1', '--json', at('p.json'), '--trace', at('t.json')]
+    const args = [
+      'profile',
+      at('classifier.onnx'),
+      '--dataflow',
+      'os-a,fastest',
+      '--samples',
+      '1',
+      '--json',
+      at('p.json'),
+      '--trace',
+      at('t.json'),
+    ]
     const { code, out, err } = await tilewright(args)
     expect(err).not.toContain('Error')
     expect(code).toBe(0)
     expect(out).toContain('= predicted')
-    const report = JSON.parse(readFileSync(at('p.json'), 'utf8')) as { layers: { name: string; dataflows: Record<string, object> }[] }
+    const report = JSON.parse(readFileSync(at('p.json'), 'utf8')) as {
+      layers: { name: string; dataflows: Record<string, object> }[]
+    }
     expect(report).toMatchObject({ schema: 'tilewright.profile/1', model: 'classifier', complete: true })
     expect(report.layers.map(({ name }) => name)).toEqual(['conv', 'gemm'])
     for (const { dataflows } of report.layers) {
       expect(dataflows['os-a']).toMatchObject({ verified: true, counted_equal: true })
       expect(dataflows['fastest']).toMatchObject({ verified: true })
     }
-    const { traceEvents } = JSON.parse(readFileSync(at('t.json'), 'utf8')) as { traceEvents: { ph: string; name: string; dur?: number }[] }
+    const { traceEvents } = JSON.parse(readFileSync(at('t.json'), 'utf8')) as {
+      traceEvents: { ph: string; name: string; dur?: number }[]
+    }
     expect(traceEvents.filter(({ ph }) => ph === 'X').map(({ name }) => name)).toEqual(['conv', 'gemm', 'conv', 'gemm'])
     expect(traceEvents.every(({ ph, dur }) => ph === 'M' || (dur ?? 0) > 0)).toBe(true)
   })

@@ -40,7 +40,13 @@ export function unknownOps(): Uint8Array {
 
 export function npy(shape: readonly number[], dtype: 'f32' | 'i32' = 'f32'): Uint8Array {
   const length = shape.reduce((product, extent) => product * extent, 1)
-  return encodeNpy(tensor(Float32Array.from({ length }, (_, i) => Math.cos(i)), shape, dtype))
+  return encodeNpy(
+    tensor(
+      Float32Array.from({ length }, (_, i) => Math.cos(i)),
+      shape,
+      dtype,
+    ),
+  )
 }
 
 /** A PNG of `size` × `size` in colour. */

@@ -25,7 +25,10 @@ export async function tilewright(args: readonly string[], signal: AbortSignal = 
 }
 
 /** A folder with the given files, and how to remove it. */
-export function folderOf(files: Readonly<Record<string, string | Uint8Array>>): { path: (name: string) => string; remove: () => void } {
+export function folderOf(files: Readonly<Record<string, string | Uint8Array>>): {
+  path: (name: string) => string
+  remove: () => void
+} {
   const folder = mkdtempSync(join(tmpdir(), 'tilewright-'))
   for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
   return { path: (name) => join(folder, name), remove: () => rmSync(folder, { recursive: true, force: true }) }

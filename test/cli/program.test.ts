@@ -97,7 +97,18 @@ describe('inspect', () => {
 describe('map and evaluate', () => {
   test('what map writes, evaluate evaluates to the same', async () => {
     const file = folder.path('mapped.json')
-    const mapped = await tilewright(['map', 'lenet5:conv2', '--hardware', 'eyeriss', '--dataflow', 'ws', '--budget', '200', '--json', file])
+    const mapped = await tilewright([
+      'map',
+      'lenet5:conv2',
+      '--hardware',
+      'eyeriss',
+      '--dataflow',
+      'ws',
+      '--budget',
+      '200',
+      '--json',
+      file,
+    ])
     expect(mapped.err).not.toContain('Error')
     expect(mapped.code).toBe(0)
     const { evaluation } = JSON.parse(readFileSync(file, 'utf8')) as { evaluation: object }
@@ -148,8 +159,20 @@ describe('figures and tables', () => {
   })
 
   test('a table lines up', () => {
-    const context = { out: { write: () => {}, isTTY: false, columns: 80 }, err: { write: () => {}, isTTY: false, columns: 80 }, signal: new AbortController().signal, env: {} }
-    const text = table([{ title: 'Name' }, { title: 'Count', align: 'right' }], [['a', '1'], ['longer', '12345']], colorsFor(context, context.out))
+    const context = {
+      out: { write: () => {}, isTTY: false, columns: 80 },
+      err: { write: () => {}, isTTY: false, columns: 80 },
+      signal: new AbortController().signal,
+      env: {},
+    }
+    const text = table(
+      [{ title: 'Name' }, { title: 'Count', align: 'right' }],
+      [
+        ['a', '1'],
+        ['longer', '12345'],
+      ],
+      colorsFor(context, context.out),
+    )
     expect(text).toBe(['Name    Count', '─────────────', 'a           1', 'longer  12345'].join('\n'))
   })
 })

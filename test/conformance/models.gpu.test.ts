@@ -34,9 +34,18 @@ describe.skipIf(!hasConformance)('trained models', () => {
   })
 
   test('SqueezeNet sees a bald eagle first', async () => {
-    const args = ['run', conformance('models/squeezenet1.1/model.onnx'), '--input', `data=${conformance('images/misc/bald_eagle.jpeg')}`]
+    const args = [
+      'run',
+      conformance('models/squeezenet1.1/model.onnx'),
+      '--input',
+      `data=${conformance('images/misc/bald_eagle.jpeg')}`,
+    ]
     const labels = conformance('images/imagenet-labels-synset.txt')
-    const { code, out: printed, err } = await tilewright([...args, '--preprocess', 'caffe', '--labels', labels, '--top', '5', '--json'])
+    const {
+      code,
+      out: printed,
+      err,
+    } = await tilewright([...args, '--preprocess', 'caffe', '--labels', labels, '--top', '5', '--json'])
     expect(code, err).toBe(0)
     const { top } = JSON.parse(printed) as { top: { index: number; label: string; score: number }[] }
     expect(top).toHaveLength(5)

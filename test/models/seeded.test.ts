@@ -44,7 +44,8 @@ describe('seeded values', () => {
   })
 
   test('neighbours in index, name and seed are not related', () => {
-    const correlation = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0) / (a.length / 3)
+    const correlation = (a: Float32Array, b: Float32Array): number =>
+      a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0) / (a.length / 3)
     const n = 100_000
     const base = seededValues(0, 'a', n + 1, UNIT)
     for (const other of [base.subarray(1), seededValues(0, 'b', n, UNIT), seededValues(1, 'a', n, UNIT)]) {

@@ -30,7 +30,11 @@ const WANTED: readonly Wanted[] = [
     brings: 'times taken by the GPU itself; without it, by the wall clock over batches',
     remedy: 'a newer driver; in Chrome, developer features for unrounded times',
   },
-  { feature: 'shader-f16', brings: 'half-precision storage', remedy: 'a GPU and driver with 16-bit storage and arithmetic in shaders' },
+  {
+    feature: 'shader-f16',
+    brings: 'half-precision storage',
+    remedy: 'a GPU and driver with 16-bit storage and arithmetic in shaders',
+  },
   {
     feature: 'subgroups',
     brings: 'the network between PEs; without it, workgroup memory and barriers, slower',
@@ -129,7 +133,10 @@ function renderMachine(context: Context, machine: Machine): string {
   ].join('\n')
 }
 
-function renderGpu(context: Context, { adapter, limits, subgroups, matrices, clock, missing }: Awaited<ReturnType<typeof describeGpu>>): string {
+function renderGpu(
+  context: Context,
+  { adapter, limits, subgroups, matrices, clock, missing }: Awaited<ReturnType<typeof describeGpu>>,
+): string {
   const { bold, green, yellow } = colorsFor(context, context.out)
   const lines = [
     `${bold('Adapter')}   ${adapterTitle(adapter)}`,
@@ -151,6 +158,7 @@ function renderGpu(context: Context, { adapter, limits, subgroups, matrices, clo
   ]
   if (adapter.software) lines.push(yellow('This is a software adapter: correct, and slow. Its times say nothing about a GPU.'))
   if (missing.length === 0) lines.push(green('Nothing is missing.'))
-  for (const { feature, brings, remedy } of missing) lines.push(`${yellow('Missing')}   ${feature}: ${brings}. To get it: ${remedy}`)
+  for (const { feature, brings, remedy } of missing)
+    lines.push(`${yellow('Missing')}   ${feature}: ${brings}. To get it: ${remedy}`)
   return lines.join('\n')
 }

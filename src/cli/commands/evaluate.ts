@@ -30,20 +30,31 @@ export function evaluateCommand(context: Context, exit: (code: number) => void):
     .argument('PROBLEM', PROBLEM_HELP)
     .argument('[HARDWARE]', HARDWARE_HELP)
     .argument('[MAPPING]', 'a JSON file')
-    .option('--halo <MODE>', 'exact, or timeloop: overlaps as Timeloop counts them', choiceOption('--halo', ['exact', 'timeloop'] as const), 'exact')
+    .option(
+      '--halo <MODE>',
+      'exact, or timeloop: overlaps as Timeloop counts them',
+      choiceOption('--halo', ['exact', 'timeloop'] as const),
+      'exact',
+    )
     .option(JSON_FLAGS, JSON_HELP)
     .addHelpText('after', EXAMPLES)
-  return modelOptions(command).action(async (text: string, hardwareText: string | undefined, mappingFile: string | undefined, options: Options) => {
-    const file = await readProblem(context, text, options)
-    const hardware = hardwareText === undefined ? file.hardware : await readHardware(context, hardwareText)
-    const mapping = mappingFile === undefined ? file.mapping : await readMapping(context, mappingFile)
-    if (hardware === undefined) throw new OptionError(`There is no hardware in ${text}`, { remedy: 'Give one: evaluate PROBLEM HARDWARE MAPPING' })
-    if (mapping === undefined) throw new OptionError(`There is no mapping in ${text}`, { remedy: 'Give one: evaluate PROBLEM HARDWARE MAPPING' })
-    const known = typeof hardware === 'string' ? hardwareNamed(hardware) : hardware
-    const evaluation = evaluate(file.problem, known, mapping, { halo: options.halo })
-    present(context, options.json, { schema: EVALUATE_SCHEMA, halo: options.halo, ...evaluation }, () => renderEvaluation(context, evaluation))
-    exit(EXIT.ok)
-  })
+  return modelOptions(command).action(
+    async (text: string, hardwareText: string | undefined, mappingFile: string | undefined, options: Options) => {
+      const file = await readProblem(context, text, options)
+      const hardware = hardwareText === undefined ? file.hardware : await readHardware(context, hardwareText)
+      const mapping = mappingFile === undefined ? file.mapping : await readMapping(context, mappingFile)
+      if (hardware === undefined)
+        throw new OptionError(`There is no hardware in ${text}`, { remedy: 'Give one: evaluate PROBLEM HARDWARE MAPPING' })
+      if (mapping === undefined)
+        throw new OptionError(`There is no mapping in ${text}`, { remedy: 'Give one: evaluate PROBLEM HARDWARE MAPPING' })
+      const known = typeof hardware === 'string' ? hardwareNamed(hardware) : hardware
+      const evaluation = evaluate(file.problem, known, mapping, { halo: options.halo })
+      present(context, options.json, { schema: EVALUATE_SCHEMA, halo: options.halo, ...evaluation }, () =>
+        renderEvaluation(context, evaluation),
+      )
+      exit(EXIT.ok)
+    },
+  )
 }
 
 /** Accesses by level and operand, and the totals. */

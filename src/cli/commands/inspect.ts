@@ -57,7 +57,9 @@ function render(context: Context, report: InspectReport): string {
   const sizes = Object.entries(report.dimensions).map(([name, size]) => `${name} = ${size}`)
   const lines = [
     `${colors.bold(report.model)}: ${report.inputs.map(({ name, dtype, shape }) => `${name} ${dtype} ${dimensions(shape)}`).join(', ')} → ` +
-      report.outputs.map(({ name, dtype, shape }) => `${name} ${dtype ?? ''} ${shape === null ? '?' : dimensions(shape)}`).join(', '),
+      report.outputs
+        .map(({ name, dtype, shape }) => `${name} ${dtype ?? ''} ${shape === null ? '?' : dimensions(shape)}`)
+        .join(', '),
     ...(sizes.length === 0 ? [] : [`Symbolic dimensions: ${sizes.join(', ')} (set with --dim)`]),
     '',
     table(COLUMNS, rows, colors),
@@ -95,7 +97,11 @@ function totals(report: InspectReport, colors: Colors): string[] {
   ]
   const rows = kinds.map(([name, { layers, macs: m, weights: w }]) => [name, String(layers), grouped(w), grouped(m)])
   return [
-    table([{ title: '' }, { title: 'Layers', align: 'right' }, { title: 'Weights', align: 'right' }, { title: 'MACs', align: 'right' }], rows, colors),
+    table(
+      [{ title: '' }, { title: 'Layers', align: 'right' }, { title: 'Weights', align: 'right' }, { title: 'MACs', align: 'right' }],
+      rows,
+      colors,
+    ),
     `Besides weights: ${grouped(biases)} biases, ${grouped(parameters)} other parameters. ${short(flops).replace(/^\d+$/, '$& ')}FLOP in all (a MAC is 2).`,
   ]
 }
@@ -111,6 +117,10 @@ function surveyLines({ survey, conv, fc, macs, weights, inputs }: InspectReport,
     ['all weights', grouped(weights), survey.totalWeights],
     ['all MACs', grouped(macs / batch), survey.totalMacs],
   ]
-  const columns: Column[] = [{ title: 'For one picture' }, { title: 'here', align: 'right' }, { title: survey.source, align: 'right' }]
+  const columns: Column[] = [
+    { title: 'For one picture' },
+    { title: 'here', align: 'right' },
+    { title: survey.source, align: 'right' },
+  ]
   return ['', table(columns, rows, colors), survey.note]
 }

@@ -34,7 +34,12 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
     .argument('PROBLEM', PROBLEM_HELP)
     .option('--hardware <H>', HARDWARE_HELP)
     .requiredOption('--dataflow <D>', DATAFLOW_NAMES.join(', '))
-    .option('--objective <O>', 'energy, edp or latency', choiceOption('--objective', ['energy', 'edp', 'latency'] as const), 'energy')
+    .option(
+      '--objective <O>',
+      'energy, edp or latency',
+      choiceOption('--objective', ['energy', 'edp', 'latency'] as const),
+      'energy',
+    )
     .option('--budget <N>', 'mappings to look at, at most', integerOption('--budget', 1))
     .option(JSON_FLAGS, JSON_HELP)
     .addHelpText('after', EXAMPLES)
@@ -56,7 +61,12 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
     const result = { schema: MAP_SCHEMA, dataflow: name, objective, problem: file.problem, hardware, mapping, evaluation, searched }
     present(context, options.json, result, () => `${renderMapping(mapping)}\n\n${renderEvaluation(context, evaluation)}`)
     const { seen, total, exhaustive } = searched
-    remark(context, exhaustive ? `All ${grouped(seen)} legal mappings were seen.` : `${grouped(seen)} mappings were seen, of a space of ${grouped(total)}.`)
+    remark(
+      context,
+      exhaustive
+        ? `All ${grouped(seen)} legal mappings were seen.`
+        : `${grouped(seen)} mappings were seen, of a space of ${grouped(total)}.`,
+    )
     exit(EXIT.ok)
   })
 }
@@ -69,7 +79,12 @@ function renderMapping({ levels }: Mapping): string {
       const parts = [`${name.padEnd(6)} for ${list(temporal)}`]
       if (spatial !== undefined) parts.push(`spatial x: ${list(spatial.x)}, y: ${list(spatial.y)}`)
       if (keep !== undefined) parts.push(`keeps ${keep.join(', ') || 'nothing'}`)
-      if (forward !== undefined) parts.push(`forwards ${Object.entries(forward).map(([operand, axis]) => `${operand} along ${axis}`).join(', ')}`)
+      if (forward !== undefined)
+        parts.push(
+          `forwards ${Object.entries(forward)
+            .map(([operand, axis]) => `${operand} along ${axis}`)
+            .join(', ')}`,
+        )
       return parts.join('; ')
     })
     .join('\n')

@@ -45,8 +45,17 @@ export function profileCommand(context: Context, exit: (code: number) => void): 
     .argument('MODEL', MODEL_HELP)
     .option('--dataflow <LIST>', 'dataflows, separated by commas', parseDataflows, [...DATAFLOW_NAMES])
     .option('--hardware <NAME|FILE>', 'the hardware that mappings are made for (default: this GPU)')
-    .option('--precision <P>', 'f32 or f16: how tensors are stored; sums are f32', choiceOption('--precision', ['f32', 'f16'] as const), 'f32')
-    .option('--samples <N>', 'timed runs of each row (default: 3, fewer for long rows on a software adapter)', integerOption('--samples', 1))
+    .option(
+      '--precision <P>',
+      'f32 or f16: how tensors are stored; sums are f32',
+      choiceOption('--precision', ['f32', 'f16'] as const),
+      'f32',
+    )
+    .option(
+      '--samples <N>',
+      'timed runs of each row (default: 3, fewer for long rows on a software adapter)',
+      integerOption('--samples', 1),
+    )
     .option('--html <FILE>', 'write a self-contained report page')
     .option('--trace <FILE>', 'write a Chrome trace, for Perfetto')
     .option(JSON_FLAGS, JSON_HELP)
@@ -62,7 +71,12 @@ export function profileCommand(context: Context, exit: (code: number) => void): 
         dataflows: options.dataflow,
         precision: options.precision,
         signal: context.signal,
-        onProgress: (event: ProfileProgress) => progress.update(event.index, event.total, `${event.layer} ${event.dataflow} ${event.phase}`),
+        onProgress: (event: ProfileProgress) =>
+          progress.update(
+            event.index,
+            event.total,
+            [event.layer, event.dataflow, event.phase].filter((part, at, all) => all.indexOf(part) === at).join(' '),
+          ),
         ...(hardware === undefined ? {} : { hardware }),
         ...(options.batch === undefined ? {} : { batch: options.batch }),
         ...(options.samples === undefined ? {} : { samples: options.samples }),
@@ -130,7 +144,11 @@ function render(context: Context, report: ProfileReport): string {
       result.max_error === undefined ? '–' : scientific(result.max_error),
       result.max_error_ratio === undefined ? '–' : `${(100 * result.max_error_ratio).toPrecision(2)} %`,
       result.verified === undefined ? '–' : result.verified ? colors.green('ok') : colors.red('WRONG'),
-      result.counted === undefined ? '–' : row.differences.length > 0 || result.counted_equal === false ? colors.red('DIFFERS') : colors.green('= predicted'),
+      result.counted === undefined
+        ? '–'
+        : row.differences.length > 0 || result.counted_equal === false
+          ? colors.red('DIFFERS')
+          : colors.green('= predicted'),
     ]
   })
   const clock = report.clock.source === 'wall' ? 'wall clock' : `timestamp queries, quantum ${report.clock.quantum_ns} ns`

@@ -38,7 +38,9 @@ interface Top {
 export interface RunResult {
   readonly schema: typeof RUN_SCHEMA
   readonly model: string
-  readonly outputs: Readonly<Record<string, { readonly dtype: string; readonly shape: readonly number[]; readonly file: string | null }>>
+  readonly outputs: Readonly<
+    Record<string, { readonly dtype: string; readonly shape: readonly number[]; readonly file: string | null }>
+  >
   /** Highest first, of the first output that is one score a class. */
   readonly top: readonly Top[]
 }
@@ -80,7 +82,10 @@ export function runCommand(context: Context, exit: (code: number) => void): Comm
         result.dispose()
       }
       progress.stop()
-      remark(context, `Ran ${graph.name} on ${adapterTitle(gpu.adapter)}, preparation included in ${duration(performance.now() - started)}`)
+      remark(
+        context,
+        `Ran ${graph.name} on ${adapterTitle(gpu.adapter)}, preparation included in ${duration(performance.now() - started)}`,
+      )
       return host
     })
     const wanted = options.top ?? (labels === undefined ? 0 : 5)
@@ -96,7 +101,8 @@ export function runCommand(context: Context, exit: (code: number) => void): Comm
       top: wanted === 0 ? [] : topOf(outputs, wanted, labels),
     }
     if (options.output !== undefined) {
-      for (const [name, tensor] of Object.entries(outputs)) writeText(join(options.output, `${fileName(name)}.npy`), encodeNpy(tensor))
+      for (const [name, tensor] of Object.entries(outputs))
+        writeText(join(options.output, `${fileName(name)}.npy`), encodeNpy(tensor))
       writeText(join(options.output, 'run.json'), `${jsonText(result)}\n`)
       remark(context, `Wrote ${Object.keys(outputs).length} .npy and run.json to ${options.output}`)
     }
@@ -123,7 +129,9 @@ export function topOf(outputs: Readonly<Record<string, HostTensor>>, count: numb
   const found = Object.entries(outputs).find(([, tensor]) => isFloat(tensor.dtype) && classesOf(tensor) !== undefined)
   const classes = found === undefined ? undefined : classesOf(found[1])
   if (found === undefined || classes === undefined) {
-    throw new OptionError('No output is one score a class, so there is no top', { remedy: 'Leave --top and --labels out, and write outputs with --output' })
+    throw new OptionError('No output is one score a class, so there is no top', {
+      remedy: 'Leave --top and --labels out, and write outputs with --output',
+    })
   }
   const [name, { values }] = found
   if (labels !== undefined && labels.length !== classes) {
@@ -149,10 +157,22 @@ function classesOf({ shape }: HostTensor): number | undefined {
 
 function render(context: Context, { outputs, top }: RunResult): string {
   const colors = colorsFor(context, context.out)
-  const lines = Object.entries(outputs).map(([name, { dtype, shape, file }]) => `${name}: ${dtype} ${dimensions(shape)}${file === null ? '' : ` → ${file}`}`)
+  const lines = Object.entries(outputs).map(
+    ([name, { dtype, shape, file }]) => `${name}: ${dtype} ${dimensions(shape)}${file === null ? '' : ` → ${file}`}`,
+  )
   if (top.length === 0) return lines.join('\n')
   const batch = new Set(top.map(({ item }) => item)).size > 1
-  const columns = [...(batch ? [{ title: 'Item', align: 'right' as const }] : []), { title: 'Score', align: 'right' as const }, { title: 'Class', align: 'right' as const }, { title: 'Label' }]
-  const rows = top.map(({ item, index, label, score }) => [...(batch ? [String(item)] : []), score.toPrecision(4), String(index), label ?? ''])
+  const columns = [
+    ...(batch ? [{ title: 'Item', align: 'right' as const }] : []),
+    { title: 'Score', align: 'right' as const },
+    { title: 'Class', align: 'right' as const },
+    { title: 'Label' },
+  ]
+  const rows = top.map(({ item, index, label, score }) => [
+    ...(batch ? [String(item)] : []),
+    score.toPrecision(4),
+    String(index),
+    label ?? '',
+  ])
   return [...lines, '', table(columns, rows, colors)].join('\n')
 }

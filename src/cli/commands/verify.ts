@@ -49,7 +49,10 @@ export function verifyCommand(context: Context, exit: (code: number) => void): C
     const bound = all ? graph : bindDimensions(graph, opened.sizes)
     const input: Record<string, HostTensor> = all ? given : seededInputs(bound, options.inputSeed ?? 0)
     const report = await withGpu(context, options.adapter, async (gpu) => {
-      remark(context, `${graph.name} on ${adapterTitle(gpu.adapter)}, ${all ? 'input given' : `seeded input (seed ${options.inputSeed ?? 0})`}`)
+      remark(
+        context,
+        `${graph.name} on ${adapterTitle(gpu.adapter)}, ${all ? 'input given' : `seeded input (seed ${options.inputSeed ?? 0})`}`,
+      )
       using progress = new Progress(context)
       return verifyModel(gpu, bound, input, {
         signal: context.signal,
@@ -90,7 +93,9 @@ function render(context: Context, report: VerifyReport): string {
   return [
     table(COLUMNS, nodes.map(cells), colors),
     '',
-    ...(outputs.length === 0 ? [] : ['A plain run, beside the run that kept all values:', table(COLUMNS, outputs.map(cells), colors), '']),
+    ...(outputs.length === 0
+      ? []
+      : ['A plain run, beside the run that kept all values:', table(COLUMNS, outputs.map(cells), colors), '']),
     `${nodes.length} node outputs${outputs.length === 0 ? '' : `, ${outputs.length} model outputs`}: ${verdict}`,
   ].join('\n')
 }
