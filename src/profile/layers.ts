@@ -11,7 +11,7 @@ import { opNamed } from '../ops/registry.ts'
 import { parseAttributes } from '../ops/run.ts'
 import { extentOf, inputSpan, type Problem } from '../schedule/problem.ts'
 import { allocate, isFloat, type DType } from '../tensor/dtype.ts'
-import { sizeOf, type Shape } from '../tensor/shape.ts'
+import { broadcastShapes, broadcastStrides, sizeOf, type Shape } from '../tensor/shape.ts'
 import { HostTensor, type TensorType } from '../tensor/tensor.ts'
 
 /** A layer as a convolution x [N, G·C, H, W] * w [G·M, C, R, S] → y [N, G·M, P, Q], without bias or activation. */
@@ -129,8 +129,9 @@ function convolutionForm(node: GraphNode, problem: Problem, inputs: readonly (Ho
   }
   const { transA = false, transB = false } = attributes as { transA?: boolean | number; transB?: boolean | number }
   // Products: inputs are [C][P], weights [M][C], one group a batch entry.
-  const x = Boolean(transA) ? first : swapped(first, groups, P, C)
-  const w = Boolean(transB) ? second : swapped(second, groups, C, M)
+  const batch = groups === 1 ? [] : broadcastShapes(first.shape.slice(0, -2), second.shape.slice(0, -2))
+  const x = Boolean(transA) ? first : swapped(first, batch, P, C)
+  const w = Boolean(transB) ? second : swapped(second, batch, C, M)
   return { x: shaped(x, [N, groups * C, P, Q]), w: shaped(w, [groups * M, C, R, S]), direct: false }
 }
 
@@ -144,20 +145,28 @@ function four(tensor: HostTensor): HostTensor {
   return rest.length === 2 ? tensor : shaped(tensor, [a, b, 1, ...rest])
 }
 
-/** Each of `batch` matrices [rows, columns] transposed; a single matrix serves all of the batch. */
-function swapped(tensor: HostTensor, batch: number, rows: number, columns: number): HostTensor {
+/** Each matrix [rows, columns] transposed, for every entry of the shape `batch` that the tensor's own batch broadcasts to. */
+function swapped(tensor: HostTensor, batch: Shape, rows: number, columns: number): HostTensor {
   const from = tensor.values as Float32Array
-  const to = allocate(tensor.dtype, batch * rows * columns) as Float32Array
-  const single = sizeOf(tensor.shape) === rows * columns
-  for (let b = 0; b < batch; b++) {
-    const base = single ? 0 : b * rows * columns
+  const size = rows * columns
+  const count = sizeOf(batch)
+  const to = allocate(tensor.dtype, count * size) as Float32Array
+  const strides = broadcastStrides(batch.length === 0 ? [] : tensor.shape.slice(0, -2), batch)
+  for (let entry = 0; entry < count; entry++) {
+    let rest = entry
+    let source = 0
+    for (let axis = batch.length - 1; axis >= 0; axis--) {
+      const extent = batch[axis] ?? 1
+      source += (rest % extent) * (strides[axis] ?? 0)
+      rest = Math.floor(rest / extent)
+    }
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
-        to[b * rows * columns + column * rows + row] = from[base + row * columns + column] ?? NaN
+        to[entry * size + column * rows + row] = from[source * size + row * columns + column] ?? NaN
       }
     }
   }
-  return new HostTensor(tensor.dtype, [batch, columns, rows], to as never)
+  return new HostTensor(tensor.dtype, [count, columns, rows], to as never)
 }
 
 function converted(tensor: HostTensor, dtype: DType): HostTensor {

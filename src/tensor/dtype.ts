@@ -60,7 +60,8 @@ function create(dtype: DType, length: number): HostArray {
 /** A host array over little-endian bytes (copied when they are not aligned for it). */
 export function fromBytes<D extends DType>(dtype: D, bytes: Uint8Array): HostArrays[D] {
   const size = byteSize(dtype)
-  const aligned = bytes.byteOffset % size === 0 ? bytes : bytes.slice()
+  // A copy through the constructor: `slice` of a Node Buffer would share its memory.
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes)
   return view(dtype, aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size) as HostArrays[D]
 }
 

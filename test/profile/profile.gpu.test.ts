@@ -68,6 +68,15 @@ test('f16 storage, f32 accumulation', async () => {
   }
 })
 
+test('batched products, each operand broadcast over a part of the batch', async () => {
+  const g = graph()
+  const a = g.input('a', 'f32', [2, 1, 5, 6])
+  g.output('y', g.matmul(a, seededTensor(2, 'b', [3, 6, 7], { centre: 0, spread: 1 })))
+  const report = await profileModel(gpu, g.finish(), { dataflows: ['ws', 'os-b', 'fastest'] })
+  expect(report.layers[0]?.problem).toMatchObject({ groups: 6, P: 5, M: 7, C: 6 })
+  for (const [name, row] of rows(report)) expect(row.verified, `${name} ${row.skipped}`).toBe(true)
+})
+
 test('stopped: the rows done, and not complete', async () => {
   const stop = new AbortController()
   const report = await profileModel(gpu, network(), {
