@@ -10,7 +10,7 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 /** The bytes of a file. @throws OptionError that says why it cannot be read. */
-export async function readLocalFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
+export async function readLocalFile(path: string | URL, signal?: AbortSignal): Promise<Uint8Array> {
   try {
     const { buffer, byteOffset, byteLength } = await readFile(path, { signal })
     return new Uint8Array(buffer, byteOffset, byteLength)
@@ -18,7 +18,7 @@ export async function readLocalFile(path: string, signal?: AbortSignal): Promise
     signal?.throwIfAborted()
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
     const reason = REASONS[code] ?? (cause instanceof Error ? cause.message : String(cause))
-    throw new OptionError(`${path} cannot be read: ${reason}`, {}, { cause })
+    throw new OptionError(`${String(path)} cannot be read: ${reason}`, {}, { cause })
   }
 }
 

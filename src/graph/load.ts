@@ -28,9 +28,10 @@ export interface LoadedGraph {
   readonly unsupported: readonly UnsupportedNode[]
 }
 
-export type FileReader = (path: string, signal?: AbortSignal) => Promise<Uint8Array>
+/** Reads a path, or a `file:` URL. */
+export type FileReader = (path: string | URL, signal?: AbortSignal) => Promise<Uint8Array>
 
-let readPath: FileReader = (path, signal) => fetchBytes(path, signal)
+let readPath: FileReader = (path, signal) => fetchBytes(String(path), signal)
 
 /** How paths are read from now on: src/formats/node-files.ts sets Node's way. */
 export function setFileReader(reader: FileReader): void {
@@ -44,7 +45,7 @@ export function setFileReader(reader: FileReader): void {
 export function readBytes(location: string | URL, signal?: AbortSignal): Promise<Uint8Array> {
   const text = String(location)
   if (/^(https?|data|blob):/i.test(text)) return fetchBytes(text, signal)
-  if (/^file:/i.test(text)) return readPath(decodeURIComponent(new URL(text).pathname), signal)
+  if (/^file:/i.test(text)) return readPath(new URL(text), signal)
   return readPath(text, signal)
 }
 
@@ -60,7 +61,9 @@ export async function loadGraph(source: ModelSource, options: LoadGraphOptions =
   }
   const extra = Object.entries(network).find(([, value]) => value !== undefined)
   if (extra !== undefined) {
-    throw new OptionError(`Option ${extra[0]} is for networks that Tilewright builds, not for a model file`)
+    throw new OptionError(`Option ${extra[0]} is for networks that Tilewright builds, not for a model file`, {
+      remedy: 'A model file has its own weights; symbolic dimensions follow from what is fed',
+    })
   }
   if (source instanceof Uint8Array || source instanceof ArrayBuffer) {
     const bytes = source instanceof Uint8Array ? source : new Uint8Array(source)
@@ -72,7 +75,7 @@ export async function loadGraph(source: ModelSource, options: LoadGraphOptions =
     return await importOnnx(bytes, { name: baseName(source), externalData: externalData ?? beside })
   } catch (error) {
     if (!(error instanceof ModelFormatError)) throw error
-    throw new ModelFormatError(`${String(source)}: ${error.message}`, {}, { cause: error })
+    throw new ModelFormatError(`${String(source)}: ${error.summary}`, error.details, { cause: error })
   }
 }
 

@@ -7,7 +7,7 @@
 import { ShapeError } from '../errors.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import type { Graph, GraphNode } from '../graph/graph.ts'
-import { compile, type Model } from '../graph/model.ts'
+import { compile, type Model, type PlanNode } from '../graph/model.ts'
 import type { ReferenceOutput, Tolerance } from '../ops/op.ts'
 import { opNamed } from '../ops/registry.ts'
 import { parseAttributes } from '../ops/run.ts'
@@ -25,6 +25,8 @@ export interface VerifyOptions {
    */
   readonly rtol?: number
   readonly atol?: number
+  /** Plans to verify in place of the default ones. */
+  readonly planNode?: PlanNode
   readonly onProgress?: (event: {
     readonly node: string
     readonly op: string
@@ -71,7 +73,7 @@ export async function verifyModel(
 ): Promise<VerifyReport> {
   const nodes: VerifiedNode[] = []
   const outputs: VerifiedNode[] = []
-  const { signal, onProgress } = options
+  const { signal, onProgress, planNode } = options
   const total = graph.nodes.length + 2
   const progress = async (node: string, op: string, index: number): Promise<void> => {
     onProgress?.({ node, op, index, total })
@@ -82,7 +84,10 @@ export async function verifyModel(
   let complete = false
   try {
     await progress(graph.name, 'run', 0)
-    using model = await compile(gpu, graph, signal === undefined ? {} : { signal })
+    using model = await compile(gpu, graph, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(planNode === undefined ? {} : { planNode }),
+    })
     const values = new Map<string, HostTensor>(Object.entries(input))
     for (const [name, value] of Object.entries(await model.runAll(input, signal === undefined ? {} : { signal })))
       values.set(name, value)

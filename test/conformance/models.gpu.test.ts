@@ -21,7 +21,9 @@ function tensorsIn(folder: string, kind: 'input' | 'output'): HostTensor[] {
   return files.map((_, index) => decodeTensorProto(readFileSync(join(folder, `${kind}_${index}.pb`))).tensor)
 }
 
-describe.skipIf(!hasConformance)('trained models', () => {
+const NOTE = hasConformance ? '' : ' (no conformance data here: set TILEWRIGHT_CONFORMANCE)'
+
+describe.skipIf(!hasConformance)(`trained models${NOTE}`, () => {
   let gpu: Gpu
   let out: string
   beforeAll(async () => {
