@@ -61,7 +61,7 @@ describe('loadGraph', () => {
   test('the same model from bytes, a path, a file URL and over http', async () => {
     const sources = [
       files['classifier.onnx'] ?? '',
-      (files['classifier.onnx'] ?? new Uint8Array()).slice().buffer as ArrayBuffer,
+      Uint8Array.from(files['classifier.onnx'] ?? []).buffer,
       folder.path('classifier.onnx'),
       pathToFileURL(folder.path('classifier.onnx')),
       `${url}/classifier.onnx`,
