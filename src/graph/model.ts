@@ -11,6 +11,8 @@ import { DeviceLimitError, DisposedError, DtypeError, OptionError, ShapeError, T
 import type { Gpu } from '../gpu/gpu.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { isHostTensor } from '../ops/run.ts'
+import type { ModelProfileOptions } from '../profile/options.ts'
+import type { ProfileReport } from '../profile/report.ts'
 import { formatShape, type Shape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor, type TensorType } from '../tensor/tensor.ts'
 import { Execution, type CompileProgress } from './execution.ts'
@@ -84,6 +86,19 @@ export async function compile(gpu: Gpu, graph: Graph, options: CompileOptions = 
     model.dispose()
     throw error
   }
+}
+
+/** Profiling lies above the graph; src/profile/profile.ts says here how `model.profile` is done. */
+export type Profiler = (
+  model: Model,
+  inputs: Readonly<Record<string, Tensor>>,
+  options: ModelProfileOptions,
+) => Promise<ProfileReport>
+
+let profiler: Profiler | undefined
+
+export function setProfiler(given: Profiler): void {
+  profiler = given
 }
 
 interface Fed {
@@ -160,6 +175,18 @@ export class Model {
       return execution.run(given, wanted, options)
     }, options.signal)
     return Object.fromEntries(results)
+  }
+
+  /**
+   * Profiles the model as accelerator dataflows: every layer that is a loop nest under each dataflow asked for, fed the activations
+   * that follow from `inputs`, verified against the CPU reference, timed, counted and set beside its prediction.
+   * @throws as `run`; OptionError for an unknown dataflow or hardware
+   */
+  async profile(inputs: Readonly<Record<string, Tensor>>, options: ModelProfileOptions = {}): Promise<ProfileReport> {
+    this.#check(inputs)
+    if (profiler === undefined)
+      throw new OptionError('Profiling is not loaded', { remedy: 'Import tilewright, or src/profile/profile.ts' })
+    return profiler(this, inputs, options)
   }
 
   /**

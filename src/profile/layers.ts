@@ -30,9 +30,9 @@ export interface LayerPlan {
   readonly problem: Problem
 }
 
-/** Layers of a graph with a loop nest, in order. @throws ShapeError where a graph input has symbolic dimensions. */
-export function layerPlans(graph: Graph): LayerPlan[] {
-  const types = inputTypes(graph)
+/** Layers of a graph with a loop nest, in order. @throws ShapeError where an input has symbolic dimensions and is not given. */
+export function layerPlans(graph: Graph, given: Readonly<Record<string, TensorType>> = {}): LayerPlan[] {
+  const types = inputTypes(graph, given)
   const plans: LayerPlan[] = []
   for (const node of graph.nodes) {
     const { definition, attributes } = parsed(node)
@@ -97,12 +97,20 @@ function parsed(node: GraphNode): { definition: OpDefinition; attributes: unknow
   return { definition, attributes: parseAttributes(definition, node.attributes, node.name) }
 }
 
-function inputTypes(graph: Graph): Map<string, TensorType> {
+function inputTypes(graph: Graph, given: Readonly<Record<string, TensorType>>): Map<string, TensorType> {
   const types = new Map<string, TensorType>(graph.constants)
   for (const { name, dtype, shape } of graph.inputs) {
+    const known = given[name]
+    if (known !== undefined) {
+      types.set(name, known)
+      continue
+    }
     const fixed = shape.map((extent) => {
       if (typeof extent === 'number') return extent
-      throw new ShapeError(`Input ${name} has the symbolic dimension ${extent}`, { shape, remedy: 'Give a batch or an input tensor' })
+      throw new ShapeError(`Input ${name} has the symbolic dimension ${extent}`, {
+        shape,
+        remedy: 'Give a batch or an input tensor',
+      })
     })
     types.set(name, { dtype, shape: fixed })
   }
@@ -117,7 +125,12 @@ interface ConvolutionForm {
 }
 
 /** The operands of a node, laid out as those of a convolution. */
-function convolutionForm(node: GraphNode, problem: Problem, inputs: readonly (HostTensor | null)[], attributes: unknown): ConvolutionForm {
+function convolutionForm(
+  node: GraphNode,
+  problem: Problem,
+  inputs: readonly (HostTensor | null)[],
+  attributes: unknown,
+): ConvolutionForm {
   const [first, second] = inputs
   if (first === null || first === undefined || second === null || second === undefined) {
     throw new UnsupportedOpError('A layer lacks an operand', { node: node.name, op: node.op })
@@ -130,8 +143,8 @@ function convolutionForm(node: GraphNode, problem: Problem, inputs: readonly (Ho
   const { transA = false, transB = false } = attributes as { transA?: boolean | number; transB?: boolean | number }
   // Products: inputs are [C][P], weights [M][C], one group a batch entry.
   const batch = groups === 1 ? [] : broadcastShapes(first.shape.slice(0, -2), second.shape.slice(0, -2))
-  const x = Boolean(transA) ? first : swapped(first, batch, P, C)
-  const w = Boolean(transB) ? second : swapped(second, batch, C, M)
+  const x = transA ? first : swapped(first, batch, P, C)
+  const w = transB ? second : swapped(second, batch, C, M)
   return { x: shaped(x, [N, groups * C, P, Q]), w: shaped(w, [groups * M, C, R, S]), direct: false }
 }
 
@@ -166,7 +179,7 @@ function swapped(tensor: HostTensor, batch: Shape, rows: number, columns: number
       }
     }
   }
-  return new HostTensor(tensor.dtype, [count, columns, rows], to as never)
+  return new HostTensor(tensor.dtype, [count, columns, rows], to)
 }
 
 function converted(tensor: HostTensor, dtype: DType): HostTensor {
@@ -176,7 +189,7 @@ function converted(tensor: HostTensor, dtype: DType): HostTensor {
   }
   const values = allocate(dtype, sizeOf(tensor.shape)) as Float32Array
   values.set(tensor.values as Float32Array)
-  return new HostTensor(dtype, tensor.shape, values as never)
+  return new HostTensor(dtype, tensor.shape, values)
 }
 
 function lazyLayer(name: string, problem: Problem, x: HostTensor, w: HostTensor): Layer {
@@ -230,5 +243,5 @@ function finished(layer: Layer, inputs: readonly (HostTensor | null)[], definiti
     const sum = (sums[index] ?? NaN) + (added?.[Math.floor(index / plane) % channels] ?? 0)
     values[index] = relu && sum < 0 ? 0 : sum
   }
-  return new HostTensor(tensor.dtype, tensor.shape, values as never)
+  return new HostTensor(tensor.dtype, tensor.shape, values)
 }

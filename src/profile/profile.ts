@@ -8,40 +8,18 @@ import { seededInput } from '../../models/seeded.ts'
 import { OptionError } from '../errors.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import type { Graph } from '../graph/graph.ts'
+import { setProfiler, type Model } from '../graph/model.ts'
+import { isHostTensor } from '../ops/run.ts'
 import { DATAFLOW_NAMES, dataflowNamed, type Dataflow } from '../schedule/dataflow.ts'
 import type { Hardware } from '../schedule/hardware.ts'
 import { macsOf } from '../schedule/problem.ts'
-import { HostTensor } from '../tensor/tensor.ts'
+import { HostTensor, type Tensor } from '../tensor/tensor.ts'
 import { layerPlans, layersOf, type Layer } from './layers.ts'
+import type { ModelProfileOptions, ProfileOptions } from './options.ts'
 import { REPORT_SCHEMA, type Clock, type DataflowReport, type LayerReport, type ProfileReport } from './report.ts'
 import { runDataflow, runFastest, type RowContext } from './row.ts'
 
-export interface ProfileOptions {
-  /** Names, or constraints of one's own; `all` is the seven, `fastest` the default kernels. Default: all. */
-  readonly dataflows?: 'all' | readonly (string | Dataflow)[]
-  /** `gpu` (default), the name of a published accelerator, or a hardware. */
-  readonly hardware?: string | Hardware
-  /** For a network by name (default 1). */
-  readonly batch?: number
-  readonly precision?: 'f32' | 'f16' | 'int8'
-  /** Timed samples of a row (default 3; rows over 0.3 s on a software adapter take fewer). */
-  readonly samples?: number
-  /** Input tensors by name; seeded ones where absent. */
-  readonly input?: Readonly<Record<string, HostTensor>>
-  readonly seed?: number
-  readonly onProgress?: (event: ProfileProgress) => void
-  /** Stops between rows; the report then holds the rows done, and `complete` is false. */
-  readonly signal?: AbortSignal
-}
-
-export interface ProfileProgress {
-  readonly layer: string
-  readonly dataflow: string
-  /** Rows done and in all. */
-  readonly index: number
-  readonly total: number
-  readonly phase: 'reference' | 'map' | 'verify' | 'time' | 'count'
-}
+export type { ProfileOptions, ProfileProgress } from './options.ts'
 
 /**
  * @param model a graph, or the name of a network to build
@@ -57,8 +35,11 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
   const flows = flowsOf(options.dataflows ?? 'all')
   const hardware = hardwareOf(options.hardware ?? 'gpu', gpu)
   const graph = typeof model === 'string' ? networkNamed(model).build({ batch }) : model
-  const plans = layerPlans(graph)
-  if (plans.length === 0) throw new OptionError(`${graph.name} has no layer that a dataflow can run`, { remedy: 'Give a network with convolutions or products' })
+  const plans = layerPlans(graph, options.input)
+  if (plans.length === 0)
+    throw new OptionError(`${graph.name} has no layer that a dataflow can run`, {
+      remedy: 'Give a network with convolutions or products',
+    })
 
   const total = plans.length * flows.length
   const layers: LayerReport[] = []
@@ -73,7 +54,7 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
     adapter: gpu.adapter,
     hardware: hardware.name,
     precision,
-    batch,
+    batch: plans[0]?.problem.N ?? batch,
     clock,
     samples,
     warmups: 1,
@@ -128,7 +109,8 @@ function flowsOf(given: 'all' | readonly (string | Dataflow)[]): ('fastest' | Da
     if (name === 'all') return DATAFLOW_NAMES.map(dataflowNamed)
     return name === 'fastest' ? ['fastest'] : [dataflowNamed(name)]
   })
-  if (flows.length === 0) throw new OptionError('No dataflow was given', { remedy: `Choose all, fastest, or some of ${DATAFLOW_NAMES.join(', ')}` })
+  if (flows.length === 0)
+    throw new OptionError('No dataflow was given', { remedy: `Choose all, fastest, or some of ${DATAFLOW_NAMES.join(', ')}` })
   return [...new Set(flows)]
 }
 
@@ -140,13 +122,11 @@ function hardwareOf(given: string | Hardware, gpu: Gpu): Hardware {
 function seededInputs(graph: Graph, { input = {}, seed = 0 }: ProfileOptions): Record<string, HostTensor> {
   const names = graph.inputs.map(({ name }) => name)
   for (const name of Object.keys(input)) {
-    if (!names.includes(name)) throw new OptionError(`${graph.name} has no input ${name}`, { remedy: `Its inputs are ${names.join(', ')}` })
+    if (!names.includes(name))
+      throw new OptionError(`${graph.name} has no input ${name}`, { remedy: `Its inputs are ${names.join(', ')}` })
   }
   return Object.fromEntries(
-    graph.inputs.map(({ name, shape }) => [
-      name,
-      input[name] ?? seededInput(seed, name, shape.map(Number)),
-    ]),
+    graph.inputs.map(({ name, shape }) => [name, input[name] ?? seededInput(seed, name, shape.map(Number))]),
   )
 }
 
@@ -154,3 +134,20 @@ function seededInputs(graph: Graph, { input = {}, seed = 0 }: ProfileOptions): R
 function breathe(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve))
 }
+
+/** How `model.profile` is done; the graph layer, which lies below, is told here. */
+setProfiler(async (model: Model, inputs: Readonly<Record<string, Tensor>>, options: ModelProfileOptions) => {
+  const { dataflow = 'all', baseline = 'cpu', ...rest } = options
+  if (baseline !== 'cpu')
+    throw new OptionError(`There is no baseline ${String(baseline)}`, { remedy: 'Results are held against `cpu`' })
+  const input: Record<string, HostTensor> = {}
+  for (const [name, tensor] of Object.entries(inputs)) {
+    input[name] = isHostTensor(tensor) ? tensor : new HostTensor(tensor.dtype, tensor.shape, await tensor.data())
+  }
+  return profileModel(model.gpu, model.graph, {
+    precision: model.precision,
+    ...rest,
+    dataflows: Array.isArray(dataflow) ? dataflow : [dataflow as string | Dataflow],
+    input,
+  })
+})

@@ -123,7 +123,11 @@ async function verifyAndTime({ gpu, layer, onX, onW, samples, phase, signal }: R
       if (tensor === undefined) throw new MappingError(`The kernel binds ${kind} ${index}, which a layer has not`)
       return tensor
     }
-    const bound = dispatchesOf(plan).map((dispatch): BoundDispatch => ({ dispatch, tensors: dispatch.bind.map(tensorAt), label: layer.name }))
+    const bound = dispatchesOf(plan).map((dispatch): BoundDispatch => ({
+      dispatch,
+      tensors: dispatch.bind.map(tensorAt),
+      label: layer.name,
+    }))
     const timing = await timeDispatches(gpu, bound, { warmups: 0, samples: samplesFor(gpu, samples, warm_ms), ...signalled })
     const time_ms = median(timing.samples_ms)
     return {

@@ -27,7 +27,9 @@ export function candidateSpace(problem: Problem, hardware: Hardware, dataflow: D
   const orders = dramOrders(hardware)
   const pairs = splits.flatMap((split) => registers.map((bounds) => ({ split, bounds })))
   const spaces = pairs.map(({ split, bounds }) => {
-    const options = dataflow.innermost.map((dimension) => bufferOptions(problem, dataflow, dimension, inner(split, bounds, dimension)))
+    const options = dataflow.innermost.map((dimension) =>
+      bufferOptions(problem, dataflow, dimension, inner(split, bounds, dimension)),
+    )
     return { split, bounds, options, size: options.reduce((size, list) => size * list.length, 1) * orders.length }
   })
   const total = spaces.reduce((sum, space) => sum + space.size, 0)
@@ -57,7 +59,10 @@ export function candidateSpace(problem: Problem, hardware: Hardware, dataflow: D
 }
 
 function inner(split: Split, bounds: Bounds, dimension: Dimension): number {
-  return [...split.x, ...split.y].reduce((product, loop) => (loop[0] === dimension ? product * loop[1] : product), bounds[dimension] ?? 1)
+  return [...split.x, ...split.y].reduce(
+    (product, loop) => (loop[0] === dimension ? product * loop[1] : product),
+    bounds[dimension] ?? 1,
+  )
 }
 
 /** Ways to spread the allowed dimensions over both axes. */
@@ -98,9 +103,7 @@ function registerBounds(problem: Problem, dataflow: Dataflow, words: number): Bo
   const S = dataflow.registers.includes('S') ? problem.S : 1
   const powers = (dimension: Dimension): number[] =>
     dataflow.registers.includes(dimension) ? [1, 2, 4, 8, 16].filter((bound) => bound <= extentOf(problem, dimension)) : [1]
-  return powers('M').flatMap((M) =>
-    powers('C').flatMap((C) => (M * C * S + C * S + M <= words ? [{ M, C, S }] : [])),
-  )
+  return powers('M').flatMap((M) => powers('C').flatMap((C) => (M * C * S + C * S + M <= words ? [{ M, C, S }] : [])))
 }
 
 /** Trips over the buffer tile worth trying. */
@@ -157,7 +160,9 @@ function assemble(
       },
       {
         name: registers?.name ?? 'RF',
-        temporal: dataflow.registers.flatMap((dimension): Loop[] => ((bounds[dimension] ?? 1) > 1 ? [[dimension, bounds[dimension] ?? 1]] : [])),
+        temporal: dataflow.registers.flatMap((dimension): Loop[] =>
+          (bounds[dimension] ?? 1) > 1 ? [[dimension, bounds[dimension] ?? 1]] : [],
+        ),
         keep: [...dataflow.keep.registers],
       },
     ],

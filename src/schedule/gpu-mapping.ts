@@ -112,7 +112,8 @@ function scoreOnGpu(nest: Nest, device: DeviceFacts, input: InputExtent, hardwar
   const lanes = laneLayout(nest, device)
   const words = bufferWords(nest) + lanes.networkWords
   const array = fanoutOf(hardware, 1)
-  if (lanes.count > device.limits.maxComputeInvocationsPerWorkgroup || words > (hardware.levels[1]?.words ?? Infinity)) return Infinity
+  if (lanes.count > device.limits.maxComputeInvocationsPerWorkgroup || words > (hardware.levels[1]?.words ?? Infinity))
+    return Infinity
   if (nest.lanes.reduce((product, loop) => product * loop.bound, 1) > array.x * array.y) return Infinity
   const trips = (loops: readonly { readonly bound: number }[]): number => loops.reduce((product, loop) => product * loop.bound, 1)
   const groups = trips(nest.grid)

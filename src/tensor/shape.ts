@@ -50,7 +50,9 @@ export function broadcastStrides(shape: Shape, target: Shape): number[] {
 export function normalizeAxis(axis: number, rank: number): number {
   const positive = axis < 0 ? axis + rank : axis
   if (!Number.isInteger(axis) || positive < 0 || positive >= Math.max(rank, 1)) {
-    throw new ShapeError(`Axis ${axis} is outside a tensor of rank ${rank}`, { remedy: `Give an axis from ${-rank} to ${rank - 1}` })
+    throw new ShapeError(`Axis ${axis} is outside a tensor of rank ${rank}`, {
+      remedy: `Give an axis from ${-rank} to ${rank - 1}`,
+    })
   }
   return positive
 }

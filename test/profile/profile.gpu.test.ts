@@ -4,6 +4,7 @@ import { OptionError } from '../../src/errors.ts'
 import type { Gpu } from '../../src/gpu/gpu.ts'
 import { openGpu } from '../../src/gpu/node.ts'
 import { graph } from '../../src/graph/builder.ts'
+import { compile } from '../../src/graph/model.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { profileModel } from '../../src/profile/profile.ts'
 import type { DataflowReport, ProfileReport } from '../../src/profile/report.ts'
@@ -30,7 +31,9 @@ function network(): Graph {
 }
 
 function rows(report: ProfileReport): [string, DataflowReport][] {
-  return report.layers.flatMap((layer) => Object.entries(layer.dataflows).map(([name, row]): [string, DataflowReport] => [`${layer.name} ${name}`, row]))
+  return report.layers.flatMap((layer) =>
+    Object.entries(layer.dataflows).map(([name, row]): [string, DataflowReport] => [`${layer.name} ${name}`, row]),
+  )
 }
 
 test('every layer under every dataflow is verified, counted as predicted and timed', async () => {
@@ -75,6 +78,22 @@ test('batched products, each operand broadcast over a part of the batch', async 
   const report = await profileModel(gpu, g.finish(), { dataflows: ['ws', 'os-b', 'fastest'] })
   expect(report.layers[0]?.problem).toMatchObject({ groups: 6, P: 5, M: 7, C: 6 })
   for (const [name, row] of rows(report)) expect(row.verified, `${name} ${row.skipped}`).toBe(true)
+})
+
+test('model.profile, with an input whose batch is open', async () => {
+  const g = graph()
+  const x = g.input('x', 'f32', ['N', 2, 6, 6])
+  g.output('y', g.conv2d(x, seededTensor(3, 'w', [4, 2, 3, 3], { centre: 0, spread: 1 })))
+  using model = await compile(gpu, g.finish())
+  const report = await model.profile(
+    { x: seededTensor(4, 'x', [3, 2, 6, 6], { centre: 0, spread: 1 }) },
+    { dataflow: 'is', baseline: 'cpu' },
+  )
+  expect(report.layers[0]?.problem.N).toBe(3)
+  expect(rows(report).map(([name, { verified, counted_equal }]) => [name, verified, counted_equal])).toEqual([
+    ['conv2d_1 is', true, true],
+  ])
+  await expect(model.profile({ x: seededTensor(4, 'x', [3, 1, 6, 6], { centre: 0, spread: 1 }) })).rejects.toThrow(/x/)
 })
 
 test('stopped: the rows done, and not complete', async () => {

@@ -50,18 +50,36 @@ async function check(given: RandomProblem, mapping: Mapping, seed: number): Prom
 
 describe('the seven dataflows', () => {
   const cases: readonly (readonly [string, RandomProblem])[] = [
-    ['3×3', { problem: convProblem({ M: 9, C: 5, P: 7, Q: 11, R: 3, S: 3, padding: [1, 1, 1, 1] }), input: { rows: 7, columns: 11 } }],
+    [
+      '3×3',
+      { problem: convProblem({ M: 9, C: 5, P: 7, Q: 11, R: 3, S: 3, padding: [1, 1, 1, 1] }), input: { rows: 7, columns: 11 } },
+    ],
     [
       'strided, dilated, padded, grouped, batched',
       {
-        problem: convProblem({ N: 2, M: 7, C: 5, P: 5, Q: 6, R: 3, S: 4, stride: [2, 3], dilation: [2, 1], padding: [1, 2, 1, 1], groups: 2 }),
+        problem: convProblem({
+          N: 2,
+          M: 7,
+          C: 5,
+          P: 5,
+          Q: 6,
+          R: 3,
+          S: 4,
+          stride: [2, 3],
+          dilation: [2, 1],
+          padding: [1, 2, 1, 1],
+          groups: 2,
+        }),
         input: { rows: 11, columns: 16 },
       },
     ],
     ['matrix product', { problem: convProblem({ P: 37, M: 29, C: 131 }), input: { rows: 37, columns: 1 } }],
     ['fully connected', { problem: convProblem({ N: 3, M: 41, C: 16, R: 6, S: 6 }), input: { rows: 6, columns: 6 } }],
     ['one of everything', { problem: convProblem({}), input: { rows: 1, columns: 1 } }],
-    ['11×11 stride 4', { problem: convProblem({ M: 5, C: 3, P: 9, Q: 10, R: 11, S: 11, stride: [4, 4] }), input: { rows: 43, columns: 47 } }],
+    [
+      '11×11 stride 4',
+      { problem: convProblem({ M: 5, C: 3, P: 9, Q: 10, R: 11, S: 11, stride: [4, 4] }), input: { rows: 43, columns: 47 } },
+    ],
   ]
   for (const name of DATAFLOW_NAMES) {
     for (const [title, given] of cases) {
@@ -86,7 +104,8 @@ describe('any mapping', () => {
         await check(given, mapping, seed)
         run++
       } catch (error) {
-        if (!(error instanceof MappingError)) throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`)
+        if (!(error instanceof MappingError))
+          throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`)
         refused++
       }
     }
@@ -103,7 +122,11 @@ test('forwarded inputs: one load a row and step, the rest hops', async () => {
       { name: 'DRAM', temporal: [], spatial: { x: [['M', 2]] } },
       {
         name: 'GLB',
-        temporal: [['C', 3], ['R', 3], ['S', 3]],
+        temporal: [
+          ['C', 3],
+          ['R', 3],
+          ['S', 3],
+        ],
         spatial: { x: [['Q', 8]], y: [['P', 4]] },
         keep: ['weights', 'inputs'],
         forward: { inputs: 'x' },
@@ -111,7 +134,14 @@ test('forwarded inputs: one load a row and step, the rest hops', async () => {
       { name: 'RF', temporal: [], keep: ['outputs'] },
     ],
   }
-  const { nest } = lower(problem, mapping, gpu.facts, 'counted', { x: { dtype: 'f32', shape: [] }, w: { dtype: 'f32', shape: [] } }, span)
+  const { nest } = lower(
+    problem,
+    mapping,
+    gpu.facts,
+    'counted',
+    { x: { dtype: 'f32', shape: [] }, w: { dtype: 'f32', shape: [] } },
+    span,
+  )
   const issued = predictIssued(nest, span)
   // A row of 8 lanes: 8 loads at s = 0, then 1 load and 7 hops at each of s = 1, 2.
   expect(issued.workgroup.inputs.loads).toBe(2 * 3 * 3 * 4 * (8 + 1 + 1))

@@ -75,8 +75,26 @@ describe('emitted kernels', () => {
     const other = convProblem({ M: 24, C: 16, P: 26, Q: 26, R: 3, S: 3, padding: [1, 1, 1, 1] })
     const mapping = (trips: number, tiles: number): Mapping => ({
       levels: [
-        { name: 'DRAM', temporal: [['C', trips]], spatial: { x: [['M', tiles], ['P', 13 * (tiles / 4)], ['Q', 13 * (tiles / 4)]] } },
-        { name: 'GLB', temporal: [['R', 3], ['S', 3]], spatial: { x: [['M', 8]], y: [['C', 4]] }, keep: ['inputs', 'outputs'] },
+        {
+          name: 'DRAM',
+          temporal: [['C', trips]],
+          spatial: {
+            x: [
+              ['M', tiles],
+              ['P', 13 * (tiles / 4)],
+              ['Q', 13 * (tiles / 4)],
+            ],
+          },
+        },
+        {
+          name: 'GLB',
+          temporal: [
+            ['R', 3],
+            ['S', 3],
+          ],
+          spatial: { x: [['M', 8]], y: [['C', 4]] },
+          keep: ['inputs', 'outputs'],
+        },
         { name: 'RF', temporal: [], keep: ['weights'] },
       ],
     })
@@ -87,12 +105,23 @@ describe('emitted kernels', () => {
 })
 
 describe('the nest refuses', () => {
-  const whole: Mapping['levels'][0]['temporal'] = [['M', 16], ['C', 8], ['P', 13], ['Q', 13], ['R', 3], ['S', 3]]
+  const whole: Mapping['levels'][0]['temporal'] = [
+    ['M', 16],
+    ['C', 8],
+    ['P', 13],
+    ['Q', 13],
+    ['R', 3],
+    ['S', 3],
+  ]
   const level = (name: string, rest: Partial<Mapping['levels'][0]> = {}): Mapping['levels'][0] => ({ name, temporal: [], ...rest })
 
   test.each<[string, Mapping, RegExp]>([
     ['two levels', { levels: [level('DRAM', { temporal: whole }), level('RF')] }, /3 levels/],
-    ['bounds that leave points out', { levels: [level('DRAM', { temporal: [['M', 15]] }), level('GLB'), level('RF')] }, /multiply to 15/],
+    [
+      'bounds that leave points out',
+      { levels: [level('DRAM', { temporal: [['M', 15]] }), level('GLB'), level('RF')] },
+      /multiply to 15/,
+    ],
     [
       'sums over workgroups',
       { levels: [level('DRAM', { temporal: whole.slice(0, 1), spatial: { x: whole.slice(1) } }), level('GLB'), level('RF')] },
@@ -109,16 +138,45 @@ describe('the nest refuses', () => {
   })
 
   test('tiles beyond workgroup memory, naming words needed and there', () => {
-    const mapping: Mapping = { levels: [level('DRAM'), level('GLB', { temporal: [['M', 64], ['C', 512], ['P', 1], ['Q', 1]] }), level('RF')] }
+    const mapping: Mapping = {
+      levels: [
+        level('DRAM'),
+        level('GLB', {
+          temporal: [
+            ['M', 64],
+            ['C', 512],
+            ['P', 1],
+            ['Q', 1],
+          ],
+        }),
+        level('RF'),
+      ],
+    }
     const problem = convProblem({ M: 64, C: 512 })
-    expect(() => lower(problem, mapping, FACTS, 'fast', F32, { rows: 1, columns: 1 })).toThrow(/words_needed 33344; words_there 8176/)
+    expect(() => lower(problem, mapping, FACTS, 'fast', F32, { rows: 1, columns: 1 })).toThrow(
+      /words_needed 33344; words_there 8176/,
+    )
   })
 
   test('forwarding where lanes do not divide a subgroup', () => {
     const mapping: Mapping = {
       levels: [
-        level('DRAM', { temporal: [['M', 16], ['P', 13]] }),
-        level('GLB', { temporal: [['C', 8], ['R', 3], ['S', 3]], spatial: { x: [['Q', 13]] }, forward: { inputs: 'x' }, keep: ['weights', 'inputs'] }),
+        level('DRAM', {
+          temporal: [
+            ['M', 16],
+            ['P', 13],
+          ],
+        }),
+        level('GLB', {
+          temporal: [
+            ['C', 8],
+            ['R', 3],
+            ['S', 3],
+          ],
+          spatial: { x: [['Q', 13]] },
+          forward: { inputs: 'x' },
+          keep: ['weights', 'inputs'],
+        }),
         level('RF', { keep: ['outputs'] }),
       ],
     }
@@ -133,7 +191,15 @@ describe('issued accesses by hand', () => {
     const mapping: Mapping = {
       levels: [
         { name: 'DRAM', temporal: [['C', 2]] },
-        { name: 'GLB', temporal: [['P', 3], ['Q', 3]], spatial: { x: [['M', 4]], y: [['C', 2]] }, keep: ['inputs', 'outputs'] },
+        {
+          name: 'GLB',
+          temporal: [
+            ['P', 3],
+            ['Q', 3],
+          ],
+          spatial: { x: [['M', 4]], y: [['C', 2]] },
+          keep: ['inputs', 'outputs'],
+        },
         { name: 'RF', temporal: [], keep: ['weights'] },
       ],
     }

@@ -37,7 +37,8 @@ export function randomProblem(random: () => number): RandomProblem {
   })
   const span = inputSpan(problem)
   // A window may leave rows over at the bottom and right.
-  const left = (whole: number, before: number, after: number): number => Math.max(1, whole - before - after + Math.floor(random() * 2))
+  const left = (whole: number, before: number, after: number): number =>
+    Math.max(1, whole - before - after + Math.floor(random() * 2))
   return { problem, input: { rows: left(span.rows, padding[0], padding[2]), columns: left(span.columns, padding[1], padding[3]) } }
 }
 
@@ -52,7 +53,14 @@ export function randomMapping(problem: Problem, random: () => number): Mapping {
     }
     return loops
   }
-  const parts = { dram: [] as Loop[], grid: [] as Loop[], buffer: [] as Loop[], x: [] as Loop[], y: [] as Loop[], registers: [] as Loop[] }
+  const parts = {
+    dram: [] as Loop[],
+    grid: [] as Loop[],
+    buffer: [] as Loop[],
+    x: [] as Loop[],
+    y: [] as Loop[],
+    registers: [] as Loop[],
+  }
   let lanes = 1
   for (const dimension of DIMENSIONS) {
     let left = extentOf(problem, dimension)
@@ -101,17 +109,28 @@ export function loopNest({ problem, input }: RandomProblem, x: Float32Array, w: 
     for (let index = 0; index < extent; index++) body(index)
   }
   let out = 0
-  each(N, (n) => each(groups, (g) => each(M, (m) => each(P, (p) => each(Q, (q) => {
-    let sum = 0
-    each(C, (c) => each(R, (r) => each(S, (s) => {
-      const h = p * stride[0] + r * dilation[0] - padding[0]
-      const v = q * stride[1] + s * dilation[1] - padding[1]
-      if (h < 0 || h >= input.rows || v < 0 || v >= input.columns) return
-      const weight = w[(((g * M + m) * C + c) * R + r) * S + s] ?? NaN
-      sum += weight * (x[((n * groups * C + g * C + c) * input.rows + h) * input.columns + v] ?? NaN)
-    })))
-    y[out++] = sum
-  })))))
+  each(N, (n) =>
+    each(groups, (g) =>
+      each(M, (m) =>
+        each(P, (p) =>
+          each(Q, (q) => {
+            let sum = 0
+            each(C, (c) =>
+              each(R, (r) =>
+                each(S, (s) => {
+                  const h = p * stride[0] + r * dilation[0] - padding[0]
+                  const v = q * stride[1] + s * dilation[1] - padding[1]
+                  if (h < 0 || h >= input.rows || v < 0 || v >= input.columns) return
+                  const weight = w[(((g * M + m) * C + c) * R + r) * S + s] ?? NaN
+                  sum += weight * (x[((n * groups * C + g * C + c) * input.rows + h) * input.columns + v] ?? NaN)
+                }),
+              ),
+            )
+            y[out++] = sum
+          }),
+        ),
+      ),
+    ),
+  )
   return y
 }
-

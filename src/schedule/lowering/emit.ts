@@ -179,7 +179,9 @@ class Writer {
     const name = loop.dimension.toLowerCase()
     const level = depth < this.#nest.dram.length ? 'DRAM' : 'buffer'
     const before = this.#coordinate[loop.dimension]
-    this.#open(`for (var i_${depth} = 0u; i_${depth} < ${this.#param(`bound_${depth}`, loop.bound)}; i_${depth}++) { // ${level} ${loop.dimension}`)
+    this.#open(
+      `for (var i_${depth} = 0u; i_${depth} < ${this.#param(`bound_${depth}`, loop.bound)}; i_${depth}++) { // ${level} ${loop.dimension}`,
+    )
     const after = `${name}_${depth + 1}`
     this.#line(`let ${after} = ${before === '' ? '' : `${before} + `}i_${depth} * ${this.#param(`step_${depth}`, loop.step)};`)
     this.#line(`if (${after} >= ${extentParam(loop.dimension)}) { break; }`)
@@ -282,7 +284,9 @@ class Writer {
     this.#line('let handed = subgroupShuffleDown(carried, 1u);')
     const end = `i_pe_0 + 1u == ${this.#param('pe_0', this.#nest.lanes.at(-1)?.bound ?? 1)} || ${this.#here('Q')} + 1u >= params.Q`
     this.#open(`if (${active}) {`)
-    this.#line(`if (i_${depth} == 0u || ${end}) { carried = ${this.#load('inputs', [])}; } else { carried = handed; count_hop_inputs(); }`)
+    this.#line(
+      `if (i_${depth} == 0u || ${end}) { carried = ${this.#load('inputs', [])}; } else { carried = handed; count_hop_inputs(); }`,
+    )
     this.#line(`ry[0] += ${weights} * carried;`)
     this.#line('count_mac();')
     this.#close()
@@ -312,7 +316,9 @@ class Writer {
 
   /** True at the first visit of an output: every loop that is summed over, outside this place, is at its start. */
   #first(more: readonly string[] = []): string {
-    const terms = REDUCTION.flatMap((dimension) => (this.#coordinate[dimension] === '' ? [] : [`${this.#coordinate[dimension]} == 0u`]))
+    const terms = REDUCTION.flatMap((dimension) =>
+      this.#coordinate[dimension] === '' ? [] : [`${this.#coordinate[dimension]} == 0u`],
+    )
     return [...terms, ...more].join(' && ') || 'true'
   }
 

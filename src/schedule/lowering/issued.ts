@@ -24,7 +24,9 @@ export function predictIssued(nest: Nest, input: InputExtent): Issued {
 
   // Filling buffer tiles.
   const reuse = (operand: Operand, outside: readonly NestLoop[]): number =>
-    product(DIMENSIONS.filter((dimension) => !isRelevant(operand, dimension)).map((dimension) => settings(problem, dimension, outside)))
+    product(
+      DIMENSIONS.filter((dimension) => !isRelevant(operand, dimension)).map((dimension) => settings(problem, dimension, outside)),
+    )
   const words = (operand: Operand): number =>
     product(DIMENSIONS.filter((dimension) => isRelevant(operand, dimension)).map((dimension) => extentOf(problem, dimension)))
   if (keep.buffer.has('weights')) {
@@ -56,7 +58,8 @@ export function predictIssued(nest: Nest, input: InputExtent): Issued {
     near('inputs').loads += rest * loads
     hops.inputs += rest * handed
   } else {
-    near('inputs').loads += others * problem.M * pairs(problem, 'P', 'R', inPlane?.rows) * pairs(problem, 'Q', 'S', inPlane?.columns)
+    near('inputs').loads +=
+      others * problem.M * pairs(problem, 'P', 'R', inPlane?.rows) * pairs(problem, 'Q', 'S', inPlane?.columns)
   }
 
   // Partial sums on their way up.
@@ -130,7 +133,9 @@ function tileSpans(nest: Nest, window: 'P' | 'Q', filter: 'R' | 'S', extent: num
     for (const r of starts(problem, filter, outer)) {
       const first = p * stride + r * dilation - padding
       const span =
-        (Math.min(tile[window], problem[window] - p) - 1) * stride + (Math.min(tile[filter], problem[filter] - r) - 1) * dilation + 1
+        (Math.min(tile[window], problem[window] - p) - 1) * stride +
+        (Math.min(tile[filter], problem[filter] - r) - 1) * dilation +
+        1
       touched += span
       inside += Math.max(0, Math.min(extent, first + span) - Math.max(0, first))
     }

@@ -51,7 +51,11 @@ export function lower(
   const words = Math.max(1, layout.words)
   const limitWords = workgroupWords(device) - lanes.networkWords
   if (words > limitWords) {
-    throw new MappingError('The buffer tiles do not fit workgroup memory', { level: 'buffer', words_needed: words, words_there: limitWords })
+    throw new MappingError('The buffer tiles do not fit workgroup memory', {
+      level: 'buffer',
+      words_needed: words,
+      words_there: limitWords,
+    })
   }
   if (lanes.count > device.limits.maxComputeInvocationsPerWorkgroup) {
     throw new MappingError('The array does not fit a workgroup', {
@@ -81,7 +85,10 @@ export function lower(
       body,
       operands,
       params: Object.fromEntries(Object.keys(params).map((name) => [name, name.startsWith('pad_') ? 'i32' : 'u32'])),
-      constants: { GLB_WORDS: roundedWords(words, limitWords), ...(nest.reduction > 1 ? { REDUCTION_PAD: lanes.reductionPad } : {}) },
+      constants: {
+        GLB_WORDS: roundedWords(words, limitWords),
+        ...(nest.reduction > 1 ? { REDUCTION_PAD: lanes.reductionPad } : {}),
+      },
       workgroupSize: [lanes.count, 1, 1],
       ...(subgroups ? { requires: ['subgroups'] } : {}),
     },
@@ -123,7 +130,9 @@ export function laneLayout(nest: Nest, device: DeviceFacts): LaneLayout {
     const inner = [...nest.dram, ...nest.buffer].at(-1)
     const slides = inner?.dimension === 'S' && inner.step === 1 && nest.problem.stride[1] === 1 && nest.problem.dilation[1] === 1
     if (!slides || nest.registers.length > 0 || !nest.keep.buffer.has('inputs') || nest.keep.registers.has('inputs')) {
-      throw new MappingError('Inputs are forwarded only from the buffer, with S innermost, stride and dilation 1, and no loops in registers')
+      throw new MappingError(
+        'Inputs are forwarded only from the buffer, with S innermost, stride and dilation 1, and no loops in registers',
+      )
     }
     const fits = subgroups?.linear === true && across?.dimension === 'Q' && across.step === 1 && subgroups.min % across.bound === 0
     if (!fits || nest.reduction > 1 || !nest.keep.registers.has('outputs')) {

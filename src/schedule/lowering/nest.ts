@@ -56,9 +56,16 @@ export function nestOf(problem: Problem, mapping: Mapping): Nest {
   }
   const [outer, middle, inner] = mapping.levels as readonly [Mapping['levels'][0], Mapping['levels'][0], Mapping['levels'][0]]
   const spatial = (level: Mapping['levels'][0]): Loop[] => [...(level.spatial?.x ?? []), ...(level.spatial?.y ?? [])]
-  if (spatial(inner).length > 0) throw new MappingError('Registers have no spatial split: there is nothing below them', { level: inner.name })
+  if (spatial(inner).length > 0)
+    throw new MappingError('Registers have no spatial split: there is nothing below them', { level: inner.name })
 
-  const groups = { dram: outer.temporal, grid: spatial(outer), buffer: middle.temporal, lanes: spatial(middle), registers: inner.temporal }
+  const groups = {
+    dram: outer.temporal,
+    grid: spatial(outer),
+    buffer: middle.temporal,
+    lanes: spatial(middle),
+    registers: inner.temporal,
+  }
   const steps = new Map<Loop, number>()
   const order = Object.values(groups).flat()
   for (const dimension of DIMENSIONS) {
@@ -69,7 +76,9 @@ export function nestOf(problem: Problem, mapping: Mapping): Nest {
       step *= loop[1]
     }
     if (step < extentOf(problem, dimension)) {
-      throw new MappingError(`The bounds of ${dimension} multiply to ${step}, less than the problem's ${extentOf(problem, dimension)}`)
+      throw new MappingError(
+        `The bounds of ${dimension} multiply to ${step}, less than the problem's ${extentOf(problem, dimension)}`,
+      )
     }
   }
   const placed = (loops: readonly Loop[]): NestLoop[] =>
@@ -92,7 +101,9 @@ export function nestOf(problem: Problem, mapping: Mapping): Nest {
   const tile = extents([...buffer, ...lanes, ...registers])
   const registerTile = extents(registers)
   if (keep.registers.has('inputs') && ((registerTile.P > 1 && registerTile.R > 1) || (registerTile.Q > 1 && registerTile.S > 1))) {
-    throw new MappingError('Inputs kept in registers may loop over Q or S (and P or R) inside a PE, not both', { level: inner.name })
+    throw new MappingError('Inputs kept in registers may loop over Q or S (and P or R) inside a PE, not both', {
+      level: inner.name,
+    })
   }
   const reduction = lanes.filter(isSum).reduce((product, loop) => product * loop.bound, 1)
   return {
@@ -139,7 +150,8 @@ function refuseUnrunnable(
 
 /** For each operand: loops outside its tile = up to and with the innermost relevant one of more than one trip. */
 function depths(loops: readonly NestLoop[]): OperandDepths {
-  const depth = (operand: Operand): number => loops.findLastIndex((loop) => loop.bound > 1 && isRelevant(operand, loop.dimension)) + 1
+  const depth = (operand: Operand): number =>
+    loops.findLastIndex((loop) => loop.bound > 1 && isRelevant(operand, loop.dimension)) + 1
   return { weights: depth('weights'), inputs: depth('inputs'), outputs: depth('outputs') }
 }
 
