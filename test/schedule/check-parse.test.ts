@@ -101,7 +101,7 @@ describe('hardware', () => {
     }
     const gpu = gpuHardware({ features: new Set(), limits, software: true })
     expect(gpu.array).toEqual({ x: 16, y: 8 })
-    expect(gpu.levels.map(({ words }) => words)).toEqual([undefined, 4096, 64])
+    expect(gpu.levels.map(({ words }) => words)).toEqual([undefined, 4096 - 16, 64])
     expect(gpu.levels[0]?.multicast).toBe(false)
     expect(parseHardware(gpu)).toEqual(gpu)
     expect(
