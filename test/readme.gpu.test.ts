@@ -1,0 +1,40 @@
+/** The examples of the README run as they stand: each `js run` block in a Node of its own, against the built package. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const blocks = [...readme.matchAll(/```js run\n([\s\S]*?)```/g)].map((match) => match[1] ?? '')
+let folder: string
+beforeAll(() => {
+  folder = mkdtempSync(join(root, '.cache', 'readme-'))
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+async function run(block: string, index: number): Promise<string> {
+  const file = join(folder, `example-${index}.mjs`)
+  writeFileSync(
+    file,
+    block.replaceAll(/from ["']tilewright["']/g, `from ${JSON.stringify(pathToFileURL(join(root, 'dist/node.js')).href)}`),
+  )
+  const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: root })
+  return stdout
+}
+
+test('there are three examples', () => expect(blocks.length).toBe(3))
+
+test('a graph is run and profiled', async () => {
+  expect(await run(blocks[0] ?? '', 0)).toMatch(/\[ 1, 8, 1, 1 \][\s\S]*true true \d/)
+})
+
+test('an op alone', async () => {
+  expect(await run(blocks[1] ?? '', 1)).toMatch(/4, 5, 10, 11/)
+})
+
+test('a mapping without a GPU', async () => {
+  expect(await run(blocks[2] ?? '', 2)).toMatch(/seen: \d+[\s\S]*weights: \{ reads: \d+/)
+})
