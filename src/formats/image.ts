@@ -9,17 +9,11 @@
  */
 import { FileFormatError } from '../errors.ts'
 import { decodeJpeg, isJpeg } from './image/jpeg.ts'
+import type { Image } from './image/picture.ts'
 import { decodePng, isPng } from './image/png.ts'
 import { looksLike } from './sniff.ts'
 
-export interface Image {
-  readonly width: number
-  readonly height: number
-  /** 3 = red, green, blue; 1 = grey. */
-  readonly channels: 1 | 3
-  /** height × width × channels, row by row from the top left. */
-  readonly data: Uint8Array
-}
+export type { Image } from './image/picture.ts'
 
 /** Pictures of more pixels are refused: nothing here needs them, and a forged header must not allocate gigabytes. */
 export const MAX_PIXELS = 100_000_000

@@ -4,7 +4,7 @@
  */
 import { decode } from 'jpeg-js'
 import { FileFormatError } from '../../errors.ts'
-import type { Image } from '../image.ts'
+import type { Image } from './picture.ts'
 import { exifOrientation, orient } from './orientation.ts'
 
 /** Start-of-frame markers that are refused, by name. */

@@ -1,5 +1,5 @@
 /** EXIF orientation: where a camera notes how it was held (Exif 2.32, tag 274). */
-import type { Image } from '../image.ts'
+import type { Image } from './picture.ts'
 
 const ORIENTATION_TAG = 0x0112
 

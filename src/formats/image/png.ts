@@ -1,7 +1,7 @@
 /** PNG (https://www.w3.org/TR/png/): chunks are checked here and pixels are inflated and unfiltered by fast-png. */
 import { convertIndexedToRgb, decode, type DecodedPng } from 'fast-png'
 import { FileFormatError } from '../../errors.ts'
-import type { Image } from '../image.ts'
+import type { Image } from './picture.ts'
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] as const
 /** Channels by colour type, and the bit depths it allows. */

@@ -7,7 +7,7 @@
  * - `bilinear`: the four neighbours at half-pixel centres, as OpenCV's INTER_LINEAR and Caffe's tools; shrinking may alias.
  * - `nearest`: the nearest pixel at half-pixel centres, as PIL's NEAREST.
  */
-import type { Image } from '../image.ts'
+import type { Image } from './picture.ts'
 
 export const SAMPLINGS = ['antialias', 'bilinear', 'nearest'] as const
 export type Sampling = (typeof SAMPLINGS)[number]

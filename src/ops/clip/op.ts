@@ -10,12 +10,10 @@ import { anyNumber, NUMERIC } from '../elementwise/dtypes.ts'
 import type { InferContext, OpDefinition } from '../op.ts'
 import { clipPlan } from './plan.ts'
 import { clipReference } from './reference.ts'
+import type { Bound } from './rule.ts'
 
 const attributes = z.strictObject({ min: anyNumber.optional(), max: anyNumber.optional() })
 export type ClipAttributes = z.infer<typeof attributes>
-
-/** A bound: a number, or a bigint for i64; undefined where there is none. */
-export type Bound = number | bigint | undefined
 
 /** [low, high] of the inputs, else of the attributes. @throws OptionError when both or neither of them tell. */
 function boundsOf(values: InferContext<ClipAttributes>['values'], { min, max }: ClipAttributes): [Bound, Bound] {

@@ -6,7 +6,7 @@ import { isFloat, type DType } from '../../tensor/dtype.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { unaryPlan } from '../elementwise/unary.ts'
 import { aliasPlan } from '../movement/linear.ts'
-import type { Bound } from './op.ts'
+import type { Bound } from './rule.ts'
 
 /** Least and greatest value of the integer dtypes that kernels compute with. */
 const RANGE: Partial<Record<DType, { type: ParamType; least: number; greatest: number }>> = {

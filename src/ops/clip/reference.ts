@@ -3,7 +3,7 @@ import type { HostTensor } from '../../tensor/tensor.ts'
 import { map } from '../elementwise/reference.ts'
 import { EXACT } from '../elementwise/tolerance.ts'
 import type { ReferenceOutput } from '../op.ts'
-import type { Bound } from './op.ts'
+import type { Bound } from './rule.ts'
 
 export function clipReference(x: HostTensor, low: Bound, high: Bound): ReferenceOutput {
   const [least, most] = [Number(low ?? -Infinity), Number(high ?? Infinity)]

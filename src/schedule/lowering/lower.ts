@@ -15,7 +15,8 @@ import type { DeviceFacts, DispatchPlan, OpPlan, OperandSpec } from '../../gpu/p
 import type { TensorType } from '../../tensor/tensor.ts'
 import { macsOf, type Problem } from '../problem.ts'
 import type { Mapping } from '../mapping.ts'
-import { emitMain, type AddressSteps, type Build } from './emit.ts'
+import { emitMain, type Build } from './emit.ts'
+import type { AddressSteps } from './scope.ts'
 import { nestOf, type Nest } from './nest.ts'
 
 /** Counters of the counted build, in the order of shaders/dataflow/access_counted.wgsl, as (low, high) pairs of u32. */
