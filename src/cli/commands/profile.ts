@@ -152,9 +152,12 @@ function render(context: Context, report: ProfileReport): string {
     ]
   })
   const clock = report.clock.source === 'wall' ? 'wall clock' : `timestamp queries, quantum ${report.clock.quantum_ns} ns`
+  const taken = rows.map(({ result }) => result.samples_ms?.length ?? 0).filter((count) => count > 0)
+  const [least, most] = [Math.min(...taken), Math.max(...taken)]
+  const samples = taken.length === 0 ? '–' : least === most ? `${most}` : `${least} to ${most}`
   const notes = [
     `${report.model}, batch ${report.batch}, ${report.precision}, mappings for ${report.hardware}, on ${adapterTitle(report.adapter)}.`,
-    `Time: median of ${report.samples} after ${report.warmups} warm-up, ${clock}. Energy: modelled, one MAC = 1; DRAM and Buffer: predicted accesses in words.`,
+    `Time: median of ${samples} after ${report.warmups} warm-up, ${clock}. Energy: modelled, one MAC = 1; DRAM and Buffer: predicted accesses in words.`,
     ...(report.adapter.software ? ['A software adapter: its times rank nothing on a GPU.'] : []),
   ]
   const skipped = rows.flatMap(({ layer, dataflow, result }) =>
