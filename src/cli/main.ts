@@ -1,12 +1,20 @@
 #!/usr/bin/env node
-/** The `tilewright` command: the first Ctrl-C asks the command to stop with what it has, the second stops at once. */
+/**
+ * The `tilewright` command: the first Ctrl-C asks the command to stop with what it has, the second stops at once. One Ctrl-C may arrive
+ * several times within moments (from the terminal, and passed on by npm and by `npm start`): that is still the first.
+ */
 import '../gpu/node.ts'
 import { EXIT, processContext } from './context.ts'
 import { main } from './program.ts'
 
 const stop = new AbortController()
+let asked = Infinity
 process.on('SIGINT', () => {
-  if (stop.signal.aborted) process.exit(EXIT.interrupted)
+  if (stop.signal.aborted) {
+    if (performance.now() - asked > 1000) process.exit(EXIT.interrupted)
+    return
+  }
+  asked = performance.now()
   process.stderr.write('\nStopping; press Ctrl-C again to stop at once.\n')
   stop.abort(new DOMException('Stopped by Ctrl-C', 'AbortError'))
 })
