@@ -67,7 +67,7 @@ export function profileCommand(context: Context, exit: (code: number) => void): 
     const report = await withGpu(context, options.adapter, async (gpu) => {
       remark(context, `${graph.name} on ${adapterTitle(gpu.adapter)}, dataflows ${options.dataflow.join(', ')}`)
       using progress = new Progress(context)
-      return profileModel(gpu, graph, {
+      return await profileModel(gpu, graph, {
         dataflows: options.dataflow,
         precision: options.precision,
         signal: context.signal,

@@ -54,7 +54,7 @@ export function verifyCommand(context: Context, exit: (code: number) => void): C
         `${graph.name} on ${adapterTitle(gpu.adapter)}, ${all ? 'input given' : `seeded input (seed ${options.inputSeed ?? 0})`}`,
       )
       using progress = new Progress(context)
-      return verifyModel(gpu, bound, input, {
+      return await verifyModel(gpu, bound, input, {
         signal: context.signal,
         onProgress: ({ node, op, index, total }) => progress.update(index, total, `${node} (${op})`),
         ...(options.rtol === undefined ? {} : { rtol: options.rtol }),
