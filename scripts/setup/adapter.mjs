@@ -159,6 +159,8 @@ async function unpackAdapter(root, cache, note) {
       remove()
       if (!(error instanceof SetupError)) throw error
       problems.push(`${target}: ${error.message}`)
+      // without a network, another release of the same mirror is not reached either
+      if (/Temporary failure resolving|Could not resolve|Could not connect|Network is unreachable/.test(error.message)) break
     } finally {
       keep()
     }
