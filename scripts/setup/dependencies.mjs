@@ -133,6 +133,12 @@ function npmCause(output) {
         '  npm config set registry https://YOUR-REGISTRY/',
     ]
   }
+  if (/SELF_SIGNED_CERT|UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF|CERT_HAS_EXPIRED/.test(output)) {
+    return [
+      'The npm registry’s certificate is not trusted here (a proxy of your network may have put its own in its place).',
+      'Name your network’s certificate authority: npm config set cafile FILE, or NODE_EXTRA_CA_CERTS=FILE.',
+    ]
+  }
   if (/EBADENGINE/.test(output)) {
     return [
       'This version of Node or npm is too old for the dependencies.',

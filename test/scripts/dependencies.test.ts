@@ -75,6 +75,7 @@ describe('a failed npm ci', () => {
     ['npm error code ENOTFOUND\nnpm error network request failed', /registry was not reached/, /Connect to the network/],
     ['npm ERR! code EAI_AGAIN', /registry was not reached/, /proxy/],
     ['npm error code ENOTCACHED', /registry was not reached/, /network/],
+    ['npm ERR! code SELF_SIGNED_CERT_IN_CHAIN', /certificate is not trusted/, /cafile/],
     ['npm error code EBADENGINE', /too old/, /20\.19/],
     ['npm error code E401', /refused/, /npm login/],
     ['npm error code ENOSPC', /disk is full/, /MB/],
