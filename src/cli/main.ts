@@ -9,19 +9,23 @@ import { main } from './program.ts'
 
 const stop = new AbortController()
 let asked = Infinity
-process.on('SIGINT', () => {
-  if (stop.signal.aborted) {
-    if (performance.now() - asked > 1000) process.exit(EXIT.interrupted)
-    return
-  }
-  asked = performance.now()
-  process.stderr.write('\nStopping; press Ctrl-C again to stop at once.\n')
-  stop.abort(new DOMException('Stopped by Ctrl-C', 'AbortError'))
-})
-// A closed pipe (`tilewright … | head`) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.ok)
-  throw error
-})
+// `map` and `evaluate` compute in one piece and could not hear a handler: there the system's own ends them at once.
+const deaf = ['map', 'evaluate'].includes(process.argv[2] ?? '')
+if (!deaf)
+  process.on('SIGINT', () => {
+    if (stop.signal.aborted) {
+      if (performance.now() - asked > 1000) process.exit(EXIT.interrupted)
+      return
+    }
+    asked = performance.now()
+    process.stderr.write('\nStopping; press Ctrl-C again to stop at once.\n')
+    stop.abort(new DOMException('Stopped by Ctrl-C', 'AbortError'))
+  })
+// A closed pipe (`tilewright … | head`) is no error: what is written there is lost, the work and its files are not.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
 
 process.exitCode = await main(process.argv.slice(2), processContext(stop.signal))

@@ -1,5 +1,5 @@
 /** Writing results: JSON to a file or to standard output, text files, and errors as one clear line. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { OptionError, TilewrightError } from '../errors.ts'
 import { colorsFor, remark, type Context } from './context.ts'
@@ -38,6 +38,24 @@ export function writeText(file: string, content: string | Uint8Array): void {
     writeFileSync(file, content)
   } catch (cause) {
     throw new OptionError(`${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, {}, { cause })
+  }
+}
+
+/**
+ * Finds out before long work whether files can be written after it, and leaves them as they are.
+ * @throws OptionError with the system's reason.
+ */
+export function checkWritable(...files: readonly (JsonTarget | string)[]): void {
+  for (const file of files) {
+    if (file === undefined || file === true || file === '-') continue
+    try {
+      mkdirSync(dirname(resolve(file)), { recursive: true })
+      const fresh = !existsSync(file)
+      closeSync(openSync(file, 'a'))
+      if (fresh) rmSync(file)
+    } catch (cause) {
+      throw new OptionError(`${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, {}, { cause })
+    }
   }
 }
 

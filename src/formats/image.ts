@@ -9,14 +9,11 @@
  */
 import { FileFormatError } from '../errors.ts'
 import { decodeJpeg, isJpeg } from './image/jpeg.ts'
-import type { Image } from './image/picture.ts'
+import { MAX_PIXELS, type Image } from './image/picture.ts'
 import { decodePng, isPng } from './image/png.ts'
 import { looksLike } from './sniff.ts'
 
-export type { Image } from './image/picture.ts'
-
-/** Pictures of more pixels are refused: nothing here needs them, and a forged header must not allocate gigabytes. */
-export const MAX_PIXELS = 100_000_000
+export { MAX_PIXELS, type Image } from './image/picture.ts'
 
 /** @throws FileFormatError when `bytes` are no complete PNG or JPEG, or one of a kind that is not supported (named). */
 export function decodeImage(bytes: Uint8Array): Image {

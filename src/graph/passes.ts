@@ -9,7 +9,7 @@ import { OptionError, ShapeError, TilewrightError, UnsupportedOpError } from '..
 import type { InferContext, InputTypes, InputValues, OpDefinition } from '../ops/op.ts'
 import { REGISTRY } from '../ops/registry.ts'
 import { parseAttributes } from '../ops/run.ts'
-import { allocate } from '../tensor/dtype.ts'
+import { allocate, byteSize } from '../tensor/dtype.ts'
 import { formatShape, sizeOf, type Shape } from '../tensor/shape.ts'
 import { HostTensor, type TensorType } from '../tensor/tensor.ts'
 import type { Graph, GraphInput, GraphNode } from './graph.ts'
@@ -215,6 +215,9 @@ function typeNode(
   return { node, definition, context: { ...context, outputs } }
 }
 
+/** Larger results are not folded into constants: they are made on the device, which says what it can hold. */
+const LARGEST_FOLD = 2 ** 30
+
 /** The node's outputs where they can be known now, else undefined. */
 function fold(
   { node, definition, context }: TypedNode,
@@ -228,6 +231,7 @@ function fold(
     })
     return definition.reference(inputs, context.attributes).map(({ tensor }) => tensor)
   }
+  if (context.outputs.some(({ dtype, shape }) => sizeOf(shape) * byteSize(dtype) > LARGEST_FOLD)) return undefined
   const inputs: (HostTensor | null)[] = []
   for (const name of node.inputs) {
     const value = name === null ? null : known.get(name)

@@ -5,7 +5,7 @@ import type { HostTensor } from '../tensor/tensor.ts'
 
 export interface ProfileOptions {
   /** Names, or constraints of one's own; `all` is the seven, `fastest` the default kernels. Default: all. */
-  readonly dataflows?: 'all' | readonly (string | Dataflow)[]
+  readonly dataflows?: string | readonly (string | Dataflow)[]
   /** `gpu` (default), the name of a published accelerator, or a hardware. */
   readonly hardware?: string | Hardware
   /** For a network by name (default 1). */

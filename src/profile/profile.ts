@@ -5,14 +5,16 @@
 import { gpuHardware, hardwareNamed } from '../../models/hardware/index.ts'
 import { networkNamed } from '../../models/index.ts'
 import { seededInput } from '../../models/seeded.ts'
-import { OptionError } from '../errors.ts'
+import { DtypeError, OptionError, ShapeError } from '../errors.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import type { Graph } from '../graph/graph.ts'
 import { setProfiler, type Model } from '../graph/model.ts'
 import { isHostTensor } from '../ops/run.ts'
-import { DATAFLOW_NAMES, dataflowNamed, type Dataflow } from '../schedule/dataflow.ts'
+import { DATAFLOW_NAMES, dataflowNamed, parseDataflow, type Dataflow } from '../schedule/dataflow.ts'
 import type { Hardware } from '../schedule/hardware.ts'
+import { parseHardware } from '../schedule/parse.ts'
 import { macsOf } from '../schedule/problem.ts'
+import { formatShape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor } from '../tensor/tensor.ts'
 import { layerPlans, layersOf, type Layer } from './layers.ts'
 import type { ModelProfileOptions, ProfileOptions } from './options.ts'
@@ -102,20 +104,24 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
   return report()
 }
 
-function flowsOf(given: 'all' | readonly (string | Dataflow)[]): ('fastest' | Dataflow)[] {
-  const names = given === 'all' ? ['all'] : given
+function flowsOf(given: string | readonly (string | Dataflow)[]): ('fastest' | Dataflow)[] {
+  const names = typeof given === 'string' ? [given] : given
   const flows = names.flatMap((name): ('fastest' | Dataflow)[] => {
-    if (typeof name !== 'string') return [name]
+    if (typeof name !== 'string') return [parseDataflow(name)]
     if (name === 'all') return DATAFLOW_NAMES.map(dataflowNamed)
     return name === 'fastest' ? ['fastest'] : [dataflowNamed(name)]
   })
   if (flows.length === 0)
     throw new OptionError('No dataflow was given', { remedy: `Choose all, fastest, or some of ${DATAFLOW_NAMES.join(', ')}` })
-  return [...new Set(flows)]
+  const unique = [...new Set(flows)]
+  const titles = unique.map((flow) => (flow === 'fastest' ? flow : flow.name))
+  const twice = titles.find((title, index) => titles.indexOf(title) !== index)
+  if (twice !== undefined) throw new OptionError(`Two dataflows are called ${twice}`, { remedy: 'Give each a name of its own' })
+  return unique
 }
 
 function hardwareOf(given: string | Hardware, gpu: Gpu): Hardware {
-  if (typeof given !== 'string') return given
+  if (typeof given !== 'string') return parseHardware(given)
   return given === 'gpu' ? gpuHardware(gpu.facts) : hardwareNamed(given)
 }
 
@@ -124,6 +130,15 @@ function seededInputs(graph: Graph, { input = {}, seed = 0 }: ProfileOptions): R
   for (const name of Object.keys(input)) {
     if (!names.includes(name))
       throw new OptionError(`${graph.name} has no input ${name}`, { remedy: `Its inputs are ${names.join(', ')}` })
+  }
+  for (const { name, dtype, shape } of graph.inputs) {
+    const given = input[name]
+    if (given === undefined) continue
+    const fits =
+      given.shape.length === shape.length &&
+      shape.every((extent, axis) => typeof extent === 'string' || extent === given.shape[axis])
+    if (!fits) throw new ShapeError(`Input ${name} is ${formatShape(shape)}, not ${formatShape(given.shape)}`)
+    if (given.dtype !== dtype) throw new DtypeError(`Input ${name} is ${dtype}, not ${given.dtype}`)
   }
   return Object.fromEntries(
     graph.inputs.map(({ name, shape }) => [name, input[name] ?? seededInput(seed, name, shape.map(Number))]),

@@ -32,7 +32,7 @@ export interface ProfileReport {
   readonly precision: 'f32' | 'f16' | 'int8'
   readonly batch: number
   readonly clock: Clock
-  /** Samples behind each time (the median is reported), after `warmups`. */
+  /** Samples behind each time at most (the median is reported), after `warmups`; a row's own are its `samples_ms`. */
   readonly samples: number
   readonly warmups: number
   /** False when the run was stopped early: rows not reached are absent. */

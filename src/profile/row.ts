@@ -1,7 +1,7 @@
 /** One row of a profile: a layer under a dataflow, mapped, run, verified, timed and counted. */
 import { evaluate } from '../cost/evaluate.ts'
 import type { Issued } from '../cost/evaluation.ts'
-import { DeviceLimitError, DtypeError, MappingError } from '../errors.ts'
+import { DeviceLimitError, DeviceValidationError, DtypeError, MappingError } from '../errors.ts'
 import type { BoundDispatch } from '../gpu/commands.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
 import type { Gpu } from '../gpu/gpu.ts'
@@ -89,6 +89,10 @@ async function orSkipped(run: () => Promise<Row>): Promise<Row> {
   try {
     return await run()
   } catch (error) {
+    if (error instanceof DeviceValidationError) {
+      // A kernel that the device refuses is a fault, and a row that failed; the other rows still stand.
+      return { report: { verified: false, notes: [`${error.name}: ${error.message}`] } }
+    }
     if (error instanceof MappingError || error instanceof DeviceLimitError || error instanceof DtypeError) {
       return { report: { skipped: `${error.name}: ${error.message}` } }
     }

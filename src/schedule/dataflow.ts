@@ -11,7 +11,7 @@ const dimension = z.enum(DIMENSIONS)
 const operand = z.enum(OPERANDS)
 
 export const dataflowSchema = z.strictObject({
-  name: z.string().min(1),
+  name: z.string().regex(/^[a-z][a-z0-9._-]*$/i, 'letters, digits, . _ -, a letter first'),
   title: z.string(),
   /** Dimensions that may be unrolled along each axis of the array, the first one first. */
   spatial: z.strictObject({ x: z.array(dimension), y: z.array(dimension) }),
@@ -87,6 +87,14 @@ export const DATAFLOWS: Readonly<Record<DataflowName, Dataflow>> = {
     innermost: ['M', 'C', 'Q'],
     registers: ['M', 'C', 'S'],
   },
+}
+
+/** A constraint given as an object or as parsed JSON. @throws OptionError naming each field that does not fit. */
+export function parseDataflow(value: unknown): Dataflow {
+  const parsed = dataflowSchema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
+  throw new OptionError(`This is no dataflow: ${faults.join('; ')}`, { remedy: 'See DATAFLOWS for examples' })
 }
 
 /** A dataflow by name, either spelling of the output-stationary ones (`os-a`, `os_a`). @throws OptionError listing the names. */

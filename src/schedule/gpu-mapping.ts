@@ -41,10 +41,13 @@ export function mapForGpu(
   options: { readonly seed?: number; readonly budget?: number; readonly signal?: AbortSignal } = {},
 ): GpuMapping {
   const { hardware: shrunk, notes } = fitWorkgroup(hardware, device)
-  const candidates = dataflow.forward === undefined ? [false] : [true, false]
+  const wanted = dataflow.forward ?? []
+  const others = wanted.filter((operand) => operand !== 'inputs')
+  if (others.length > 0) notes.push(`${others.join(' and ')} not forwarded: kernels hand on inputs alone`)
+  const candidates = wanted.includes('inputs') ? [true, false] : [false]
   let refusal: unknown
   for (const forward of candidates) {
-    const withForward = (mapping: Mapping): Mapping => (forward ? forwarding(mapping, dataflow) : mapping)
+    const withForward = (mapping: Mapping): Mapping => (forward ? forwarding(mapping) : mapping)
     try {
       const { mapping, searched } = searchMappings(problem, { hardware: shrunk, dataflow, ...options }, (candidate) =>
         scoreOnGpu(nestOf(problem, withForward(candidate)), device, input, shrunk),
@@ -53,14 +56,22 @@ export function mapForGpu(
     } catch (error) {
       if (!(error instanceof MappingError)) throw error
       refusal = error
+      if (forward) notes.push(`inputs not forwarded: ${whyNotForwarded(problem, device)}`)
     }
   }
   throw refusal
 }
 
-function forwarding(mapping: Mapping, dataflow: Dataflow): Mapping {
-  const forward = Object.fromEntries((dataflow.forward ?? []).map((operand) => [operand, 'x' as const]))
-  return { levels: mapping.levels.map((level, index) => (index === 1 ? { ...level, forward } : level)) }
+function forwarding(mapping: Mapping): Mapping {
+  return { levels: mapping.levels.map((level, index) => (index === 1 ? { ...level, forward: { inputs: 'x' } } : level)) }
+}
+
+/** No candidate could forward: what stands in the way, the problem's form first. */
+function whyNotForwarded(problem: Problem, device: DeviceFacts): string {
+  if (problem.S === 1 || problem.Q === 1) return 'the window does not move along Q'
+  if (problem.stride[1] !== 1 || problem.dilation[1] !== 1) return 'a neighbour holds the next word only at stride and dilation 1'
+  if (device.subgroups?.linear !== true) return 'this adapter has no subgroups in lane order'
+  return 'no mapping of the dataflow has lanes along Q that divide a subgroup, with S innermost'
 }
 
 function withGrid(hardware: Hardware, mapping: Mapping): Hardware {

@@ -73,6 +73,14 @@ export function searchMappings(
   score: (mapping: Mapping) => number,
 ): { mapping: Mapping; searched: Searched } {
   const flow = typeof dataflow === 'string' ? dataflowNamed(dataflow) : dataflow
+  if (!Number.isSafeInteger(budget) || budget < 1)
+    throw new OptionError(`A budget of ${budget} mappings`, { remedy: 'Look at one at least' })
+  if (!Number.isSafeInteger(seed)) throw new OptionError(`The seed ${seed} is no integer`)
+  if (hardware.levels.length !== 3) {
+    throw new MappingError(`The mapper takes hardware of three levels, and ${hardware.name} has ${hardware.levels.length}`, {
+      remedy: 'Give DRAM, a buffer and registers, or evaluate a mapping made by hand',
+    })
+  }
   const space = candidateSpace(problem, hardware, flow)
   const step = coprimeStep(space.total, seed)
   let best: Mapping | undefined
@@ -113,7 +121,7 @@ function scoreOrInfinity(mapping: Mapping, score: (mapping: Mapping) => number):
 /** A step that visits every index once, near the golden ratio of the space so that a part of it is spread evenly. */
 function coprimeStep(total: number, seed: number): number {
   if (total <= 2) return 1
-  let step = Math.max(1, Math.floor(total * 0.6180339887) + 2 * seed)
+  let step = Math.max(1, (Math.floor(total * 0.6180339887) + 2 * Math.abs(seed)) % total)
   while (gcd(step, total) !== 1) step++
   return step % total === 0 ? 1 : step % total
 }

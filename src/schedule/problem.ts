@@ -46,6 +46,8 @@ export function isRelevant(operand: Operand, dimension: Dimension): boolean {
   return RELEVANT[operand].includes(dimension)
 }
 
+const KEYS: ReadonlySet<string> = new Set(['N', 'M', 'C', 'P', 'Q', 'R', 'S', 'stride', 'dilation', 'padding', 'groups'])
+
 /** A problem with defaults: stride and dilation 1, padding 0, groups 1, missing bounds 1. @throws ShapeError on a bound below 1. */
 export function convProblem(fields: Partial<Problem>): Problem {
   const problem: Problem = {
@@ -68,6 +70,17 @@ export function convProblem(fields: Partial<Problem>): Problem {
       throw new ShapeError(`Loop bound ${dimension} is ${extent}`, { remedy: 'Bounds are integers of at least 1' })
     }
   }
+  for (const [name, values, count, least] of [
+    ['stride', problem.stride, 2, 1],
+    ['dilation', problem.dilation, 2, 1],
+    ['padding', problem.padding, 4, 0],
+  ] as const) {
+    if (values.length !== count || !values.every((value) => Number.isSafeInteger(value) && value >= least)) {
+      throw new ShapeError(`The ${name} is [${values.join(', ')}]`, { remedy: `Give ${count} integers of at least ${least}` })
+    }
+  }
+  const unknown = Object.keys(problem).find((name) => !KEYS.has(name))
+  if (unknown !== undefined) throw new ShapeError(`A problem has no ${unknown}`, { remedy: `It has ${[...KEYS].join(', ')}` })
   return problem
 }
 

@@ -1,6 +1,6 @@
 /** Tensors. A HostTensor is a typed array with a shape; a DeviceTensor (src/gpu) is the same idea in GPU memory. */
 import { DtypeError, ShapeError } from '../errors.ts'
-import { allocate, type DType, type HostArray, type HostArrays } from './dtype.ts'
+import { allocate, DTYPES, isDType, type DType, type HostArray, type HostArrays } from './dtype.ts'
 import { float16Array, isFloat16Array } from './half.ts'
 import { formatShape, sizeOf, type Shape } from './shape.ts'
 
@@ -71,7 +71,7 @@ export type TensorData = ArrayLike<number> | ArrayLike<bigint> | ArrayLike<boole
  * A host tensor from numbers or a typed array. The dtype is taken from the typed array where it is not given
  * (plain arrays and Float64Array: f32). Typed arrays of the right kind are shared, not copied.
  * @throws ShapeError when the shape is not made of non-negative integers or does not hold `data.length` elements.
- * @throws DtypeError when `data` cannot hold `dtype` (numbers for i64 that are no integers, ...).
+ * @throws DtypeError when `data` cannot hold `dtype` (integers out of range, fractions for an integer dtype).
  */
 export function tensor<D extends DType = DType>(data: TensorData, shape?: Shape, dtype?: D): HostTensor<D> {
   const ownShape = shape ?? [data.length]
@@ -81,6 +81,7 @@ export function tensor<D extends DType = DType>(data: TensorData, shape?: Shape,
     }
   }
   const target = dtype ?? (guessDType(data) as D)
+  if (!isDType(target)) throw new DtypeError(`There is no dtype ${String(target)}`, { remedy: `Use one of ${DTYPES.join(', ')}` })
   return new HostTensor(target, ownShape, toHostArray(data, target))
 }
 
@@ -95,6 +96,14 @@ function guessDType(data: TensorData): DType {
   if (typeof data[0] === 'bigint') return 'i64'
   if (typeof data[0] === 'boolean') return 'bool'
   return 'f32'
+}
+
+/** Values that integer dtypes hold. */
+const INTEGER_RANGES: Partial<Record<DType, readonly [least: number, most: number]>> = {
+  i8: [-128, 127],
+  u8: [0, 255],
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+  u32: [0, 2 ** 32 - 1],
 }
 
 function toHostArray<D extends DType>(data: TensorData, dtype: D): HostArrays[D] {
@@ -113,12 +122,20 @@ function toHostArray<D extends DType>(data: TensorData, dtype: D): HostArrays[D]
         throw new DtypeError(`Value ${value} at index ${i} is no integer`, { dtype: 'i64' })
       }
       wide[i] = BigInt(value)
+      if (wide[i] !== BigInt(value)) throw new DtypeError(`Value ${value} at index ${i} does not fit`, { dtype: 'i64' })
     }
     return out
   }
   const narrow = out as Float32Array
+  const range = INTEGER_RANGES[dtype]
   for (let i = 0; i < data.length; i++) {
     const value = Number(data[i]!)
+    if (range !== undefined && !(Number.isInteger(value) && value >= range[0] && value <= range[1])) {
+      throw new DtypeError(`Value ${value} at index ${i} does not fit`, {
+        dtype,
+        remedy: `Give integers from ${range[0]} to ${range[1]}`,
+      })
+    }
     narrow[i] = dtype === 'bool' ? Number(value !== 0) : value
   }
   return out

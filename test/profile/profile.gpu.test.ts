@@ -8,7 +8,7 @@ import { compile } from '../../src/graph/model.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { profileModel } from '../../src/profile/profile.ts'
 import type { DataflowReport, ProfileReport } from '../../src/profile/report.ts'
-import { DATAFLOW_NAMES } from '../../src/schedule/dataflow.ts'
+import { DATAFLOW_NAMES, DATAFLOWS, type Dataflow } from '../../src/schedule/dataflow.ts'
 import { HostTensor } from '../../src/tensor/tensor.ts'
 import { seededTensor } from '../../models/seeded.ts'
 
@@ -118,7 +118,30 @@ test('a mapping for a larger hardware is shrunk, and says so', async () => {
   expect(row?.notes?.join('; ')).toMatch(/GLB of 55296 words shrunk to 8176/)
 })
 
+test("constraints of one's own: a window that slides straight from storage", async () => {
+  const g = graph()
+  const x = g.input('x', 'f32', [1, 2, 5, 10])
+  g.output('y', g.conv2d(x, seededTensor(5, 'w', [3, 2, 3, 3], { centre: 0, spread: 1 }), { padding: 1 }))
+  const mine = {
+    name: 'mine',
+    title: 'everything in registers, nothing in the buffer',
+    spatial: { x: [], y: [] },
+    keep: { buffer: [], registers: ['weights', 'inputs', 'outputs'] },
+    innermost: ['Q'],
+    registers: ['S'],
+  } satisfies Dataflow
+  const report = await profileModel(gpu, g.finish(), { dataflows: ['ws', mine] })
+  expect(rows(report).map(([name, { verified, counted_equal }]) => [name, verified, counted_equal])).toEqual([
+    ['conv2d_1 ws', true, true],
+    ['conv2d_1 mine', true, true],
+  ])
+})
+
 test('wrong options are named', async () => {
+  const { ws } = DATAFLOWS
+  await expect(profileModel(gpu, network(), { dataflows: [ws, { ...ws }] })).rejects.toThrow(/Two dataflows are called ws/)
+  await expect(profileModel(gpu, network(), { dataflows: [{ ...ws, name: '__proto__' }] })).rejects.toThrow(OptionError)
+  await expect(profileModel(gpu, network(), { dataflows: [{ name: 'a' } as Dataflow] })).rejects.toThrow(/spatial/)
   await expect(profileModel(gpu, network(), { dataflows: ['bogus'] })).rejects.toThrow(OptionError)
   await expect(profileModel(gpu, network(), { precision: 'int8' })).rejects.toThrow(/int8/)
   await expect(profileModel(gpu, network(), { samples: 0 })).rejects.toThrow(OptionError)

@@ -37,6 +37,10 @@ describe('tensor', () => {
     expect(() => tensor([1], [-1])).toThrow(ShapeError)
     expect(() => tensor([1.5], [1], 'i64')).toThrow(DtypeError)
     expect(() => tensor([NaN], [1], 'i64')).toThrow(DtypeError)
+    expect(() => tensor([128], [1], 'i8')).toThrow(/-128 to 127/)
+    expect(() => tensor([-1], [1], 'u32')).toThrow(DtypeError)
+    expect(() => tensor([1.5], [1], 'u8')).toThrow(DtypeError)
+    expect(() => tensor([2n ** 63n], [1], 'i64')).toThrow(DtypeError)
   })
 
   test('a lazy tensor makes its values when they are read', () => {

@@ -10,7 +10,7 @@ import { colorsFor, EXIT, integerOption, choiceOption, remark, type Context } fr
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, withGpu } from '../gpu.ts'
 import { readHardware } from '../hardware.ts'
 import { MODEL_HELP, modelOptions, openBound, type ModelFlags } from '../model.ts'
-import { JSON_FLAGS, JSON_HELP, jsonText, present, writeText, type JsonTarget } from '../output.ts'
+import { checkWritable, JSON_FLAGS, JSON_HELP, jsonText, present, writeText, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
 import { reportPage } from '../report-page.ts'
 import { duration, scientific, short, table, type Column } from '../table.ts'
@@ -62,6 +62,7 @@ export function profileCommand(context: Context, exit: (code: number) => void): 
     .option(ADAPTER_FLAGS, ADAPTER_HELP)
     .addHelpText('after', EXAMPLES)
   return modelOptions(command).action(async (model: string, options: Options) => {
+    checkWritable(options.json, options.html, options.trace)
     const hardware = options.hardware === undefined ? undefined : await readHardware(context, options.hardware)
     const graph = await openBound(context, model, options)
     const report = await withGpu(context, options.adapter, async (gpu) => {
@@ -200,7 +201,10 @@ function judge(context: Context, report: ProfileReport): number {
     ]
     remark(context, `${colors.red('VerificationError:')} ${layer} ${dataflow}: ${reasons.join('; ')}`)
   }
+  const all = rowsOf(report)
+  const nothing = all.length > 0 && all.every(({ result }) => result.skipped !== undefined)
+  if (nothing) remark(context, 'No row ran: each was skipped, for the reasons above.')
   if (!report.complete) remark(context, 'Stopped early: the report holds the rows that were done.')
   if (context.signal.aborted) return EXIT.interrupted
-  return bad.length > 0 || !report.complete ? EXIT.failed : EXIT.ok
+  return bad.length > 0 || nothing || !report.complete ? EXIT.failed : EXIT.ok
 }

@@ -89,20 +89,18 @@ export function runCommand(context: Context, exit: (code: number) => void): Comm
       return host
     })
     const wanted = options.top ?? (labels === undefined ? 0 : 5)
+    const files = options.output === undefined ? undefined : fileNames(Object.keys(outputs))
     const result: RunResult = {
       schema: RUN_SCHEMA,
       model: graph.name,
       outputs: Object.fromEntries(
-        Object.entries(outputs).map(([name, { dtype, shape }]) => [
-          name,
-          { dtype, shape, file: options.output === undefined ? null : `${fileName(name)}.npy` },
-        ]),
+        Object.entries(outputs).map(([name, { dtype, shape }]) => [name, { dtype, shape, file: files?.get(name) ?? null }]),
       ),
       top: wanted === 0 ? [] : topOf(outputs, wanted, labels),
     }
     if (options.output !== undefined) {
       for (const [name, tensor] of Object.entries(outputs))
-        writeText(join(options.output, `${fileName(name)}.npy`), encodeNpy(tensor))
+        writeText(join(options.output, files?.get(name) ?? `${fileName(name)}.npy`), encodeNpy(tensor))
       writeText(join(options.output, 'run.json'), `${jsonText(result)}\n`)
       remark(context, `Wrote ${Object.keys(outputs).length} .npy and run.json to ${options.output}`)
     }
@@ -117,6 +115,20 @@ async function readLabels({ signal }: Context, file: string): Promise<readonly L
 }
 
 /** A name as a file's: what no file system or shell minds. */
+/** A file for each output; names that would be written alike (`a/b`, `a_b`, and `A_b` where case does not count) are numbered. */
+export function fileNames(outputs: readonly string[]): Map<string, string> {
+  const taken = new Set<string>()
+  const files = new Map<string, string>()
+  for (const output of outputs) {
+    const plain = fileName(output)
+    let name = plain
+    for (let copy = 2; taken.has(name.toLowerCase()); copy++) name = `${plain}-${copy}`
+    taken.add(name.toLowerCase())
+    files.set(output, `${name}.npy`)
+  }
+  return files
+}
+
 function fileName(output: string): string {
   return output.replaceAll(/[^A-Za-z0-9._-]/g, '_').replace(/^\.+/, '_') || '_'
 }

@@ -7,7 +7,8 @@
  * - `bilinear`: the four neighbours at half-pixel centres, as OpenCV's INTER_LINEAR and Caffe's tools; shrinking may alias.
  * - `nearest`: the nearest pixel at half-pixel centres, as PIL's NEAREST.
  */
-import type { Image } from './picture.ts'
+import { OptionError } from '../../errors.ts'
+import { MAX_PIXELS, type Image } from './picture.ts'
 
 export const SAMPLINGS = ['antialias', 'bilinear', 'nearest'] as const
 export type Sampling = (typeof SAMPLINGS)[number]
@@ -22,8 +23,14 @@ interface Taps {
   readonly weights: Int32Array
 }
 
-/** `image` at `width` × `height` pixels. */
+/** `image` at `width` × `height` pixels. @throws OptionError beyond MAX_PIXELS */
 export function resizeImage(image: Image, width: number, height: number, sampling: Sampling = 'antialias'): Image {
+  if (width * Math.max(height, image.height) > MAX_PIXELS) {
+    throw new OptionError(`A picture of ${image.width}×${image.height} cannot be resized to ${width}×${height}`, {
+      limit: `${MAX_PIXELS} pixels`,
+      remedy: 'Resize to less',
+    })
+  }
   const wide = image.width === width ? image : resampleRows(image, tapsFor(image.width, width, sampling))
   return wide.height === height ? wide : resampleColumns(wide, tapsFor(image.height, height, sampling))
 }

@@ -130,6 +130,8 @@ export function laneLayout(nest: Nest, device: DeviceFacts): LaneLayout {
     const across = nest.lanes.at(-1)
     const inner = [...nest.dram, ...nest.buffer].at(-1)
     const slides = inner?.dimension === 'S' && inner.step === 1 && nest.problem.stride[1] === 1 && nest.problem.dilation[1] === 1
+    if (inner?.bound === 1)
+      throw new MappingError('Inputs cannot be forwarded: no loop over S runs in the buffer, so nothing moves along')
     if (!slides || nest.registers.length > 0 || !nest.keep.buffer.has('inputs') || nest.keep.registers.has('inputs')) {
       throw new MappingError(
         'Inputs are forwarded only from the buffer, with S innermost, stride and dilation 1, and no loops in registers',

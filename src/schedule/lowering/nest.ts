@@ -161,7 +161,7 @@ function extents(loops: readonly NestLoop[]): Record<Dimension, number> {
   return result
 }
 
-/** A register window [C][S] under an innermost Q loop keeps S − U columns from one step to the next. */
+/** A register window [C][S], filled from the buffer under an innermost Q loop, keeps S − U columns from one step to the next. */
 function slideOf(
   problem: Problem,
   temporal: readonly NestLoop[],
@@ -173,6 +173,7 @@ function slideOf(
   const shift = problem.stride[1]
   const slides =
     keep.registers.has('inputs') &&
+    keep.buffer.has('inputs') &&
     last?.dimension === 'Q' &&
     last.step === 1 &&
     problem.dilation[1] === 1 &&
