@@ -42,7 +42,7 @@ export function npy(shape: readonly number[], dtype: 'f32' | 'i32' = 'f32'): Uin
   const length = shape.reduce((product, extent) => product * extent, 1)
   return encodeNpy(
     tensor(
-      Float32Array.from({ length }, (_, i) => Math.cos(i)),
+      Float32Array.from({ length }, (_, i) => (dtype === 'i32' ? i : Math.cos(i))),
       shape,
       dtype,
     ),
