@@ -14,7 +14,7 @@ import { sigmoid } from '../../src/ops/sigmoid/op.ts'
 import { sub } from '../../src/ops/sub/op.ts'
 import { sum } from '../../src/ops/sum/op.ts'
 import { tanh } from '../../src/ops/tanh/op.ts'
-import { DTYPES, type DType } from '../../src/tensor/dtype.ts'
+import { allocate, DTYPES, type DType } from '../../src/tensor/dtype.ts'
 import { tensor, type HostTensor } from '../../src/tensor/tensor.ts'
 import type { Case, CaseTable } from './case.ts'
 
@@ -274,12 +274,20 @@ const WIDER = [
   2n ** 63n - 2n ** 40n,
 ]
 
+/** Values taken modulo the width of an integer dtype, as its typed array takes them. */
+function wrapped(dtype: DType, values: readonly number[]): ArrayLike<number> {
+  if (dtype === 'bool') return values
+  const array = allocate(dtype, values.length) as Int32Array
+  array.set(values)
+  return array
+}
+
 function castsFrom(dtype: DType): Case[] {
   const wide = [...WIDE, ...WIDER]
   const floats = dtype === 'f32' || dtype === 'f16'
   const edge = floats
     ? tensor(CASTS, [CASTS.length], dtype)
-    : tensor(dtype === 'i64' ? wide : wide.map(Number), [wide.length], dtype)
+    : tensor(dtype === 'i64' ? wide : wrapped(dtype, wide.map(Number)), [wide.length], dtype)
   return DTYPES.flatMap((to): Case[] => [
     { name: `edges to ${to}`, inputs: [edge.shape], given: { 0: edge }, attributes: { to }, dtypes: [dtype] },
     { name: `to ${to}`, inputs: [[3, 5, 19]], attributes: { to }, dtypes: [dtype] },

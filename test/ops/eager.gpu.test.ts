@@ -149,7 +149,7 @@ describe('ops', () => {
   })
 
   it.each(['i8', 'u8'] as const)('wraps %s before the next op sees it', async (dtype) => {
-    using wrapped = await ops.add(gpu, tensor([100, 200], [2], dtype), 100)
+    using wrapped = await ops.add(gpu, tensor(dtype === 'i8' ? Int8Array.of(100, 200) : Uint8Array.of(100, 200)), 100)
     using product = await ops.mul(gpu, wrapped, 3)
     using wide = await ops.cast(gpu, product, 'i32')
     expect([...(await wide.data())]).toEqual(dtype === 'i8' ? [88, -124] : [88, 132])
