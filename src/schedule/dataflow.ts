@@ -10,7 +10,7 @@ import { DIMENSIONS, OPERANDS } from './problem.ts'
 const dimension = z.enum(DIMENSIONS)
 const operand = z.enum(OPERANDS)
 
-export const dataflowSchema = z.strictObject({
+const dataflowSchema = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9._-]*$/i, 'letters, digits, . _ -, a letter first'),
   title: z.string(),
   /** Dimensions that may be unrolled along each axis of the array, the first one first. */

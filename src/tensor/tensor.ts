@@ -106,12 +106,15 @@ const INTEGER_RANGES: Partial<Record<DType, readonly [least: number, most: numbe
   u32: [0, 2 ** 32 - 1],
 }
 
+/** Whether `data` is the typed array that holds `dtype`. */
+function isHostArrayOf<D extends DType>(data: TensorData, dtype: D): data is TensorData & HostArrays[D] {
+  return data instanceof (allocate(dtype, 0).constructor as new () => object)
+}
+
 function toHostArray<D extends DType>(data: TensorData, dtype: D): HostArrays[D] {
-  const sample = allocate(dtype, 0)
-  if (dtype !== 'bool' && data instanceof (sample.constructor as new () => object)) return data as unknown as HostArrays[D]
+  if (dtype !== 'bool' && isHostArrayOf(data, dtype)) return data
   if (dtype === 'f16' && data instanceof Uint16Array) {
-    const bits = data.byteOffset % 2 === 0 ? data : data.slice()
-    return float16Array(bits.buffer as ArrayBuffer, bits.byteOffset, bits.length) as HostArrays[D]
+    return float16Array(data.buffer as ArrayBuffer, data.byteOffset, data.length) as HostArrays[D]
   }
   const out = allocate(dtype, data.length)
   if (dtype === 'i64') {
