@@ -1,4 +1,6 @@
 /** What a mapping is made for: storage levels from the outermost in, with the fan-out below each. Data, never code. */
+import type { Operand } from './problem.ts'
+
 export interface Fanout {
   readonly x: number
   readonly y: number
@@ -20,7 +22,16 @@ export interface StorageLevel {
   /** Whether one read serves several children (default true). */
   readonly multicast?: boolean
   readonly word_bits?: number
+  /** Operands that it can keep (default all): a buffer of weights alone is a level that holds weights. */
+  readonly holds?: readonly Operand[]
+  /** Energy of a hop in the network of its fan-out, where it is not the hardware's. */
+  readonly network?: { readonly energy: number }
+  /** Stored size over plain size of each operand (default 1): energy and bandwidth scale with it, counts do not. */
+  readonly compression?: Partial<Readonly<Record<Operand, number>>>
 }
+
+/** Systolic arrays hand operands from lane to lane, skewed by a step: time to fill and to drain adds to the steps. */
+export type SystolicFlow = 'ws' | 'os' | 'is'
 
 export interface Hardware {
   readonly name: string
@@ -29,10 +40,20 @@ export interface Hardware {
   readonly levels: readonly StorageLevel[]
   /** Energy of a word's hop from one PE to its neighbour. */
   readonly network: { readonly energy: number }
-  readonly mac: { readonly energy: number }
+  /** `add` is the part of `energy` that is the addition's (linear in bits), the rest is the multiplication's (quadratic). */
+  readonly mac: { readonly energy: number; readonly add?: number }
   readonly word_bits?: number
+  /** Bits of a word of each operand, where they are not `word_bits`: sizes, energies and bandwidth follow. */
+  readonly precision?: Partial<Readonly<Record<Operand, number>>>
   readonly clock_hz?: number
   readonly energy_unit?: string
+  /** Name of the dataflow that the design was built for, one of DATAFLOWS or its own word for it. */
+  readonly dataflow?: string
+  readonly systolic?: SystolicFlow
+  /** Which energies the source publishes (`DRAM`, `mac`, …) and which are set after another's normalised ones. */
+  readonly energies?: { readonly published: readonly string[]; readonly normalised: readonly string[] }
+  /** What the file leaves out of the design, or reads into it. */
+  readonly notes?: readonly string[]
 }
 
 /** The fan-out below level `index` (1×1 below the innermost). */

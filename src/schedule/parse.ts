@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { MappingError, OptionError, ShapeError } from '../errors.ts'
 import type { Fanout, Hardware, StorageLevel } from './hardware.ts'
 import type { Loop, Mapping, MappingLevel } from './mapping.ts'
-import { DIMENSIONS, OPERANDS, convProblem, macsOf, type Problem } from './problem.ts'
+import { DIMENSIONS, OPERANDS, convProblem, macsOf, type Operand, type Problem } from './problem.ts'
 
 /** No bound, size or price in a file may pass this: beyond it products leave the exact integers. */
 const LARGEST = 2 ** 31 - 1
@@ -17,6 +17,12 @@ const bound = count.default(1)
 const price = z.number().min(0).max(1e12)
 const rate = z.number().gt(0).max(1e15)
 const name = z.string().min(1).max(200)
+
+const bits = z.int().min(1).max(1024)
+
+function perOperand<T extends z.ZodType>(value: T) {
+  return z.strictObject({ weights: value.optional(), inputs: value.optional(), outputs: value.optional() })
+}
 
 const problemSchema = z.strictObject({
   N: bound,
@@ -46,7 +52,10 @@ const storageSchema = z.strictObject({
   bandwidth: z.strictObject({ read: rate.optional(), write: rate.optional() }).optional(),
   double_buffered: z.boolean().optional(),
   multicast: z.boolean().optional(),
-  word_bits: z.int().min(1).max(1024).optional(),
+  word_bits: bits.optional(),
+  holds: z.array(z.enum(OPERANDS)).max(OPERANDS.length).optional(),
+  network: z.strictObject({ energy: price }).optional(),
+  compression: perOperand(z.number().gt(0).max(2)).optional(),
 })
 
 const hardwareSchema = z.strictObject({
@@ -56,10 +65,14 @@ const hardwareSchema = z.strictObject({
   array: fanoutSchema.default({ x: 1, y: 1 }),
   levels: z.array(storageSchema).min(1).max(32),
   network: z.strictObject({ energy: price }).default({ energy: 0 }),
-  mac: z.strictObject({ energy: price }),
-  word_bits: z.int().min(1).max(1024).optional(),
+  mac: z.strictObject({ energy: price, add: price.optional() }),
+  word_bits: bits.optional(),
+  precision: perOperand(bits).optional(),
   clock_hz: rate.optional(),
   energy_unit: z.string().max(100).optional(),
+  dataflow: z.string().max(200).optional(),
+  systolic: z.enum(['ws', 'os', 'is']).optional(),
+  energies: z.strictObject({ published: z.array(z.string()), normalised: z.array(z.string()) }).optional(),
   notes: z.array(z.string()).optional(),
 })
 
@@ -72,9 +85,7 @@ const levelSchema = z.strictObject({
   temporal: loopsSchema.default([]),
   spatial: z.strictObject({ x: loopsSchema.optional(), y: loopsSchema.optional() }).optional(),
   keep: z.array(z.enum(OPERANDS)).max(OPERANDS.length).optional(),
-  forward: z
-    .strictObject({ weights: axisSchema.optional(), inputs: axisSchema.optional(), outputs: axisSchema.optional() })
-    .optional(),
+  forward: perOperand(axisSchema).optional(),
 })
 
 const mappingSchema = z.strictObject({
@@ -108,10 +119,15 @@ export function parseHardware(value: unknown): Hardware {
     array: fields.array,
     levels: fields.levels.map(storageOf),
     network: fields.network,
-    mac: fields.mac,
+    mac: { energy: fields.mac.energy, ...given('add', fields.mac.add) },
     ...given('word_bits', fields.word_bits),
+    ...given('precision', operandsOf(fields.precision)),
     ...given('clock_hz', fields.clock_hz),
     ...given('energy_unit', fields.energy_unit),
+    ...given('dataflow', fields.dataflow),
+    ...given('systolic', fields.systolic),
+    ...given('energies', fields.energies),
+    ...given('notes', fields.notes),
   }
 }
 
@@ -155,21 +171,30 @@ function storageOf(level: z.output<typeof storageSchema>): StorageLevel {
     ...given('double_buffered', level.double_buffered),
     ...given('multicast', level.multicast),
     ...given('word_bits', level.word_bits),
+    ...given('holds', level.holds),
+    ...given('network', level.network),
+    ...given('compression', operandsOf(level.compression)),
   }
 }
 
 function levelOf(level: z.output<typeof levelSchema>): MappingLevel {
   const { x, y } = level.spatial ?? {}
-  const { weights, inputs, outputs } = level.forward ?? {}
   return {
     name: level.name,
     temporal: level.temporal,
     ...(level.spatial === undefined ? {} : { spatial: { ...given<'x', Loop[]>('x', x), ...given<'y', Loop[]>('y', y) } }),
     ...given('keep', level.keep),
-    ...(level.forward === undefined
-      ? {}
-      : { forward: { ...given('weights', weights), ...given('inputs', inputs), ...given('outputs', outputs) } }),
+    ...given('forward', operandsOf(level.forward)),
   }
+}
+
+/** Values by operand, without the absent ones. */
+function operandsOf<T>(
+  values: { weights?: T | undefined; inputs?: T | undefined; outputs?: T | undefined } | undefined,
+): Partial<Record<Operand, T>> | undefined {
+  if (values === undefined) return undefined
+  const { weights, inputs, outputs } = values
+  return { ...given('weights', weights), ...given('inputs', inputs), ...given('outputs', outputs) }
 }
 
 /** A property only where there is a value. */
