@@ -69,9 +69,19 @@ function render(context: Context, report: InspectReport): string {
   ]
   if (report.unsupported.length > 0) {
     lines.push('', colors.red(`${report.unsupported.length} unsupported:`))
-    for (const { node, op, reason } of report.unsupported) lines.push(`  ${node} (${op}): ${reason}`)
+    for (const [what, nodes] of byReason(report)) lines.push(`  ${what} – ${nodes.length} × ${nodes.join(', ')}`)
   }
   return lines.join('\n')
+}
+
+/** Nodes under the op and the reason that they share, in the order of the graph. */
+function byReason({ unsupported }: InspectReport): Map<string, string[]> {
+  const groups = new Map<string, string[]>()
+  for (const { node, op, reason } of unsupported) {
+    const what = `${op}: ${reason}`
+    groups.set(what, [...(groups.get(what) ?? []), node])
+  }
+  return groups
 }
 
 /** As `96 × 3×11×11, stride 4`. */
