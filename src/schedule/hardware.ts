@@ -1,4 +1,5 @@
 /** What a mapping is made for: storage levels from the outermost in, with the fan-out below each. Data, never code. */
+import { OptionError } from '../errors.ts'
 import type { Operand } from './problem.ts'
 
 export interface Fanout {
@@ -61,4 +62,28 @@ export function fanoutOf(hardware: Hardware, index: number): Fanout {
   const level = hardware.levels[index]
   if (level?.fanout !== undefined) return level.fanout
   return index === hardware.levels.length - 2 ? hardware.array : { x: 1, y: 1 }
+}
+
+/**
+ * Words of level `index` that one value of an operand takes: its bits over the bits of the level's words (1 where the file names
+ * no widths that differ). Room, access energy and bandwidth scale with it; counts of values do not.
+ * @throws OptionError where the operand has a precision and nothing says how wide a word is
+ */
+export function wordsPerValue(hardware: Hardware, index: number, operand: Operand): number {
+  const precision = hardware.precision?.[operand]
+  const width = hardware.levels[index]?.word_bits ?? hardware.word_bits
+  if (width === undefined) {
+    if (precision === undefined) return 1
+    throw new OptionError(`${hardware.name} gives ${operand} ${precision} bits, and does not say how wide a word is`, {
+      level: hardware.levels[index]?.name,
+      operand,
+      remedy: 'Add "word_bits" to the hardware or to the level',
+    })
+  }
+  return (precision ?? hardware.word_bits ?? width) / width
+}
+
+/** Stored size over plain size of an operand at level `index` (1 where it is not compressed there). */
+export function compressionOf(hardware: Hardware, index: number, operand: Operand): number {
+  return hardware.levels[index]?.compression?.[operand] ?? 1
 }
