@@ -19,7 +19,8 @@ import { HostTensor, type Tensor } from '../tensor/tensor.ts'
 import { layerPlans, layersOf, type Layer } from './layers.ts'
 import type { ModelProfileOptions, ProfileOptions } from './options.ts'
 import { REPORT_SCHEMA, type Clock, type DataflowReport, type LayerReport, type ProfileReport } from './report.ts'
-import { runDataflow, runFastest, type RowContext } from './row.ts'
+import type { RowContext } from './measure.ts'
+import { runDataflow, runFastest } from './row.ts'
 
 export type { ProfileOptions, ProfileProgress } from './options.ts'
 

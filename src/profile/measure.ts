@@ -1,0 +1,131 @@
+/** What every row of a profile does with a plan: run it, verify it against the reference, time it, read its counters. */
+import { DeviceLimitError, DeviceValidationError, DtypeError, MappingError } from '../errors.ts'
+import type { BoundDispatch } from '../gpu/commands.ts'
+import type { DeviceTensor } from '../gpu/device-tensor.ts'
+import type { Gpu } from '../gpu/gpu.ts'
+import type { OpPlan, TensorRef } from '../gpu/program.ts'
+import { timeDispatches } from '../gpu/timer.ts'
+import { dispatchesOf, runPlan } from '../ops/run.ts'
+import { compare, type Comparison } from '../ops/tolerance.ts'
+import { macsOf } from '../schedule/problem.ts'
+import { HostTensor, type TensorType } from '../tensor/tensor.ts'
+import type { Layer } from './layers.ts'
+import type { Clock, DataflowReport } from './report.ts'
+
+export interface RowContext {
+  readonly gpu: Gpu
+  readonly layer: Layer
+  readonly onX: DeviceTensor
+  readonly onW: DeviceTensor
+  readonly samples: number
+  readonly phase: (phase: 'map' | 'verify' | 'time' | 'count') => void
+  readonly signal?: AbortSignal
+}
+
+export interface Row {
+  readonly report: DataflowReport
+  readonly clock?: Clock
+}
+
+/** What the adapter or the dataflow cannot take comes back as `skipped`, with why. */
+export async function orSkipped(run: () => Promise<Row>): Promise<Row> {
+  try {
+    return await run()
+  } catch (error) {
+    if (error instanceof DeviceValidationError) {
+      // A kernel that the device refuses is a fault, and a row that failed; the other rows still stand.
+      return { report: { verified: false, notes: [`${error.name}: ${error.message}`] } }
+    }
+    if (error instanceof MappingError || error instanceof DeviceLimitError || error instanceof DtypeError) {
+      return { report: { skipped: `${error.name}: ${error.message}` } }
+    }
+    throw error
+  }
+}
+
+export interface Measured {
+  readonly check: Comparison
+  readonly clock: Clock
+  readonly figures: Pick<DataflowReport, 'time_ms' | 'samples_ms' | 'gflops'>
+}
+
+/** The first run is the warm-up (it compiles) and the one that is verified; samples follow. */
+export async function verifyAndTime({ gpu, layer, onX, onW, samples, phase, signal }: RowContext, plan: OpPlan): Promise<Measured> {
+  phase('verify')
+  const type = outputType(layer)
+  const signalled = signal === undefined ? {} : { signal }
+  const started = performance.now()
+  const [result] = await runPlan(gpu, plan, [onX, onW, null], [type], signalled)
+  if (result === undefined) throw new MappingError('The kernel gave no result')
+  using y = result
+  const values = await y.data()
+  const warm_ms = performance.now() - started
+  const check = compare(new HostTensor(type.dtype, type.shape, values), layer.reference)
+
+  phase('time')
+  const temps = plan.temps.map((temp) => gpu.allocate(temp))
+  try {
+    const tensorAt = ({ kind, index }: TensorRef): DeviceTensor => {
+      const tensor = kind === 'input' ? [onX, onW][index] : kind === 'output' ? y : temps[index]
+      if (tensor === undefined) throw new MappingError(`The kernel binds ${kind} ${index}, which a layer has not`)
+      return tensor
+    }
+    const bound = dispatchesOf(plan).map((dispatch): BoundDispatch => ({
+      dispatch,
+      tensors: dispatch.bind.map(tensorAt),
+      label: layer.name,
+    }))
+    const timing = await timeDispatches(gpu, bound, { warmups: 0, samples: samplesFor(gpu, samples, warm_ms), ...signalled })
+    const time_ms = median(timing.samples_ms)
+    return {
+      check,
+      clock: { source: timing.source, quantum_ns: timing.quantum_ns },
+      figures: { time_ms, samples_ms: timing.samples_ms, gflops: (2 * macsOf(layer.problem)) / time_ms / 1e6 },
+    }
+  } finally {
+    for (const temp of temps) temp.dispose()
+  }
+}
+
+/** A software adapter takes one sample of a slow row: the figure ranks nothing there, and a person waits. */
+function samplesFor(gpu: Gpu, samples: number, warm_ms: number): number {
+  if (!gpu.facts.software) return samples
+  return Math.min(samples, warm_ms > 700 ? 1 : warm_ms > 300 ? 2 : 3)
+}
+
+/** Runs a counted build: its result, and the u32 words of its counters. */
+export async function runCounted(
+  { gpu, layer, onX, onW, signal }: RowContext,
+  plan: OpPlan,
+  words: number,
+): Promise<{ y: HostTensor; counters: Uint32Array }> {
+  const type = outputType(layer)
+  const outputs = [type, { dtype: 'u32', shape: [words] } as const]
+  const results = await runPlan(gpu, plan, [onX, onW], outputs, signal === undefined ? {} : { signal })
+  try {
+    const [values, counters] = await Promise.all(results.map((result) => result.data()))
+    if (values === undefined || !(counters instanceof Uint32Array)) throw new MappingError('The counted build gave no counters')
+    return { y: new HostTensor(type.dtype, type.shape, values), counters }
+  } finally {
+    for (const result of results) result.dispose()
+  }
+}
+
+/** The worst of several comparisons with the reference. */
+export function worse(...checks: readonly Comparison[]): Pick<DataflowReport, 'verified' | 'max_error' | 'max_error_ratio'> {
+  return {
+    verified: checks.every(({ ok }) => ok),
+    max_error: Math.max(...checks.map(({ maxAbs }) => maxAbs)),
+    max_error_ratio: Math.max(...checks.map(({ maxRatio }) => maxRatio)),
+  }
+}
+
+export function outputType({ problem, x }: Layer): TensorType {
+  return { dtype: x.dtype, shape: [problem.N, problem.groups * problem.M, problem.P, problem.Q] }
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = Math.floor(sorted.length / 2)
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? NaN) : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2
+}
