@@ -4,7 +4,10 @@ import type { Hardware } from '../schedule/hardware.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 
 export interface ProfileOptions {
-  /** Names, or constraints of one's own; `all` is the seven, `fastest` the default kernels. Default: all. */
+  /**
+   * Names, or constraints of one's own; `all` is the seven, `fastest` the default kernels, `systolic` the three systolic arrays
+   * (`systolic-ws`, `systolic-os`, `systolic-is`). Default: all.
+   */
   readonly dataflows?: string | readonly (string | Dataflow)[]
   /** `gpu` (default), the name of a published accelerator, or a hardware. */
   readonly hardware?: string | Hardware

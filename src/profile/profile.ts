@@ -14,13 +14,15 @@ import { DATAFLOW_NAMES, dataflowNamed, parseDataflow, type Dataflow } from '../
 import type { Hardware } from '../schedule/hardware.ts'
 import { parseHardware } from '../schedule/parse.ts'
 import { macsOf } from '../schedule/problem.ts'
+import { SYSTOLIC_NAMES, systolicNames, type SystolicName } from '../schedule/systolic/shape.ts'
 import { formatShape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor } from '../tensor/tensor.ts'
 import { layerPlans, layersOf, type Layer } from './layers.ts'
 import type { ModelProfileOptions, ProfileOptions } from './options.ts'
 import { REPORT_SCHEMA, type Clock, type DataflowReport, type LayerReport, type ProfileReport } from './report.ts'
-import type { RowContext } from './measure.ts'
+import type { Row, RowContext } from './measure.ts'
 import { runDataflow, runFastest } from './row.ts'
+import { runSystolic } from './systolic-row.ts'
 
 export type { ProfileOptions, ProfileProgress } from './options.ts'
 
@@ -80,7 +82,7 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
     using onW = gpu.upload(layer.w)
     for (const flow of flows) {
       if (stopped()) break
-      const name = flow === 'fastest' ? flow : flow.name
+      const name = typeof flow === 'string' ? flow : flow.name
       const context: RowContext = {
         gpu,
         layer,
@@ -91,7 +93,7 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
         ...(signal === undefined ? {} : { signal }),
       }
       try {
-        const row = await (flow === 'fastest' ? runFastest(context) : runDataflow(context, flow, hardware))
+        const row = await runRow(context, flow, hardware)
         rows[name] = row.report
         if (row.clock !== undefined) clock = row.clock
       } catch (error) {
@@ -105,17 +107,28 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
   return report()
 }
 
-function flowsOf(given: string | readonly (string | Dataflow)[]): ('fastest' | Dataflow)[] {
+/** What a row runs: the default kernel, a systolic array, or a mapping under a constraint. */
+type Flow = 'fastest' | SystolicName | Dataflow
+
+function runRow(context: RowContext, flow: Flow, hardware: Hardware): Promise<Row> {
+  if (typeof flow !== 'string') return runDataflow(context, flow, hardware)
+  return flow === 'fastest' ? runFastest(context) : runSystolic(context, flow, hardware)
+}
+
+function flowsOf(given: string | readonly (string | Dataflow)[]): Flow[] {
   const names = typeof given === 'string' ? [given] : given
-  const flows = names.flatMap((name): ('fastest' | Dataflow)[] => {
+  const flows = names.flatMap((name): readonly Flow[] => {
     if (typeof name !== 'string') return [parseDataflow(name)]
     if (name === 'all') return DATAFLOW_NAMES.map(dataflowNamed)
-    return name === 'fastest' ? ['fastest'] : [dataflowNamed(name)]
+    return name === 'fastest' ? ['fastest'] : (systolicNames(name) ?? [dataflowNamed(name)])
   })
-  if (flows.length === 0)
-    throw new OptionError('No dataflow was given', { remedy: `Choose all, fastest, or some of ${DATAFLOW_NAMES.join(', ')}` })
+  if (flows.length === 0) {
+    throw new OptionError('No dataflow was given', {
+      remedy: `Choose all, fastest, or some of ${[...DATAFLOW_NAMES, ...SYSTOLIC_NAMES].join(', ')}`,
+    })
+  }
   const unique = [...new Set(flows)]
-  const titles = unique.map((flow) => (flow === 'fastest' ? flow : flow.name))
+  const titles = unique.map((flow) => (typeof flow === 'string' ? flow : flow.name))
   const twice = titles.find((title, index) => titles.indexOf(title) !== index)
   if (twice !== undefined) throw new OptionError(`Two dataflows are called ${twice}`, { remedy: 'Give each a name of its own' })
   return unique

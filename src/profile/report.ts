@@ -65,4 +65,19 @@ export interface DataflowReport {
   readonly max_error_ratio?: number
   /** What was shrunk to fit a workgroup, and the kernel's reason. */
   readonly notes?: readonly string[]
+  /** Of a row that ran on a systolic array: no loop nest says its skew, so it has no `mapping`. */
+  readonly systolic?: {
+    readonly array: { readonly rows: number; readonly columns: number }
+    readonly folds: number
+    readonly fold_steps: number
+    readonly predicted: SystolicSteps
+    readonly counted: SystolicSteps
+  }
+}
+
+/** Beats of the array, words that entered at its edges (zero padding included), and words that left it. */
+export interface SystolicSteps {
+  readonly steps: number
+  readonly injections: { readonly weights: number; readonly inputs: number }
+  readonly ejections: number
 }

@@ -6,6 +6,7 @@ import { profileModel, type ProfileProgress } from '../../profile/profile.ts'
 import type { ProfileReport } from '../../profile/report.ts'
 import { traceOf } from '../../profile/trace.ts'
 import { DATAFLOW_NAMES } from '../../schedule/dataflow.ts'
+import { SYSTOLIC_NAMES, systolicNames } from '../../schedule/systolic/shape.ts'
 import { colorsFor, EXIT, integerOption, choiceOption, remark, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, withGpu } from '../gpu.ts'
 import { readHardware } from '../hardware.ts'
@@ -13,7 +14,7 @@ import { MODEL_HELP, modelOptions, openBound, type ModelFlags } from '../model.t
 import { checkWritable, JSON_FLAGS, JSON_HELP, jsonText, present, writeText, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
 import { reportPage } from '../report-page.ts'
-import { duration, scientific, short, table, type Column } from '../table.ts'
+import { duration, grouped, scientific, short, table, type Column } from '../table.ts'
 
 interface Options extends ModelFlags {
   readonly dataflow: readonly string[]
@@ -26,8 +27,8 @@ interface Options extends ModelFlags {
   readonly adapter?: string
 }
 
-/** What `--dataflow` may name besides `all`: the seven dataflows, and the default kernels. */
-const CHOICES = [...DATAFLOW_NAMES, 'fastest'] as const
+/** What `--dataflow` may name besides `all` and `systolic`: the seven dataflows, the systolic arrays, and the default kernels. */
+const CHOICES = [...DATAFLOW_NAMES, ...SYSTOLIC_NAMES, 'fastest'] as const
 
 const EXAMPLES = `
 Examples:
@@ -35,8 +36,10 @@ Examples:
   tilewright profile alexnet --dataflow rs,ws --html out/alexnet.html --json out/alexnet.json
   tilewright profile alexnet --dataflow fastest --batch 4
   tilewright profile model.onnx --dataflow os-a --hardware eyeriss --trace out/trace.json
+  tilewright profile lenet5 --dataflow systolic          arrays that count their own steps
 
-Dataflows: ${CHOICES.join(', ')}; all (the default) is the first seven.
+Dataflows: ${CHOICES.join(', ')};
+all (the default) is the first seven, systolic the three that begin so.
 Exit code 1 when a row does not agree with the CPU reference, or when its counted accesses are not the predicted ones.`
 
 export function profileCommand(context: Context, exit: (code: number) => void): Command {
@@ -101,9 +104,11 @@ export function parseDataflows(text: string): string[] {
   const names = text.split(',').flatMap((part) => {
     const name = part.trim().toLowerCase().replaceAll('_', '-')
     if (name === 'all') return [...DATAFLOW_NAMES]
+    const systolic = systolicNames(name)
+    if (systolic !== undefined) return [...systolic]
     if ((CHOICES as readonly string[]).includes(name)) return [name]
     throw new OptionError(`There is no dataflow called ${JSON.stringify(part.trim())}`, {
-      remedy: `Give all, or some of ${CHOICES.join(', ')}, separated by commas`,
+      remedy: `Give all, systolic, or some of ${CHOICES.join(', ')}, separated by commas`,
     })
   })
   return [...new Set(names)]
@@ -164,27 +169,42 @@ function render(context: Context, report: ProfileReport): string {
   const skipped = rows.flatMap(({ layer, dataflow, result }) =>
     result.skipped === undefined ? [] : [`${colors.yellow('skipped')} ${layer} ${dataflow}: ${result.skipped}`],
   )
-  return ['', table(COLUMNS, cells, colors), '', ...totals(report, rows), ...skipped, '', ...notes.map(colors.dim)].join('\n')
+  const arrays = rows.flatMap(stepsOf)
+  return ['', table(COLUMNS, cells, colors), '', ...totals(report, rows), ...arrays, ...skipped, '', ...notes.map(colors.dim)].join(
+    '\n',
+  )
 }
 
 /** Predicted reads, fills and updates at a level, in words. */
 function accessesAt({ result }: Row, level: number): string {
-  const name = result.mapping?.levels[level]?.name
+  const name = result.mapping?.levels[level]?.name ?? Object.keys(result.predicted?.accesses ?? {})[level]
   const accesses = name === undefined ? undefined : result.predicted?.accesses[name]
   if (accesses === undefined) return '–'
   return short(Object.values(accesses).reduce((sum, { reads, fills, updates }) => sum + reads + fills + updates, 0))
 }
 
+/** Of a row on a systolic array: the steps that it counted itself, beside those of the closed form. */
+function stepsOf({ layer, dataflow, result: { systolic, predicted } }: Row): string[] {
+  if (systolic === undefined) return []
+  const { array, folds, fold_steps: each, counted } = systolic
+  const used = predicted === undefined ? '' : `, ${(100 * predicted.utilization).toPrecision(3)} % of its lanes busy`
+  const expected = counted.steps === systolic.predicted.steps ? '' : `, predicted ${grouped(systolic.predicted.steps)}`
+  return [
+    `${layer} ${dataflow}: array of ${array.rows}×${array.columns}, ${grouped(folds)} folds of ${grouped(each)} steps, ${grouped(counted.steps)} counted${expected}${used}`,
+  ]
+}
+
 /** One line per dataflow: its time and energy over the whole network. */
 function totals(report: ProfileReport, rows: readonly Row[]): string[] {
   const names = [...new Set(rows.map(({ dataflow }) => dataflow))]
+  const width = Math.max(8, ...names.map(({ length }) => length))
   return names.map((name) => {
     const own = rows.filter((row) => row.dataflow === name && row.result.skipped === undefined)
     const time = own.reduce((sum, { result }) => sum + (result.time_ms ?? 0), 0)
     const energy = own.reduce((sum, { result }) => sum + (result.predicted?.energy.total ?? 0), 0)
     const macs = own.reduce((sum, row) => sum + row.macs, 0)
     const modelled = energy === 0 ? '' : `, energy ${short(energy)} (${(energy / macs).toPrecision(3)} per MAC)`
-    return `${name.padEnd(8)} ${own.length} of ${report.layers.length} layers, ${duration(time)}${modelled}`
+    return `${name.padEnd(width)} ${own.length} of ${report.layers.length} layers, ${duration(time)}${modelled}`
   })
 }
 
