@@ -1,9 +1,12 @@
 /**
- * The mappings that a dataflow allows on a hardware of three levels (DRAM, buffer, registers), as an indexed space: choices for
- * the split over the array, the loops inside a PE and the loops over the buffer tile; what is left runs over DRAM.
+ * Mappings for kernels: those that a dataflow, read narrowly, allows on a hardware of three levels (DRAM, buffer, registers), as an
+ * indexed space of tile sizes that compile well: choices for the split over the array, the loops inside a PE and the loops over the
+ * buffer tile; what is left runs over DRAM, or over the grid. Small enough for scores that are slow to compute.
  */
+import { MappingError, OptionError } from '../errors.ts'
 import type { Dataflow } from './dataflow.ts'
 import { fanoutOf, type Hardware } from './hardware.ts'
+import type { Searched } from './mapper.ts'
 import type { Loop, Mapping } from './mapping.ts'
 import { DIMENSIONS, REDUCTION, extentOf, inputSpan, type Dimension, type Problem } from './problem.ts'
 
@@ -12,6 +15,16 @@ type Bounds = Partial<Record<Dimension, number>>
 interface Split {
   readonly x: readonly Loop[]
   readonly y: readonly Loop[]
+}
+
+export interface CandidateOptions {
+  readonly hardware: Hardware
+  readonly dataflow: Dataflow
+  /** Chooses which part of a large space is seen. */
+  readonly seed?: number
+  /** Candidates scored at most. */
+  readonly budget?: number
+  readonly signal?: AbortSignal
 }
 
 export interface CandidateSpace {
@@ -182,4 +195,70 @@ function bufferNeed(problem: Problem, dataflow: Dataflow, tile: Record<Dimension
 
 function unique(values: readonly number[]): number[] {
   return [...new Set(values.filter((value) => value >= 1))]
+}
+
+/**
+ * The candidate of least `score`. A score of Infinity, or a MappingError from it, marks a candidate as not legal.
+ * Ties go to the first in the space's order.
+ */
+export function searchMappings(
+  problem: Problem,
+  { hardware, dataflow, seed = 1, budget = 600, signal }: CandidateOptions,
+  score: (mapping: Mapping) => number,
+): { mapping: Mapping; searched: Searched } {
+  if (!Number.isSafeInteger(budget) || budget < 1)
+    throw new OptionError(`A budget of ${budget} mappings`, { remedy: 'Look at one at least' })
+  if (!Number.isSafeInteger(seed)) throw new OptionError(`The seed ${seed} is no integer`)
+  if (hardware.levels.length !== 3) {
+    throw new MappingError(`Kernels take hardware of three levels, and ${hardware.name} has ${hardware.levels.length}`, {
+      remedy: 'Give DRAM, a buffer and registers, or evaluate a mapping made by hand',
+    })
+  }
+  const space = candidateSpace(problem, hardware, dataflow)
+  const step = coprimeStep(space.total, seed)
+  let best: Mapping | undefined
+  let bestScore = Infinity
+  let seen = 0
+  let walked = 0
+  for (let index = 0; walked < space.total && seen < budget; walked++, index = (index + step) % space.total) {
+    if (signal?.aborted === true && best !== undefined) break
+    const mapping = space.mapping(index)
+    if (mapping === undefined) continue
+    const value = scoreOrInfinity(mapping, score)
+    if (value === Infinity) continue
+    seen++
+    if (value < bestScore) {
+      best = mapping
+      bestScore = value
+    }
+  }
+  if (best === undefined) {
+    throw new MappingError(`No mapping of the problem under ${dataflow.name} fits ${hardware.name}`, {
+      dataflow: dataflow.name,
+      candidates: space.total,
+      remedy: 'Give the hardware a larger buffer or register file, or choose another dataflow',
+    })
+  }
+  return { mapping: best, searched: { seen, total: space.total, exhaustive: walked >= space.total } }
+}
+
+function scoreOrInfinity(mapping: Mapping, score: (mapping: Mapping) => number): number {
+  try {
+    return score(mapping)
+  } catch (error) {
+    if (error instanceof MappingError) return Infinity
+    throw error
+  }
+}
+
+/** A step that visits every index once, near the golden ratio of the space so that a part of it is spread evenly. */
+function coprimeStep(total: number, seed: number): number {
+  if (total <= 2) return 1
+  let step = Math.max(1, (Math.floor(total * 0.6180339887) + 2 * Math.abs(seed)) % total)
+  while (gcd(step, total) !== 1) step++
+  return step % total === 0 ? 1 : step % total
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b)
 }

@@ -1,7 +1,7 @@
 /**
  * The dataflows of the literature as constraints on mappings: data, never a code path. A constraint says which dimensions may be
  * spread over the two axes of the array, which operands each level keeps, and in which order the loops run above the register
- * file. Taxonomy: Sze et al. 2017, section V-B; loop orders: Timeloop's published constraint files restated.
+ * file. The kernels take the narrow reading (`innermost`, `keep`), the mapper the wide one (`order`, `optional`, `whole`). Taxonomy: Sze et al. 2017, section V-B; loop orders: Timeloop's published constraint files restated.
  */
 import { z } from 'zod'
 import { OptionError } from '../errors.ts'
@@ -10,19 +10,44 @@ import { DIMENSIONS, OPERANDS } from './problem.ts'
 const dimension = z.enum(DIMENSIONS)
 const operand = z.enum(OPERANDS)
 
+const operands = z.array(operand)
+const dimensions = z.array(dimension)
+
+/** What one level may do, where it differs from what the dataflow says of all levels. */
+const levelSchema = z.strictObject({
+  /** Dimensions that may loop in time at the level (default all; at the register file: `registers`). */
+  temporal: dimensions.optional(),
+  /** Dimensions that may be spread over the level's fan-out. */
+  spatial: z.strictObject({ x: dimensions.optional(), y: dimensions.optional() }).optional(),
+  keep: operands.optional(),
+  optional: operands.optional(),
+  order: z.array(dimensions).optional(),
+})
+
 const dataflowSchema = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9._-]*$/i, 'letters, digits, . _ -, a letter first'),
   title: z.string(),
   /** Dimensions that may be unrolled along each axis of the array, the first one first. */
-  spatial: z.strictObject({ x: z.array(dimension), y: z.array(dimension) }),
-  /** Operands kept in the global buffer and in the register file. */
-  keep: z.strictObject({ buffer: z.array(operand), registers: z.array(operand) }),
+  spatial: z.strictObject({ x: dimensions, y: dimensions }),
+  /** Operands kept in the global buffer (all levels between the outermost and the innermost) and in the register file (the innermost). */
+  keep: z.strictObject({ buffer: operands, registers: operands }),
+  /** Operands that the mapper may keep there or not, whatever `keep` says. */
+  optional: z.strictObject({ buffer: operands.optional(), registers: operands.optional() }).optional(),
   /** Loops above the register file, from the outermost in; dimensions not named run outside these. */
-  innermost: z.array(dimension),
+  innermost: dimensions,
+  /**
+   * The same as a partial order, for the mapper: groups of loops from the outermost in, those of a group in any order, dimensions
+   * not named outside all. Absent: `innermost`, in its order.
+   */
+  order: z.array(dimensions).optional(),
   /** Loops that may run inside a PE. */
-  registers: z.array(dimension),
+  registers: dimensions,
+  /** Dimensions that run whole inside a PE or over the array, as far as there is room. */
+  whole: dimensions.optional(),
   /** Operands whose words neighbours along x hand on. */
-  forward: z.array(operand).optional(),
+  forward: operands.optional(),
+  /** By name of a level of the hardware: what holds there in place of the above. */
+  levels: z.record(z.string(), levelSchema).optional(),
 })
 export type Dataflow = Readonly<z.infer<typeof dataflowSchema>>
 
@@ -35,7 +60,12 @@ export const DATAFLOWS: Readonly<Record<DataflowName, Dataflow>> = {
     title: 'weight stationary',
     spatial: { x: ['M'], y: ['C'] },
     keep: { buffer: ['inputs', 'outputs'], registers: ['weights'] },
+    optional: { buffer: [...OPERANDS] },
     innermost: ['C', 'R', 'S', 'N', 'P', 'Q'],
+    order: [
+      ['C', 'R', 'S'],
+      ['N', 'P', 'Q'],
+    ],
     registers: [],
   },
   'os-a': {
@@ -43,7 +73,9 @@ export const DATAFLOWS: Readonly<Record<DataflowName, Dataflow>> = {
     title: 'output stationary, one channel, many pixels',
     spatial: { x: ['Q'], y: ['P'] },
     keep: { buffer: ['weights', 'inputs'], registers: ['outputs'] },
+    optional: { buffer: [...OPERANDS] },
     innermost: ['C', 'R', 'S'],
+    order: [['C', 'R', 'S']],
     registers: [],
     forward: ['inputs'],
   },
@@ -52,7 +84,9 @@ export const DATAFLOWS: Readonly<Record<DataflowName, Dataflow>> = {
     title: 'output stationary, many channels, many pixels',
     spatial: { x: ['Q'], y: ['M'] },
     keep: { buffer: ['weights', 'inputs'], registers: ['outputs'] },
+    optional: { buffer: [...OPERANDS] },
     innermost: ['C', 'R', 'S'],
+    order: [['C', 'R', 'S']],
     registers: [],
   },
   'os-c': {
@@ -60,7 +94,9 @@ export const DATAFLOWS: Readonly<Record<DataflowName, Dataflow>> = {
     title: 'output stationary, many channels, one pixel',
     spatial: { x: ['M'], y: ['M'] },
     keep: { buffer: ['inputs'], registers: ['outputs'] },
+    optional: { buffer: [...OPERANDS] },
     innermost: ['C', 'R', 'S'],
+    order: [['C', 'R', 'S']],
     registers: [],
   },
   is: {
@@ -68,7 +104,9 @@ export const DATAFLOWS: Readonly<Record<DataflowName, Dataflow>> = {
     title: 'input stationary',
     spatial: { x: ['Q'], y: ['C'] },
     keep: { buffer: ['weights', 'inputs', 'outputs'], registers: ['inputs'] },
+    optional: { buffer: [...OPERANDS] },
     innermost: ['C', 'P', 'Q', 'R', 'S', 'M'],
+    order: [['N', 'C', 'P', 'Q', 'R', 'S'], ['M']],
     registers: [],
   },
   nlr: {
@@ -76,7 +114,9 @@ export const DATAFLOWS: Readonly<Record<DataflowName, Dataflow>> = {
     title: 'no local reuse',
     spatial: { x: ['M'], y: ['C'] },
     keep: { buffer: ['weights', 'inputs', 'outputs'], registers: [] },
+    optional: { buffer: [...OPERANDS] },
     innermost: ['N', 'P', 'Q', 'C', 'R', 'S'],
+    order: [['C', 'R', 'S']],
     registers: [],
   },
   rs: {
@@ -84,9 +124,28 @@ export const DATAFLOWS: Readonly<Record<DataflowName, Dataflow>> = {
     title: 'row stationary',
     spatial: { x: ['P'], y: ['R', 'C', 'M'] },
     keep: { buffer: ['weights', 'inputs', 'outputs'], registers: ['weights', 'inputs', 'outputs'] },
+    optional: { buffer: [...OPERANDS] },
     innermost: ['M', 'C', 'Q'],
+    order: [
+      ['M', 'C'],
+      ['N', 'P', 'Q'],
+    ],
     registers: ['M', 'C', 'S'],
+    whole: ['R', 'S'],
   },
+}
+
+/** No constraint: any dimension on either axis, any operand anywhere, any order. */
+export const UNCONSTRAINED: Dataflow = {
+  name: 'none',
+  title: 'unconstrained',
+  spatial: { x: [...DIMENSIONS], y: [...DIMENSIONS] },
+  keep: { buffer: [...OPERANDS], registers: [...OPERANDS] },
+  optional: { buffer: [...OPERANDS], registers: [...OPERANDS] },
+  innermost: [],
+  order: [],
+  registers: [...DIMENSIONS],
+  forward: ['weights', 'inputs'],
 }
 
 /** A constraint given as an object or as parsed JSON. @throws OptionError naming each field that does not fit. */
@@ -105,4 +164,11 @@ export function dataflowNamed(name: string): Dataflow {
     throw new OptionError(`There is no dataflow called "${name}"`, { remedy: `Choose one of ${DATAFLOW_NAMES.join(', ')}` })
   }
   return DATAFLOWS[found]
+}
+
+/** A constraint for the mapper: by name, as an object, or none (absent, `none`, `any`). @throws OptionError */
+export function constraintNamed(dataflow: string | Dataflow | undefined): Dataflow {
+  if (dataflow === undefined || dataflow === UNCONSTRAINED) return UNCONSTRAINED
+  if (typeof dataflow !== 'string') return parseDataflow(dataflow)
+  return dataflow === 'none' || dataflow === 'any' ? UNCONSTRAINED : dataflowNamed(dataflow)
 }

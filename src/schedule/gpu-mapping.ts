@@ -4,13 +4,14 @@
  */
 import { MappingError } from '../errors.ts'
 import type { DeviceFacts } from '../gpu/program.ts'
+import { searchMappings } from './candidates.ts'
 import type { Dataflow } from './dataflow.ts'
 import { fanoutOf, type Hardware, type StorageLevel } from './hardware.ts'
 import { bufferWords, laneLayout, workgroupWords, type InputExtent } from './lowering/lower.ts'
 import { predictIssued } from './lowering/issued.ts'
 import { nestOf, type Nest } from './lowering/nest.ts'
 import type { Mapping } from './mapping.ts'
-import { searchMappings, type Searched } from './mapper.ts'
+import type { Searched } from './mapper.ts'
 import { macsOf, type Problem } from './problem.ts'
 
 export interface GpuMapping {
@@ -23,6 +24,12 @@ export interface GpuMapping {
   readonly searched: Searched
   /** What was shrunk, for the report. */
   readonly notes: readonly string[]
+}
+
+/** A mapping that a workgroup holds, with the GPU's predicted cost: steps of all lanes, weighted by what a step issues. */
+export interface GpuCandidate {
+  readonly mapping: Mapping
+  readonly score: number
 }
 
 /** Register words a mapping may use in one invocation, above which compilers spill. */
@@ -38,7 +45,13 @@ export function mapForGpu(
   hardware: Hardware,
   device: DeviceFacts,
   input: InputExtent,
-  options: { readonly seed?: number; readonly budget?: number; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly seed?: number
+    readonly budget?: number
+    readonly signal?: AbortSignal
+    /** Told of every mapping looked at that fits, with its score (less is better). */
+    readonly onCandidate?: (candidate: GpuCandidate) => void
+  } = {},
 ): GpuMapping {
   const { hardware: shrunk, notes } = fitWorkgroup(hardware, device)
   const wanted = dataflow.forward ?? []
@@ -49,9 +62,12 @@ export function mapForGpu(
   for (const forward of candidates) {
     const withForward = (mapping: Mapping): Mapping => (forward ? forwarding(mapping) : mapping)
     try {
-      const { mapping, searched } = searchMappings(problem, { hardware: shrunk, dataflow, ...options }, (candidate) =>
-        scoreOnGpu(nestOf(problem, withForward(candidate)), device, input, shrunk),
-      )
+      const { mapping, searched } = searchMappings(problem, { hardware: shrunk, dataflow, ...options }, (candidate) => {
+        const forwarded = withForward(candidate)
+        const score = scoreOnGpu(nestOf(problem, forwarded), device, input, shrunk)
+        if (score < Infinity) options.onCandidate?.({ mapping: forwarded, score })
+        return score
+      })
       return { mapping: withForward(mapping), hardware: withGrid(shrunk, mapping), searched, notes }
     } catch (error) {
       if (!(error instanceof MappingError)) throw error
@@ -74,7 +90,8 @@ function whyNotForwarded(problem: Problem, device: DeviceFacts): string {
   return 'no mapping of the dataflow has lanes along Q that divide a subgroup, with S innermost'
 }
 
-function withGrid(hardware: Hardware, mapping: Mapping): Hardware {
+/** The hardware under a grid of as many workgroups as the mapping uses. */
+export function withGrid(hardware: Hardware, mapping: Mapping): Hardware {
   const groups = (mapping.levels[0]?.spatial?.x ?? []).reduce((product, [, bound]) => product * bound, 1)
   return {
     ...hardware,

@@ -1,36 +1,62 @@
 /**
- * The mapper: finds a mapping of a problem on a hardware under a dataflow, best by an objective. It walks the candidate space
- * whole where the budget allows, else a fixed pseudo-random part of it; the same seed gives the same mapping.
+ * The mapper: finds the best mapping of a problem on a hardware under a dataflow, or under none. A space that the budget covers is
+ * walked whole (`search/exhaustive.ts`), a larger one searched (`search/anneal.ts`), the same way for the same seed. What a
+ * dataflow allows is read in `search/rules.ts`.
  */
 import { evaluate } from '../cost/evaluate.ts'
 import type { Evaluation } from '../cost/evaluation.ts'
+import type { ScorerOptions } from '../cost/scorer.ts'
 import { MappingError, OptionError } from '../errors.ts'
-import { candidateSpace } from './candidates.ts'
-import { dataflowNamed, type Dataflow } from './dataflow.ts'
+import { decode } from './code.ts'
+import { constraintNamed, DATAFLOWS, UNCONSTRAINED, type Dataflow } from './dataflow.ts'
 import type { Hardware } from './hardware.ts'
 import type { Mapping } from './mapping.ts'
 import type { Problem } from './problem.ts'
+import { anneal } from './search/anneal.ts'
+import { Candidate } from './search/candidate.ts'
+import { walkAll } from './search/exhaustive.ts'
+import { Judge, type Objective } from './search/judge.ts'
+import { Random } from './search/random.ts'
+import { Space } from './search/space.ts'
 
-export type Objective = 'energy' | 'edp' | 'latency'
+export type { Objective } from './search/judge.ts'
 
-export interface MapOptions {
+export interface MapOptions extends ScorerOptions {
   readonly hardware: Hardware
-  readonly dataflow: string | Dataflow
+  /** A name, a constraint of one's own, or none (absent, `none`, `any`). */
+  readonly dataflow?: string | Dataflow | undefined
+  /** Default: energy. */
   readonly objective?: Objective
-  /** Chooses which part of a large space is seen. */
+  /** Chooses which part of a large space is seen. An integer, default 1. */
   readonly seed?: number
-  /** Mappings evaluated at most. */
+  /** Mappings evaluated at most. Default: 40,000. */
   readonly budget?: number
+  /** Mappings to begin from, as far as the constraint allows them: the result is never worse than one that follows it. */
+  readonly from?: readonly Mapping[]
+  /** Stops the search: the best so far is the result. */
   readonly signal?: AbortSignal
+  readonly onProgress?: (progress: MapProgress) => void
+}
+
+export interface MapProgress {
+  readonly seen: number
+  readonly budget: number
+  /** Best objective so far: energy, energy × cycles, or cycles. */
+  readonly best: number
 }
 
 export interface Searched {
   /** Legal mappings that were evaluated. */
   readonly seen: number
-  /** Size of the candidate space, combinations that fit nowhere included. */
+  /** Size of the space, combinations that fit nowhere included. */
   readonly total: number
   /** The whole space was walked. */
   readonly exhaustive: boolean
+  /** Candidates refused before evaluation, because their tiles fit nowhere. */
+  readonly pruned?: number
+  readonly seconds?: number
+  /** The search was stopped before its budget was spent. */
+  readonly stopped?: boolean
 }
 
 export interface MapResult {
@@ -39,93 +65,82 @@ export interface MapResult {
   readonly searched: Searched
 }
 
+export const DEFAULT_BUDGET = 40_000
+
 /**
  * The best mapping found. When `signal` fires, the best so far.
- * @throws MappingError when no candidate is legal, OptionError for an unknown dataflow or objective.
+ * @throws MappingError when no mapping is legal, OptionError for an unknown dataflow or objective, a budget or seed that is none.
  */
 export function mapProblem(problem: Problem, options: MapOptions): MapResult {
-  const objective = options.objective ?? 'energy'
-  const score = (mapping: Mapping): number => objectiveOf(evaluate(problem, options.hardware, mapping), objective)
-  const { mapping, searched } = searchMappings(problem, options, score)
-  return { mapping, evaluation: evaluate(problem, options.hardware, mapping), searched }
-}
-
-function objectiveOf({ energy, cycles }: Evaluation, objective: Objective): number {
-  switch (objective) {
-    case 'energy':
-      return energy.total
-    case 'edp':
-      return energy.total * cycles
-    case 'latency':
-      return cycles
-    default:
-      throw new OptionError(`There is no objective called "${String(objective)}"`, { remedy: 'Choose energy, edp or latency' })
-  }
+  const search = searchSteps(problem, options)
+  for (let step = search.next(); ; step = search.next()) if (step.done === true) return step.value
 }
 
 /**
- * The candidate of least `score`. A score of Infinity, or a MappingError from it, marks a candidate as not legal.
- * Ties go to the first in the space's order.
+ * The same in small steps, for callers that look after something else between them: each `next()` takes some milliseconds.
+ * @throws as `mapProblem`
  */
-export function searchMappings(
-  problem: Problem,
-  { hardware, dataflow, seed = 1, budget = 600, signal }: MapOptions,
-  score: (mapping: Mapping) => number,
-): { mapping: Mapping; searched: Searched } {
-  const flow = typeof dataflow === 'string' ? dataflowNamed(dataflow) : dataflow
-  if (!Number.isSafeInteger(budget) || budget < 1)
+export function* searchSteps(problem: Problem, options: MapOptions): Generator<MapProgress, MapResult> {
+  const { hardware, objective = 'energy', seed = 1, budget = DEFAULT_BUDGET, from = [], signal, onProgress } = options
+  if (!Number.isSafeInteger(budget) || budget < 1) {
     throw new OptionError(`A budget of ${budget} mappings`, { remedy: 'Look at one at least' })
+  }
   if (!Number.isSafeInteger(seed)) throw new OptionError(`The seed ${seed} is no integer`)
-  if (hardware.levels.length !== 3) {
-    throw new MappingError(`The mapper takes hardware of three levels, and ${hardware.name} has ${hardware.levels.length}`, {
-      remedy: 'Give DRAM, a buffer and registers, or evaluate a mapping made by hand',
-    })
+  const dataflow = constraintNamed(options.dataflow)
+  const began = performance.now()
+  const space = new Space(problem, hardware, dataflow, options.halo)
+  const judge = new Judge(space, objective, options)
+  const total = space.total()
+  const exhaustive = total <= budget
+  const search = exhaustive ? walkAll(new Candidate(space), judge) : sample(judge, dataflow, seed, budget, from)
+  let stopped = false
+  for (let step = search.next(); step.done !== true; step = search.next()) {
+    const progress = { seen: judge.seen, budget: Math.min(budget, total), best: judge.value }
+    onProgress?.(progress)
+    yield progress
+    stopped = judge.found && signal?.aborted === true
+    if (stopped) break
   }
-  const space = candidateSpace(problem, hardware, flow)
-  const step = coprimeStep(space.total, seed)
-  let best: Mapping | undefined
-  let bestScore = Infinity
-  let seen = 0
-  let walked = 0
-  for (let index = 0; walked < space.total && seen < budget; walked++, index = (index + step) % space.total) {
-    if (signal?.aborted === true && best !== undefined) break
-    const mapping = space.mapping(index)
-    if (mapping === undefined) continue
-    const value = scoreOrInfinity(mapping, score)
-    if (value === Infinity) continue
-    seen++
-    if (value < bestScore) {
-      best = mapping
-      bestScore = value
-    }
-  }
-  if (best === undefined) {
-    throw new MappingError(`No mapping of the problem under ${flow.name} fits ${hardware.name}`, {
-      dataflow: flow.name,
-      candidates: space.total,
+  if (!judge.found) {
+    throw new MappingError(`No mapping of the problem under ${dataflow.name} fits ${hardware.name}`, {
+      dataflow: dataflow.name,
+      candidates: judge.pruned,
       remedy: 'Give the hardware a larger buffer or register file, or choose another dataflow',
     })
   }
-  return { mapping: best, searched: { seen, total: space.total, exhaustive: walked >= space.total } }
-}
-
-function scoreOrInfinity(mapping: Mapping, score: (mapping: Mapping) => number): number {
-  try {
-    return score(mapping)
-  } catch (error) {
-    if (error instanceof MappingError) return Infinity
-    throw error
+  const mapping = decode(judge.best.code(), hardware)
+  return {
+    mapping,
+    evaluation: evaluate(problem, hardware, mapping, options),
+    searched: {
+      seen: judge.seen,
+      total,
+      exhaustive: exhaustive && !stopped,
+      pruned: judge.pruned,
+      seconds: (performance.now() - began) / 1000,
+      ...(stopped ? { stopped } : {}),
+    },
   }
 }
 
-/** A step that visits every index once, near the golden ratio of the space so that a part of it is spread evenly. */
-function coprimeStep(total: number, seed: number): number {
-  if (total <= 2) return 1
-  let step = Math.max(1, (Math.floor(total * 0.6180339887) + 2 * Math.abs(seed)) % total)
-  while (gcd(step, total) !== 1) step++
-  return step % total === 0 ? 1 : step % total
+/** Without a constraint the literature's dataflows are searched a little first, and the best of each is a start. */
+function* sample(judge: Judge, dataflow: Dataflow, seed: number, budget: number, from: readonly Mapping[]): Generator<void, void> {
+  const { space } = judge.best
+  const random = new Random(seed)
+  const starts = from.map((mapping) => startOf(space, mapping))
+  if (dataflow === UNCONSTRAINED && from.length === 0) {
+    for (const known of Object.values(DATAFLOWS)) {
+      const narrow = judge.under(known)
+      yield* anneal(narrow, random, Math.floor(budget / 20), [])
+      judge.count(narrow)
+      if (narrow.found) starts.push(startOf(space, decode(narrow.best.code(), space.hardware)))
+    }
+  }
+  yield* anneal(judge, random, budget, starts)
 }
 
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b)
+function startOf(space: Space, mapping: Mapping): Candidate {
+  const start = new Candidate(space)
+  start.take(mapping)
+  return start
 }
