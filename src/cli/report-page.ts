@@ -1,7 +1,8 @@
-/** The report page, with the built script of the page inlined. */
+/** Pages for people, with the built script of the page inlined. */
 import { existsSync, readFileSync } from 'node:fs'
 import { OptionError } from '../errors.ts'
-import { renderReport } from '../profile/html/render.ts'
+import type { Figures } from '../profile/figures/result.ts'
+import { renderPage, renderReport } from '../profile/html/render.ts'
 import type { ProfileReport } from '../profile/report.ts'
 
 /** Where dist/report.js lies, seen from dist/cli.js, from dist/chunks/*.js and from the sources. */
@@ -9,8 +10,18 @@ const PLACES = ['./report.js', '../report.js', '../../dist/report.js']
 
 /** The HTML of a report. @throws OptionError when the page's script was not built. */
 export function reportPage(report: ProfileReport): string {
+  return renderReport(report, { script: pageScript() })
+}
+
+/** The HTML of redone figures. @throws OptionError when the page's script was not built. */
+export function figuresPage(figures: Figures): string {
+  const sentences = figures.claims.map(({ survey, ours, agrees }) => `${survey}: ${agrees ? 'so here' : 'not so here'}, ${ours}`)
+  return renderPage({ title: 'AlexNet under six dataflows', sentences, data: figures }, { script: pageScript() })
+}
+
+function pageScript(): string {
   const file = PLACES.map((place) => new URL(place, import.meta.url)).find((url) => existsSync(url))
   if (file === undefined)
     throw new OptionError('The script of the report page is missing', { remedy: 'Build Tilewright: npm run build' })
-  return renderReport(report, { script: readFileSync(file, 'utf8') })
+  return readFileSync(file, 'utf8')
 }

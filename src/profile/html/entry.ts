@@ -1,4 +1,6 @@
-/** Entry of dist/report.js, the script inlined into a report page: reads the JSON in the page and draws it. */
+/** Entry of dist/report.js, the script inlined into a page: reads the JSON in the page and draws what its schema says. */
+import { mountFigures } from '../figures/page.ts'
+import { FIGURES_SCHEMA, type Figures } from '../figures/result.ts'
 import type { ProfileReport } from '../report.ts'
 import { REPORT_SCHEMA } from '../report.ts'
 import { mountReport } from './page.ts'
@@ -6,7 +8,10 @@ import { mountReport } from './page.ts'
 const root = document.querySelector<HTMLElement>('#report')
 const data = document.querySelector('#report-data')?.textContent
 if (root !== null && data !== null && data !== undefined) {
-  const report = JSON.parse(data) as Omit<ProfileReport, 'schema'> & { readonly schema: string }
-  if (report.schema === REPORT_SCHEMA) mountReport(root, { ...report, schema: REPORT_SCHEMA })
-  else root.textContent = `This page draws ${REPORT_SCHEMA}; the data in it is ${report.schema}.`
+  const { schema, ...rest } = JSON.parse(data) as (Omit<ProfileReport, 'schema'> | Omit<Figures, 'schema'>) & {
+    readonly schema: string
+  }
+  if (schema === REPORT_SCHEMA) mountReport(root, { ...(rest as Omit<ProfileReport, 'schema'>), schema: REPORT_SCHEMA })
+  else if (schema === FIGURES_SCHEMA) mountFigures(root, { ...(rest as Omit<Figures, 'schema'>), schema: FIGURES_SCHEMA })
+  else root.textContent = `This page draws ${REPORT_SCHEMA} and ${FIGURES_SCHEMA}; the data in it is ${schema}.`
 }

@@ -3,13 +3,14 @@
  * Think of it as a function from the report and what the reader chose to a page; every change draws anew.
  */
 import type { ProfileReport } from '../report.ts'
+import { pageButtons } from './buttons.ts'
 import type { AccessKind, Scene } from './charts.ts'
 import { accessFigures, chartSections } from './charts.ts'
 import type { View } from './controls.ts'
 import { choice, controls } from './controls.ts'
 import type { Row } from './data.ts'
 import { checksOf, dataflowsOf, rowsOf, select } from './data.ts'
-import { download, h } from './dom.ts'
+import { h } from './dom.ts'
 import type { Figure } from './figure.ts'
 import { header } from './header.ts'
 import { matrix } from './matrix.ts'
@@ -65,7 +66,7 @@ export function mountReport(root: HTMLElement, report: ProfileReport, { actions 
   const panel = controls(rows, dataflows, draw)
   root.classList.add('tw-report')
   root.replaceChildren(
-    header(report, [...actions, ...buttons(report, rows)]),
+    header(report, [...actions, ...pageButtons(report.model.replaceAll(/[^\w.-]+/g, '-'), report, () => csvOf(rows))]),
     ...(rows.length === 0
       ? [h('p', { class: 'tw-note' }, 'This report has no rows.')]
       : [
@@ -168,45 +169,6 @@ function tableCards(report: ProfileReport, rows: readonly Row[], open: ReadonlyS
     card('Energy', false, () => energyTable(report, rows)),
     card('Accesses', false, () => accessTable(rows)),
     card('Counted and predicted', false, () => countTable(rows)),
-  ]
-}
-
-function buttons(report: ProfileReport, rows: readonly Row[]): HTMLElement[] {
-  const stem = report.model.replaceAll(/[^\w.-]+/g, '-')
-  const schemes = ['light dark', 'light', 'dark'] as const
-  const names = { 'light dark': 'Auto', light: 'Light', dark: 'Dark' }
-  let scheme: (typeof schemes)[number] = 'light dark'
-  const theme = h('button', { type: 'button', class: 'tw-button', 'aria-label': 'Colour scheme: auto' }, 'Auto')
-  theme.addEventListener('click', () => {
-    scheme = schemes[(schemes.indexOf(scheme) + 1) % schemes.length] ?? 'light dark'
-    document.documentElement.style.colorScheme = scheme
-    theme.textContent = names[scheme]
-    theme.setAttribute('aria-label', `Colour scheme: ${names[scheme].toLowerCase()}`)
-  })
-  return [
-    h(
-      'button',
-      {
-        type: 'button',
-        class: 'tw-button',
-        click: () => {
-          download(`${stem}.json`, 'application/json', `${JSON.stringify(report, null, 2)}\n`)
-        },
-      },
-      'Save JSON',
-    ),
-    h(
-      'button',
-      {
-        type: 'button',
-        class: 'tw-button',
-        click: () => {
-          download(`${stem}.csv`, 'text/csv', csvOf(rows))
-        },
-      },
-      'Save CSV',
-    ),
-    theme,
   ]
 }
 

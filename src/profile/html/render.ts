@@ -15,9 +15,21 @@ export interface RenderOptions {
  * The page of a report, to be written to a `.html` file.
  * Readers without scripts see the summary in words; the page needs no network.
  */
-export function renderReport(report: ProfileReport, { script }: RenderOptions): string {
+export function renderReport(report: ProfileReport, options: RenderOptions): string {
   const title = `${report.model}: Tilewright profile`
-  const sentences = summarise(report).map(({ text }) => `<li>${escapeHtml(text)}</li>`)
+  return renderPage({ title, sentences: summarise(report).map(({ text }) => text), data: report }, options)
+}
+
+export interface PageContent {
+  readonly title: string
+  /** The page in words, for readers without scripts. */
+  readonly sentences: readonly string[]
+  /** What entry.ts draws, by its `schema`. */
+  readonly data: { readonly schema: string }
+}
+
+/** A page around any data that entry.ts can draw. */
+export function renderPage({ title, sentences, data }: PageContent, { script }: RenderOptions): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -36,12 +48,12 @@ ${reportCss().replaceAll(/<\/(style)/gi, '<\\/$1')}
 <noscript>
 <h1>${escapeHtml(title)}</h1>
 <ul>
-${sentences.join('\n')}
+${sentences.map((text) => `<li>${escapeHtml(text)}</li>`).join('\n')}
 </ul>
 <p>Charts and tables need scripts. The figures are in this page's source as JSON, under <code>id="report-data"</code>.</p>
 </noscript>
 <script type="application/json" id="report-data">
-${inlineJson(report)}
+${inlineJson(data)}
 </script>
 <script>
 ${inlineScript(script)}

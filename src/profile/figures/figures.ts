@@ -1,0 +1,70 @@
+/**
+ * The survey's Figs. 33, 34 and 35 (Sze et al. 2017, section V-B) anew: AlexNet under six dataflows on one chip area, each layer
+ * under the best mapping that the dataflow allows. Think of a race in which all cars weigh the same: the design differs, the
+ * silicon does not.
+ */
+import type { Convention } from '../../cost/prices.ts'
+import type { Dataflow } from '../../schedule/dataflow.ts'
+import type { Hardware } from '../../schedule/hardware.ts'
+import type { Mapping } from '../../schedule/mapping.ts'
+import { macsOf, type Problem } from '../../schedule/problem.ts'
+import type { Cell, Searched } from './cells.ts'
+import { claimsOf } from './claims.ts'
+import { constraintOf } from './dataflows.ts'
+import { COMPARED, ROOMS, bufferBytes, equalAreaHardware, type Compared } from './equal-area.ts'
+import { alexnetLayers, type FigureLayer, type Kind } from './layers.ts'
+import { priceMapping } from './pricing.ts'
+import { FIGURES_SCHEMA, type Design, type FigureName, type Figures, type Settings } from './result.ts'
+
+/** A layer to be mapped on the design of a dataflow. */
+export interface Job {
+  readonly layer: FigureLayer
+  readonly dataflow: Compared
+}
+
+/** What the mapper is asked. */
+export interface Question {
+  readonly problem: Problem
+  readonly hardware: Hardware
+  readonly dataflow: Dataflow
+}
+
+/** What the mapper answers. */
+export interface Answer {
+  readonly mapping: Mapping
+  readonly searched: Searched
+}
+
+/** What a figure needs: Fig. 33 the convolutions, Fig. 34 the fully connected layers, Fig. 35 every layer under row stationary. */
+export function jobsOf(figure: FigureName, batch: number): Job[] {
+  const layers = alexnetLayers(batch)
+  const wanted = (dataflow: Compared, kind: Kind): boolean => {
+    if (figure === 'all') return true
+    return figure === '35' ? dataflow === 'rs' : kind === (figure === '33' ? 'conv' : 'fc')
+  }
+  return COMPARED.flatMap((dataflow) => layers.filter(({ kind }) => wanted(dataflow, kind)).map((layer) => ({ layer, dataflow })))
+}
+
+export function questionOf({ layer, dataflow }: Job): Question {
+  return { problem: layer.problem, hardware: equalAreaHardware(dataflow), dataflow: constraintOf(dataflow) }
+}
+
+/** A job's figures from the mapping found for it. @throws MappingError when it is not legal */
+export function cellOf({ layer, dataflow }: Job, { mapping, searched }: Answer, convention: Convention): Cell {
+  const { name, kind, problem } = layer
+  const priced = priceMapping(problem, equalAreaHardware(dataflow), mapping, convention)
+  return { layer: name, kind, dataflow, macs: macsOf(problem), ...priced, mapping, searched }
+}
+
+/** The result of a run, whole or stopped. */
+export function figuresOf(settings: Settings, cells: readonly Cell[]): Figures {
+  const complete = cells.length === jobsOf(settings.figure, settings.batch).length
+  return { schema: FIGURES_SCHEMA, ...settings, complete, designs: designs(), cells, claims: claimsOf(cells) }
+}
+
+function designs(): Design[] {
+  return COMPARED.map((dataflow) => {
+    const { rfBytes, stores } = ROOMS[dataflow]
+    return { dataflow, rf_bytes: rfBytes, buffer_bytes: bufferBytes(rfBytes), stores }
+  })
+}

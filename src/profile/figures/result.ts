@@ -1,0 +1,36 @@
+/** The result of a run: the JSON that `tilewright figures` writes and its page draws. */
+import type { Convention } from '../../cost/prices.ts'
+import type { Cell } from './cells.ts'
+import type { Claim } from './claims.ts'
+import type { Compared } from './equal-area.ts'
+
+export const FIGURES_SCHEMA = 'tilewright.figures/1'
+
+export const FIGURE_NAMES = ['33', '34', '35', 'all'] as const
+export type FigureName = (typeof FIGURE_NAMES)[number]
+
+/** The storage of a dataflow's design. */
+export interface Design {
+  readonly dataflow: Compared
+  readonly rf_bytes: number
+  readonly buffer_bytes: number
+  /** What a register file is for. */
+  readonly stores: string
+}
+
+export interface Settings {
+  readonly figure: FigureName
+  readonly batch: number
+  readonly convention: Convention
+  readonly budget: number
+  readonly seed: number
+}
+
+export interface Figures extends Settings {
+  readonly schema: typeof FIGURES_SCHEMA
+  /** False where it was stopped: cells are missing. */
+  readonly complete: boolean
+  readonly designs: readonly Design[]
+  readonly cells: readonly Cell[]
+  readonly claims: readonly Claim[]
+}
