@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { OptionError } from '../errors.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
+import { figuresCommand } from './commands/figures.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { mapCommand } from './commands/map.ts'
 import { profileCommand } from './commands/profile.ts'
@@ -22,6 +23,7 @@ const COMMANDS: readonly CommandFactory[] = [
   inspectCommand,
   evaluateCommand,
   mapCommand,
+  figuresCommand,
   doctorCommand,
 ]
 
