@@ -204,11 +204,11 @@ const HOP_MACS = 2
  * `energies` and `notes` of the result say which figures are printed in the source and which follow from them.
  * @throws OptionError for an unknown set, or one that lacks arithmetic, memories or DRAM
  */
-export function withEnergies(hardware: Hardware, name: string, options: WithEnergiesOptions = {}): Hardware {
-  const set = energySetNamed(name)
+export function withEnergies(hardware: Hardware, chosen: string | EnergySet, options: WithEnergiesOptions = {}): Hardware {
+  const set = typeof chosen === 'string' ? energySetNamed(chosen) : chosen
   const { memories, dram } = set
   if (memories === undefined || dram === undefined) {
-    throw new OptionError(`${name} has figures, and is no whole price list`, {
+    throw new OptionError(`${set.title}: figures, and no whole price list`, {
       remedy: `Choose ${ENERGY_SET_NAMES.filter((known) => energySetNamed(known).dram !== undefined).join(', ')}`,
     })
   }
