@@ -2,6 +2,7 @@
  * Builds Tilewright into dist/. `npm start` builds what the command line needs; `npm run build` (--all) also declarations and demo.
  *
  *     dist/node.js, dist/cli.js   the Node entry and the command line (dependencies stay imports)
+ *     dist/map-worker.js          the thread that searches mappings for both
  *     dist/browser.js             the browser entry, everything it needs in one file
  *     dist/report.js              the script of the report page
  *     dist/types/                 declarations (tsc)

@@ -3,3 +3,4 @@ import './gpu/node.ts'
 import './formats/node-files.ts'
 
 export * from './index.ts'
+export { nodeMapWorker } from './schedule/search/node-spawn.ts'
