@@ -34,10 +34,12 @@ fn fill_inputs(g: u32, n0: u32, c0: u32, p0: u32, q0: u32, r0: u32, s0: u32, lan
     if (c0 + c < params.C) {
       let h = h0 + i32(row);
       let w = w0 + i32(column);
-      var value = 0.0;
+      let plane = ((n0 + n) * params.groups_G + g) * params.C + c0 + c;
+      var value: f32;
       if (h >= 0 && h < i32(params.H) && w >= 0 && w < i32(params.W)) {
-        let plane = ((n0 + n) * params.groups_G + g) * params.C + c0 + c;
         value = dram_load_inputs((plane * params.H + u32(h)) * params.W + u32(w));
+      } else {
+        value = padding_input(plane, h, w);
       }
       glb_store_inputs(params.glb_inputs + ((n * params.tile_C + c) * params.tile_H + row) * params.tile_W + column, value);
     }

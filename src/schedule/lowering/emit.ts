@@ -7,10 +7,11 @@
  * the lane's m lies inside the problem; `aw`, `ax`, `ay` are word addresses of weights, inputs, outputs where the PE reads them.
  */
 import { DIMENSIONS, REDUCTION, isRelevant, type Dimension, type Operand } from '../problem.ts'
-import type { Nest, NestLoop } from './nest.ts'
+import { ticksOf, type Nest, type NestLoop } from './nest.ts'
 import { extentParam, Scope, SHORT, type AddressSteps } from './scope.ts'
 
-export type Build = 'fast' | 'counted'
+/** `traced` logs each access and each MAC with its step (trace.ts), for tiny problems. */
+export type Build = 'fast' | 'counted' | 'traced'
 
 export interface Emitted {
   readonly main: string
@@ -39,11 +40,14 @@ class Writer {
   readonly #nest: Nest
   readonly #build: Build
   readonly #at: Scope
+  /** Steps that one trip of each temporal loop and register loop takes, from the outermost in. */
+  readonly #ticks: readonly number[]
 
   constructor(nest: Nest, build: Build, addresses: AddressSteps) {
     this.#nest = nest
     this.#build = build
     this.#at = new Scope(nest, addresses)
+    this.#ticks = ticksOf(nest)
   }
 
   write(): Emitted {
@@ -52,6 +56,10 @@ class Writer {
     )
     this.#at.line('let group = workgroup_index(wid, grid);')
     this.#at.line('if (group >= params.groups) { return; }')
+    if (this.#build === 'traced') {
+      this.#at.line('who = vec2(group, lane);')
+      this.#at.line('let t_0 = 0u;')
+    }
     this.#grid()
     this.#lanes()
     this.#registers()
@@ -177,6 +185,10 @@ class Writer {
       `let ${after} = ${before === '' ? '' : `${before} + `}i_${depth} * ${this.#at.param(`step_${depth}`, loop.step)};`,
     )
     this.#at.line(`if (${after} >= ${extentParam(loop.dimension)}) { break; }`)
+    if (this.#build === 'traced') {
+      this.#at.line(`let t_${depth + 1} = t_${depth} + i_${depth} * ${this.#at.param(`tick_${depth}`, this.#ticks[depth] ?? 1)};`)
+      this.#at.line(`now = t_${depth + 1};`)
+    }
     this.#at.coordinate[loop.dimension] = after
     if (this.#at.laneDimensions.has(loop.dimension)) this.#at.laneGuard(loop.dimension)
     for (const operand of ['weights', 'inputs', 'outputs'] as const) {
@@ -241,12 +253,14 @@ class Writer {
   /** The multiply-accumulate of one PE and step. */
   #mac(): void {
     const { registers, keep, forward } = this.#nest
-    const bare = !keep.registers.has('weights') || !keep.registers.has('inputs')
+    const traced = this.#build === 'traced'
+    const bare = traced || !keep.registers.has('weights') || !keep.registers.has('inputs')
     const inside: string[] = []
     for (const [k, loop] of registers.entries()) {
       this.#at.open(`for (var j_${k} = 0u; j_${k} < ${loop.bound}u; j_${k}++) {`)
       inside.push(this.#at.insideRegister(loop, k))
     }
+    if (traced && registers.length > 0) this.#at.line(`now = ${this.#registerTime()};`)
     const active = this.#at.active(inside)
     const operand = (name: 'weights' | 'inputs'): string =>
       keep.registers.has(name)
@@ -255,19 +269,32 @@ class Writer {
     const into = keep.registers.has('outputs') ? `ry[${this.#at.registerIndex('outputs')}] +=` : 'let product ='
     if (forward) this.#macForwarding(active, operand('weights'))
     else if (!bare) {
-      this.#at.line(`${into} ${operand('weights')} * ${operand('inputs')};`)
+      this.#at.line(`${into} ${this.#product(operand('weights'), operand('inputs'))};`)
       if (this.#build === 'counted') this.#at.line(`if (${active}) { count_mac(); }`)
     } else if (keep.registers.has('outputs')) {
-      this.#at.line(`if (${active}) { ${into} ${operand('weights')} * ${operand('inputs')}; count_mac(); }`)
+      this.#at.line(`if (${active}) { ${into} ${this.#product(operand('weights'), operand('inputs'))}; count_mac(); }`)
     } else {
       this.#at.line('var product = 0.0;')
-      this.#at.line(`if (${active}) { product = ${operand('weights')} * ${operand('inputs')}; count_mac(); }`)
+      this.#at.line(`if (${active}) { product = ${this.#product(operand('weights'), operand('inputs'))}; count_mac(); }`)
     }
     if (!keep.registers.has('outputs')) {
       const firsts = registers.flatMap((loop, k) => (REDUCTION.includes(loop.dimension) ? [`j_${k} == 0u`] : []))
       this.#send('product', active, this.#at.registerOffsets('outputs'), firsts)
     }
     for (const _ of registers) this.#at.close()
+  }
+
+  /** The traced build logs the two words and the output that they add to. */
+  #product(weight: string, input: string): string {
+    return this.#build === 'traced' ? `trace_mac(${weight}, ${input}, ${this.#at.outputIndex()})` : `${weight} * ${input}`
+  }
+
+  /** The step inside register loops. */
+  #registerTime(): string {
+    const { dram, buffer, registers } = this.#nest
+    const depth = dram.length + buffer.length
+    const terms = registers.map((_, k) => `j_${k} * ${this.#at.param(`tick_${depth + k}`, this.#ticks[depth + k] ?? 1)}`)
+    return [`t_${depth}`, ...terms].join(' + ')
   }
 
   /** Inputs from the neighbour: lane q takes at s what lane q+1 held at s−1; only the last lane of a row loads. */
@@ -279,7 +306,7 @@ class Writer {
     this.#at.line(
       `if (i_${depth} == 0u || ${end}) { carried = ${this.#at.load('inputs', [])}; } else { carried = handed; count_hop_inputs(); }`,
     )
-    this.#at.line(`ry[0] += ${weights} * carried;`)
+    this.#at.line(`ry[0] += ${this.#product(weights, 'carried')};`)
     this.#at.line('count_mac();')
     this.#at.close()
   }

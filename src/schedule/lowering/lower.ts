@@ -1,15 +1,17 @@
 /**
- * From a mapping to a dispatch: the WGSL of a dataflow kernel, its bindings, uniforms and grid, in two builds. *fast* has no
- * counters; *counted* bumps one in every accessor and adds them up into 64-bit pairs in a second output.
+ * From a mapping to a dispatch: the WGSL of a dataflow kernel, its bindings, uniforms and grid, in three builds. *fast* has no
+ * counters; *counted* bumps one in every accessor and adds them up into 64-bit pairs in a second output; *traced* logs every
+ * access there (trace.ts reads it).
  */
 import accessCounted from '../../../shaders/dataflow/access_counted.wgsl?raw'
 import accessFast from '../../../shaders/dataflow/access_fast.wgsl?raw'
+import accessTraced from '../../../shaders/dataflow/access_traced.wgsl?raw'
 import fill from '../../../shaders/dataflow/fill.wgsl?raw'
 import paddedInput from '../../../shaders/dataflow/padded_input.wgsl?raw'
 import reduceSubgroup from '../../../shaders/dataflow/reduce_subgroup.wgsl?raw'
 import reduceWorkgroup from '../../../shaders/dataflow/reduce_workgroup.wgsl?raw'
 import type { PerOperand } from '../../cost/evaluation.ts'
-import { MappingError } from '../../errors.ts'
+import { DtypeError, MappingError } from '../../errors.ts'
 import { zeroDispatch } from '../../gpu/fill.ts'
 import type { DeviceFacts, DispatchPlan, OpPlan, OperandSpec } from '../../gpu/program.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
@@ -30,13 +32,25 @@ export interface InputExtent {
 
 export interface Lowered {
   readonly nest: Nest
-  /** Inputs: x [N, G·C, H, W], w [G·M, C, R, S]; outputs: y [N, G·M, P, Q], and in the counted build counts u32[26]. */
+  /**
+   * Inputs: x [N, G·C, H, W], w [G·M, C, R, S]; outputs: y [N, G·M, P, Q], in the counted build counts u32[26], in the traced build
+   * trace u32[2 + 7·records], as many records as the caller makes room for.
+   */
   readonly plan: OpPlan
+}
+
+const ACCESS: Readonly<Record<Build, string>> = { fast: accessFast, counted: accessCounted, traced: accessTraced }
+/** The second output of a build. */
+const LOG: Readonly<Record<Build, { readonly name: string; readonly header: number } | undefined>> = {
+  fast: undefined,
+  counted: { name: 'counts', header: 2 * COUNTERS },
+  traced: { name: 'trace', header: 2 },
 }
 
 /**
  * @param types of x and w (they fix storage dtypes and the input plane)
- * @throws MappingError naming what does not fit: lanes, buffer words, features
+ * @throws MappingError naming what does not fit: lanes, buffer words, features, steps of a trace; DtypeError for a trace of other
+ *   words than f32
  */
 export function lower(
   problem: Problem,
@@ -64,20 +78,22 @@ export function lower(
       limit: `maxComputeInvocationsPerWorkgroup ${device.limits.maxComputeInvocationsPerWorkgroup}`,
     })
   }
+  if (build === 'traced') checkTraceable(nest, types)
   const emitted = emitMain(nest, build, addressSteps(nest, layout))
   const subgroups = lanes.network === 'subgroup' || nest.forward
   const body = [
-    build === 'fast' ? accessFast : accessCounted,
+    ACCESS[build],
     fill,
     ...(nest.keep.buffer.has('inputs') ? [] : [paddedInput]),
     ...(nest.reduction > 1 ? [lanes.network === 'subgroup' ? reduceSubgroup : reduceWorkgroup] : []),
     emitted.main,
   ].join('\n')
+  const log = LOG[build]
   const operands: OperandSpec[] = [
     { name: 'w', dtype: types.w.dtype, access: 'read' },
     { name: 'x', dtype: types.x.dtype, access: 'read' },
     { name: 'y', dtype: types.x.dtype, access: 'read_write' },
-    ...(build === 'counted' ? [{ name: 'counts', dtype: 'u32', access: 'atomic' } as const] : []),
+    ...(log === undefined ? [] : [{ name: log.name, dtype: 'u32', access: 'atomic' } as const]),
   ]
   const params = { ...problemParams(problem, nest, input, layout), ...emitted.params }
   const dispatch: DispatchPlan = {
@@ -97,15 +113,26 @@ export function lower(
       { kind: 'input', index: 1 },
       { kind: 'input', index: 0 },
       { kind: 'output', index: 0 },
-      ...(build === 'counted' ? [{ kind: 'output', index: 1 } as const] : []),
+      ...(log === undefined ? [] : [{ kind: 'output', index: 1 } as const]),
     ],
     params,
     groups: nest.grid.reduce((product, loop) => product * loop.bound, 1),
     cost: { flops: 2 * macsOf(problem), bytes: 4 * (problem.groups * problem.M * problem.C * problem.R * problem.S) },
   }
-  const clear = zeroDispatch({ dtype: 'u32', shape: [2 * COUNTERS] }, { kind: 'output', index: 1 })
-  const dispatches = build === 'counted' ? [clear, dispatch] : [dispatch]
+  const cleared = log === undefined ? [] : [zeroDispatch({ dtype: 'u32', shape: [log.header] }, { kind: 'output', index: 1 })]
+  const dispatches = [...cleared, dispatch]
   return { nest, plan: { reason: reasonOf(nest, lanes), dispatches, temps: [] } }
+}
+
+/** Names of words are f32 values, steps are u32. */
+function checkTraceable(nest: Nest, types: { readonly x: TensorType; readonly w: TensorType }): void {
+  for (const { dtype } of [types.x, types.w]) {
+    if (dtype !== 'f32') throw new DtypeError(`A trace names words by f32 values, not ${dtype}`, { dtype, remedy: 'Trace in f32' })
+  }
+  const steps = [...nest.dram, ...nest.buffer, ...nest.registers].reduce((product, { bound }) => product * bound, 1)
+  if (steps >= 2 ** 32) {
+    throw new MappingError(`A trace of ${steps} steps`, { limit: '2^32 − 1 steps', remedy: 'Trace a smaller problem' })
+  }
 }
 
 export interface LaneLayout {

@@ -49,6 +49,12 @@ export interface Nest {
 
 const LEVELS = 3
 
+/** Steps that one trip of each loop over time takes (DRAM's, the buffer's, the registers'), from the outermost in. */
+export function ticksOf({ dram, buffer, registers }: Nest): number[] {
+  const loops = [...dram, ...buffer, ...registers]
+  return loops.map((_, k) => loops.slice(k + 1).reduce((steps, { bound }) => steps * bound, 1))
+}
+
 /** @throws MappingError when the mapping is not one that a workgroup can run. */
 export function nestOf(problem: Problem, mapping: Mapping): Nest {
   if (mapping.levels.length !== LEVELS) {
@@ -93,6 +99,15 @@ export function nestOf(problem: Problem, mapping: Mapping): Nest {
   const registers = placed(groups.registers).filter((loop) => loop.bound > 1)
   refuseUnrunnable(grid, dram, buffer, lanes, registers)
 
+  const forward = middle.forward?.inputs === 'x'
+  const along = (middle.spatial?.x ?? []).filter(([, bound]) => bound > 1)
+  if (forward && along.length !== 1) {
+    throw new MappingError('Inputs are forwarded along x, which has to be a single loop', {
+      level: middle.name,
+      loops: along.map((loop) => loop.join(' ')).join(', ') || 'none',
+    })
+  }
+
   const keep = {
     buffer: new Set(OPERANDS.filter((operand) => keeps(mapping, 1, operand))),
     registers: new Set(OPERANDS.filter((operand) => keeps(mapping, 2, operand))),
@@ -119,7 +134,7 @@ export function nestOf(problem: Problem, mapping: Mapping): Nest {
     registerTile,
     reduction,
     slide: slideOf(problem, [...dram, ...buffer], fill.registers.inputs, keep, registerTile),
-    forward: middle.forward?.inputs === 'x',
+    forward,
   }
 }
 
