@@ -66,6 +66,8 @@ export interface MapResult {
 }
 
 export const DEFAULT_BUDGET = 40_000
+/** Mappings that each dataflow of the literature may take for a start. */
+const LARGEST_START = 2000
 
 /**
  * The best mapping found. When `signal` fires, the best so far.
@@ -131,8 +133,7 @@ function* sample(judge: Judge, dataflow: Dataflow, seed: number, budget: number,
   if (dataflow === UNCONSTRAINED && from.length === 0) {
     for (const known of Object.values(DATAFLOWS)) {
       const narrow = judge.under(known)
-      yield* anneal(narrow, random, Math.floor(budget / 20), [])
-      judge.count(narrow)
+      yield* anneal(narrow, random, Math.min(LARGEST_START, Math.floor(budget / 20)), [])
       if (narrow.found) starts.push(startOf(space, decode(narrow.best.code(), space.hardware)))
     }
   }

@@ -17,33 +17,30 @@ export class Judge {
   pruned = 0
   readonly #scorer: Scorer
   readonly #options: ScorerOptions
+  readonly #parent: Judge | undefined
   readonly #objective: Objective
   readonly #code: MappingCode
   #primary = Infinity
   #secondary = Infinity
 
   /** @throws OptionError for an unknown objective */
-  constructor(space: Space, objective: Objective, options: ScorerOptions) {
+  constructor(space: Space, objective: Objective, options: ScorerOptions, parent?: Judge) {
     if (!OBJECTIVES.includes(objective)) {
       throw new OptionError(`There is no objective called "${String(objective)}"`, { remedy: 'Choose energy, edp or latency' })
     }
     this.#scorer = new Scorer(space.problem, space.hardware, options)
     this.#options = options
+    this.#parent = parent
     this.#objective = objective
     this.#code = emptyCode(space.rules.length)
     this.best = new Candidate(space)
   }
 
-  /** A judge of the same problem under another constraint. */
+  /** A judge of the same problem under another constraint; what it sees counts here too. */
   under(dataflow: Dataflow): Judge {
     const { problem, hardware } = this.best.space
-    return new Judge(new Space(problem, hardware, dataflow, this.#options.halo), this.#objective, this.#options)
-  }
-
-  /** Adds what another judge has seen. */
-  count({ seen, pruned }: Judge): void {
-    this.seen += seen
-    this.pruned += pruned
+    const space = new Space(problem, hardware, dataflow, this.#options.halo)
+    return new Judge(space, this.#objective, this.#options, this)
   }
 
   get found(): boolean {
@@ -65,17 +62,15 @@ export class Judge {
    * not legal. Of equals the first stays the best.
    */
   score(candidate: Candidate): number {
-    if (!candidate.isWhole) {
-      this.pruned++
-      return Infinity
-    }
-    candidate.write(this.#code)
     const scorer = this.#scorer
-    if (!scorer.score(this.#code)) {
+    if (candidate.isWhole) candidate.write(this.#code)
+    if (!candidate.isWhole || !scorer.score(this.#code)) {
       this.pruned++
+      if (this.#parent !== undefined) this.#parent.pruned++
       return Infinity
     }
     this.seen++
+    if (this.#parent !== undefined) this.#parent.seen++
     const { energy, cycles } = scorer
     const primary = this.#objective === 'energy' ? energy : this.#objective === 'edp' ? energy * cycles : cycles
     const secondary = this.#objective === 'energy' ? cycles : energy
