@@ -23,6 +23,7 @@ import { REPORT_SCHEMA, type Clock, type DataflowReport, type LayerReport, type 
 import type { Row, RowContext } from './measure.ts'
 import { runDataflow, runFastest } from './row.ts'
 import { runSystolic } from './systolic-row.ts'
+import { zerosOf } from './zeros.ts'
 
 export type { ProfileOptions, ProfileProgress } from './options.ts'
 
@@ -76,7 +77,8 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
     if (step.done === true) break
     const layer: Layer = step.value
     const rows: Record<string, DataflowReport> = {}
-    const entry: LayerReport = { name: layer.name, problem: layer.problem, macs: macsOf(layer.problem), dataflows: rows }
+    const zeros = { inputs: zerosOf(layer.x) }
+    const entry: LayerReport = { name: layer.name, problem: layer.problem, macs: macsOf(layer.problem), zeros, dataflows: rows }
     layers.push(entry)
     using onX = gpu.upload(layer.x)
     using onW = gpu.upload(layer.w)

@@ -2,6 +2,7 @@
 import type { Evaluation, Issued } from '../cost/evaluation.ts'
 import type { Mapping } from '../schedule/mapping.ts'
 import type { Problem } from '../schedule/problem.ts'
+import type { MeasuredZeros } from './zeros.ts'
 
 export const REPORT_SCHEMA = 'tilewright.profile/1'
 
@@ -44,6 +45,8 @@ export interface LayerReport {
   readonly name: string
   readonly problem: Problem
   readonly macs: number
+  /** Measured in the activations that reached the layer: the part that is zero, and run-length compressed over plain size. */
+  readonly zeros?: { readonly inputs: MeasuredZeros }
   readonly dataflows: Readonly<Record<string, DataflowReport>>
 }
 
