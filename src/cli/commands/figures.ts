@@ -1,4 +1,5 @@
 /** `tilewright figures`: the survey's Figs. 33 to 35 anew, six dataflows on one chip area. Needs no GPU. */
+import { availableParallelism } from 'node:os'
 import { Command } from 'commander'
 import { CONVENTIONS, type Convention } from '../../cost/prices.ts'
 import { PARTS } from '../../profile/figures/energy.ts'
@@ -6,17 +7,19 @@ import { FIGURE_NAMES, type FigureName, type Figures } from '../../profile/figur
 import { redoFigures } from '../../profile/figures/redo.ts'
 import { byLayer, comparison, figuresCsv, type SheetRow } from '../../profile/figures/sheets.ts'
 import { OPERANDS } from '../../schedule/problem.ts'
+import { builtMapWorker, nodeMapWorker } from '../../schedule/search/node-spawn.ts'
 import { choiceOption, colorsFor, EXIT, integerOption, remark, type Context } from '../context.ts'
 import { checkWritable, JSON_FLAGS, JSON_HELP, present, writeText, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
 import { figuresPage } from '../report-page.ts'
-import { grouped, table, type Column } from '../table.ts'
+import { grouped, short, table, type Column } from '../table.ts'
 
 interface Options {
   readonly batch: number
   readonly convention: Convention
   readonly budget?: number
   readonly seed: number
+  readonly workers?: number
   readonly html?: string
   readonly csv?: string
   readonly json?: JsonTarget
@@ -46,6 +49,7 @@ export function figuresCommand(context: Context, exit: (code: number) => void): 
     )
     .option('--budget <N>', 'mappings to look at for each layer and dataflow, at most', integerOption('--budget', 1))
     .option('--seed <N>', 'seed of the search', integerOption('--seed', 0), 1)
+    .option('--workers <N>', 'threads, 0 for none beside this one (default: one for each core)', integerOption('--workers', 0))
     .option('--html <FILE>', 'write a self-contained page with charts')
     .option('--csv <FILE>', 'write every energy as CSV')
     .option(JSON_FLAGS, JSON_HELP)
@@ -69,14 +73,18 @@ export function figuresCommand(context: Context, exit: (code: number) => void): 
 
 async function run(context: Context, figure: FigureName, options: Options): Promise<Figures> {
   const { batch, convention, seed, budget } = options
+  // Where the sources run unbuilt there is no script for a thread.
+  const { workers = builtMapWorker() === undefined ? 0 : availableParallelism() } = options
   using progress = new Progress(context)
   return await redoFigures({
     figure,
     batch,
     convention,
     seed,
+    workers,
+    spawn: () => nodeMapWorker(),
     signal: context.signal,
-    onProgress: (done, total, text) => progress.update(done, total, text),
+    onProgress: ({ done, tasks, seen }) => progress.update(done, tasks, `${short(seen)} mappings seen`),
     ...(budget === undefined ? {} : { budget }),
   })
 }

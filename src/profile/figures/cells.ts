@@ -1,14 +1,9 @@
 /** What the figures are made of: one cell for each layer and dataflow, and sums of cells. */
+import type { Searched } from '../../schedule/mapper.ts'
 import type { Mapping } from '../../schedule/mapping.ts'
 import { addEnergies, type Breakdown } from './energy.ts'
 import type { Compared } from './equal-area.ts'
 import { alexnetLayers, type Kind } from './layers.ts'
-
-export interface Searched {
-  readonly seen: number
-  readonly total: number
-  readonly exhaustive: boolean
-}
 
 /** One layer under one dataflow. */
 export interface Cell {
@@ -21,7 +16,8 @@ export interface Cell {
   readonly dram: number
   readonly utilization: number
   readonly mapping: Mapping
-  readonly searched: Searched
+  /** How the mapping was found. */
+  readonly searched: Pick<Searched, 'seen' | 'total' | 'exhaustive'>
 }
 
 export interface Total {

@@ -27,12 +27,13 @@ const CONSTRAINTS: Readonly<Record<Compared, object>> = {
   },
   'os-a': {
     title: 'output stationary: a tile of one output plane, inputs pass between neighbours',
-    spatial: { x: ['Q', 'N'], y: ['P', 'N'] },
+    // A PE may hold the inputs of one row of the filter, which its neighbour above needs for the row before.
+    spatial: { x: ['P', 'N'], y: ['Q', 'N'] },
     keep: { buffer: ['weights', 'inputs'], registers: ['outputs'] },
-    optional: { buffer: ALL },
+    optional: { buffer: ALL, registers: ['inputs'] },
     innermost: ['C', 'R', 'S'],
     order: [['C', 'R', 'S']],
-    registers: [],
+    registers: ['S'],
     forward: ['inputs'],
   },
   'os-b': {

@@ -6,9 +6,9 @@
 import type { Convention } from '../../cost/prices.ts'
 import type { Dataflow } from '../../schedule/dataflow.ts'
 import type { Hardware } from '../../schedule/hardware.ts'
-import type { Mapping } from '../../schedule/mapping.ts'
+import type { MapResult } from '../../schedule/mapper.ts'
 import { macsOf, type Problem } from '../../schedule/problem.ts'
-import type { Cell, Searched } from './cells.ts'
+import type { Cell } from './cells.ts'
 import { claimsOf } from './claims.ts'
 import { constraintOf } from './dataflows.ts'
 import { COMPARED, ROOMS, bufferBytes, equalAreaHardware, type Compared } from './equal-area.ts'
@@ -29,12 +29,6 @@ export interface Question {
   readonly dataflow: Dataflow
 }
 
-/** What the mapper answers. */
-export interface Answer {
-  readonly mapping: Mapping
-  readonly searched: Searched
-}
-
 /** What a figure needs: Fig. 33 the convolutions, Fig. 34 the fully connected layers, Fig. 35 every layer under row stationary. */
 export function jobsOf(figure: FigureName, batch: number): Job[] {
   const layers = alexnetLayers(batch)
@@ -50,10 +44,11 @@ export function questionOf({ layer, dataflow }: Job): Question {
 }
 
 /** A job's figures from the mapping found for it. @throws MappingError when it is not legal */
-export function cellOf({ layer, dataflow }: Job, { mapping, searched }: Answer, convention: Convention): Cell {
+export function cellOf({ layer, dataflow }: Job, { mapping, searched }: MapResult, convention: Convention): Cell {
   const { name, kind, problem } = layer
   const priced = priceMapping(problem, equalAreaHardware(dataflow), mapping, convention)
-  return { layer: name, kind, dataflow, macs: macsOf(problem), ...priced, mapping, searched }
+  const { seen, total, exhaustive } = searched
+  return { layer: name, kind, dataflow, macs: macsOf(problem), ...priced, mapping, searched: { seen, total, exhaustive } }
 }
 
 /** The result of a run, whole or stopped. */

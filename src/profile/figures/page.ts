@@ -107,23 +107,21 @@ function head(figures: Figures): HTMLElement {
 }
 
 function claimsCard(claims: readonly Claim[]): HTMLElement {
-  const columns: readonly Column<Claim>[] = [
-    { label: 'Where', value: ({ where }) => where, head: true },
-    { label: 'The survey says', value: ({ survey }) => survey },
-    { label: 'Here', value: ({ ours }) => ours },
-    {
-      label: 'Agrees',
-      value: ({ agrees }) => (agrees ? 'yes' : 'no'),
-      show: ({ agrees }) =>
-        h('span', { class: agrees ? 'tw-status tw-status-ok' : 'tw-status tw-status-unchecked' }, agrees ? '✓ yes' : '✗ no'),
-    },
-  ]
+  const items = claims.map(({ where, survey, ours, agrees }) =>
+    h(
+      'li',
+      { class: 'tw-say' },
+      h('span', { class: agrees ? 'tw-tag tw-tag-check' : 'tw-tag tw-tag-differs' }, agrees ? '✓ agrees' : '✗ differs'),
+      h('span', {}, survey, h('span', { class: 'tw-unit' }, ` ${where}`), h('span', { class: 'tw-ours' }, ours)),
+    ),
+  )
   const title = 'What the survey says, and what comes out here'
   return h(
     'section',
-    { 'aria-label': title },
+    { class: 'tw-summary', 'aria-label': title },
     h('h2', {}, title),
-    h('div', { class: 'tw-card' }, table({ caption: 'Energies per MAC, in the energy of one MAC.', columns, rows: claims })),
+    h('p', { class: 'tw-note' }, 'Numbers by dataflow are energies per MAC, in the energy of one MAC.'),
+    h('ul', {}, ...items),
   )
 }
 

@@ -165,7 +165,8 @@ function standing(options: BarsOptions): Chart {
       padding: 0.14,
       tickSize: 0,
       axis: named ? 'bottom' : null,
-      tickRotate: single && data.length < 40 ? 0 : -90,
+      // Names of about seven letters stand upright where each has room.
+      tickRotate: single && options.width >= 56 * dataflows.length ? 0 : -90,
     },
     y: single ? valueScale(options) : { ...valueScale(options), label: null },
     marks: [
