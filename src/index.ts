@@ -15,8 +15,18 @@ export { convProblem, gemmProblem, macsOf, type Dimension, type Operand, type Pr
 export type { Hardware, StorageLevel } from './schedule/hardware.ts'
 export type { Loop, Mapping, MappingLevel } from './schedule/mapping.ts'
 export { DATAFLOW_NAMES, DATAFLOWS, dataflowNamed, type Dataflow, type DataflowName } from './schedule/dataflow.ts'
-export { mapProblem, type MapOptions, type MapResult, type Objective } from './schedule/mapper.ts'
+export { mapProblem, type MapOptions, type MapProgress, type MapResult, type Objective, type Searched } from './schedule/mapper.ts'
+export {
+  mapMany,
+  serveMapTasks,
+  webMapWorker,
+  type ManyOptions,
+  type MapOutcome,
+  type MapTask,
+  type MapWorker,
+} from './schedule/search/many.ts'
 export { evaluate } from './cost/evaluate.ts'
+export { diffMappings, type DiffOptions, type DiffRow, type MappingDiff } from './cost/diff.ts'
 export type { Accesses, Evaluation, Issued, PerOperand } from './cost/evaluation.ts'
 export { gpuHardware, hardwareNamed as hardware } from '../models/hardware/index.ts'
 export { NETWORKS, networkNamed, type NetworkOptions } from '../models/index.ts'

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { OptionError } from '../errors.ts'
+import { diffCommand } from './commands/diff.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
 import { figuresCommand } from './commands/figures.ts'
@@ -24,6 +25,7 @@ const COMMANDS: readonly CommandFactory[] = [
   evaluateCommand,
   mapCommand,
   figuresCommand,
+  diffCommand,
   doctorCommand,
 ]
 
