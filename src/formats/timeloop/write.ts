@@ -113,16 +113,25 @@ export function timeloopProblem(problem: Problem, options: TimeloopOptions = {})
 /**
  * A hardware as the `architecture:` of a Timeloop file. Energies stand as `vector-access-energy` and `energy-per-op`; what Timeloop
  * has no attribute for (network energy, compression, other read and write energies) stands in a comment.
- * @throws OptionError where a level's words are of no whole number of bits
+ * @throws OptionError for brackets in a level's name, which Timeloop reads as instances
  */
 export function timeloopArchitecture(hardware: Hardware, options: TimeloopOptions = {}): string {
   const lines = [`# ${oneLine(hardware.name)}`]
   const lost = unwritten(hardware)
   lines.push(...lost.map((line) => `# Not in Timeloop's form: ${oneLine(line)}`), 'architecture:')
   const isOld = options.version === '0.3'
+  // Brackets in a name count instances.
+  const top = quoted(oneLine(hardware.name).replaceAll(/[[\]]/g, '_'))
+  const bracketed = hardware.levels.find(({ name }) => /[[\]]/.test(name))
+  if (bracketed !== undefined) {
+    throw new OptionError('Timeloop reads brackets in a name as instances', {
+      level: bracketed.name,
+      remedy: 'Name the level without',
+    })
+  }
   lines.push(
     `  version: ${isOld ? '0.3' : '0.4'}`,
-    ...(isOld ? ['  subtree:', '    - name: system', '      local:'] : ['  nodes:']),
+    ...(isOld ? ['  subtree:', `    - name: ${top}`, '      local:'] : ['  nodes:', '  - !Container', `    name: ${top}`]),
   )
   const indent = isOld ? '        ' : '  '
   let [x, y] = [1, 1]
