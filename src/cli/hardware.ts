@@ -63,7 +63,8 @@ function isFile(text: string): boolean {
   return /\.json$/i.test(text) || existsSync(text)
 }
 
-async function readJson({ signal }: Context, file: string): Promise<unknown> {
+/** The JSON of a file. @throws FileFormatError naming it */
+export async function readJson({ signal }: Context, file: string): Promise<unknown> {
   const bytes = await readLocalFile(file, signal)
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))

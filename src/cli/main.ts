@@ -9,8 +9,8 @@ import { main } from './program.ts'
 
 const stop = new AbortController()
 let asked = Infinity
-// `map` and `evaluate` compute in one piece and could not hear a handler: there the system's own ends them at once.
-const deaf = ['map', 'evaluate'].includes(process.argv[2] ?? '')
+// `evaluate` computes in one piece and could not hear a handler: there the system's own ends it at once.
+const deaf = process.argv[2] === 'evaluate'
 if (!deaf)
   process.on('SIGINT', () => {
     if (stop.signal.aborted) {

@@ -26,7 +26,12 @@ export interface OpenedModel extends LoadedGraph {
 
 /** Adds the options that `openModel` reads. */
 export function modelOptions(command: Command): Command {
-  return weightOptions(command)
+  return shapeOptions(weightOptions(command))
+}
+
+/** Adds `--batch` and `--dim`, for what depends on a model's shapes alone. */
+export function shapeOptions(command: Command): Command {
+  return command
     .option(
       '--batch <N>',
       'pictures in a batch: for a network built by name, or a model whose first dimension is symbolic (default: 1)',

@@ -145,7 +145,7 @@ export const UNCONSTRAINED: Dataflow = {
   innermost: [],
   order: [],
   registers: [...DIMENSIONS],
-  forward: ['weights', 'inputs'],
+  forward: ['inputs'],
 }
 
 /** A constraint given as an object or as parsed JSON. @throws OptionError naming each field that does not fit. */
@@ -168,7 +168,7 @@ export function dataflowNamed(name: string): Dataflow {
 
 /** A constraint for the mapper: by name, as an object, or none (absent, `none`, `any`). @throws OptionError */
 export function constraintNamed(dataflow: string | Dataflow | undefined): Dataflow {
-  if (dataflow === undefined || dataflow === UNCONSTRAINED) return UNCONSTRAINED
+  if (dataflow === undefined) return UNCONSTRAINED
   if (typeof dataflow !== 'string') return parseDataflow(dataflow)
   return dataflow === 'none' || dataflow === 'any' ? UNCONSTRAINED : dataflowNamed(dataflow)
 }

@@ -130,7 +130,7 @@ function* sample(judge: Judge, dataflow: Dataflow, seed: number, budget: number,
   const { space } = judge.best
   const random = new Random(seed)
   const starts = from.map((mapping) => startOf(space, mapping))
-  if (dataflow === UNCONSTRAINED && from.length === 0) {
+  if (dataflow.name === UNCONSTRAINED.name && from.length === 0) {
     for (const known of Object.values(DATAFLOWS)) {
       const narrow = judge.under(known)
       yield* anneal(narrow, random, Math.min(LARGEST_START, Math.floor(budget / 20)), [])

@@ -1,91 +1,199 @@
-/** `tilewright map`: the best mapping of a problem on a hardware under a dataflow. Needs no GPU. */
+/** `tilewright map`: the best mappings of a layer, or of all layers of a network, on a hardware under dataflows or none. Needs no GPU. */
 import { Command } from 'commander'
 import { hardwareNamed } from '../../../models/hardware/index.ts'
+import { isNetworkName } from '../../../models/index.ts'
 import { OptionError } from '../../errors.ts'
-import { DATAFLOW_NAMES, dataflowNamed } from '../../schedule/dataflow.ts'
-import { mapProblem } from '../../schedule/mapper.ts'
-import type { Loop, Mapping } from '../../schedule/mapping.ts'
-import { choiceOption, EXIT, integerOption, remark, type Context } from '../context.ts'
-import { HARDWARE_HELP, PROBLEM_HELP, readHardware, readProblem } from '../hardware.ts'
-import { modelOptions, type ModelFlags } from '../model.ts'
-import { JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
-import { grouped } from '../table.ts'
+import { timeloopMapping } from '../../formats/timeloop/write.ts'
+import { layerPlans } from '../../profile/layers.ts'
+import { DATAFLOWS, DATAFLOW_NAMES, UNCONSTRAINED, constraintNamed, parseDataflow, type Dataflow } from '../../schedule/dataflow.ts'
+import type { Hardware } from '../../schedule/hardware.ts'
+import { DEFAULT_BUDGET } from '../../schedule/mapper.ts'
+import { loopNest } from '../../schedule/loopnest.ts'
+import { choiceOption, colorsFor, EXIT, integerOption, remark, type Context } from '../context.ts'
+import { HARDWARE_HELP, PROBLEM_HELP, readHardware, readJson, readProblem } from '../hardware.ts'
+import { located } from '../input.ts'
+import { csvOf, renderRows, renderTotals, type Row, type RowObjective } from '../map/rows.ts'
+import { searchRows, type Layer } from '../map/search.ts'
+import { collectSweep, sweepPoints, type Sweep } from '../map/sweep.ts'
+import { openBound, shapeOptions, type ModelFlags } from '../model.ts'
+import { JSON_FLAGS, JSON_HELP, checkWritable, present, writeText, type JsonTarget } from '../output.ts'
+import { duration, short } from '../table.ts'
 import { renderEvaluation } from './evaluate.ts'
 
 export const MAP_SCHEMA = 'tilewright.map/1'
+export const MAPS_SCHEMA = 'tilewright.maps/1'
 
-interface Options extends ModelFlags {
+interface Options extends Omit<ModelFlags, 'seed'> {
   readonly hardware?: string
   readonly dataflow: string
-  readonly objective: 'energy' | 'edp' | 'latency'
+  readonly objective: RowObjective
+  readonly halo: 'exact' | 'timeloop'
+  readonly seed?: number
   readonly budget?: number
+  readonly workers?: number
+  readonly sweep?: readonly Sweep[]
+  readonly csv?: string
   readonly json?: JsonTarget
+  readonly yaml?: string
 }
 
 const EXAMPLES = `
 Examples:
   tilewright map alexnet:conv2 --hardware eyeriss --dataflow rs
-  tilewright map problem.json --hardware hardware.json --dataflow ws --objective latency --json mapped.json
-  tilewright evaluate mapped.json                      what it wrote can be evaluated again`
+  tilewright map alexnet --hardware eyeriss --dataflow all --csv alexnet.csv        layer × dataflow, and the best without one
+  tilewright map vgg16:conv3_2 --hardware eyeriss --dataflow ws,rs --sweep GLB.words=16k..128k:*2 --csv sweep.csv
+  tilewright map alexnet:conv3 --hardware eyeriss --dataflow rs --sweep RF.words=64,128,256 --sweep array.x=8..16:+4
+  tilewright map problem.json --hardware hardware.json --objective latency --json mapped.json --yaml mapping.yaml
+  tilewright evaluate mapped.json                      what it wrote can be evaluated again
+
+A dataflow of one's own is a JSON file:
+  { "name": "mine", "title": "weights stay, rows of outputs in parallel",
+    "spatial": { "x": ["Q"], "y": ["M"] },                      dimensions over each axis of the array
+    "keep": { "buffer": ["inputs"], "registers": ["weights"] }, what is kept between the outermost level and the PEs, and in a PE
+    "optional": { "buffer": ["weights", "outputs"] },           what the mapper may keep there or not
+    "innermost": ["C", "R", "S", "P"],                          loops above the registers, dimensions not named outside them
+    "order": [["C", "R", "S"], ["P"]],                          the same in groups of any order (in place of innermost's order)
+    "registers": ["S"],                                         loops that may run inside a PE
+    "whole": ["S"],                                             loops that must run whole inside the array, as far as there is room
+    "forward": ["inputs"],                                      operands that neighbours along x may hand on
+    "levels": { "GLB": { "temporal": ["C", "P"] } } }           by level: temporal, spatial, keep, optional, order in place of these
+optional, order, whole, forward and levels may be left out.`
 
 export function mapCommand(context: Context, exit: (code: number) => void): Command {
   const command = new Command('map')
-    .description('Finds the best mapping of a layer on a hardware under a dataflow.')
-    .argument('PROBLEM', PROBLEM_HELP)
+    .description('Finds the best mappings of a layer, or of all layers of a network, on a hardware under dataflows.')
+    .argument('PROBLEM', `${PROBLEM_HELP}; or MODEL for all its layers`)
     .option('--hardware <H>', HARDWARE_HELP)
-    .requiredOption('--dataflow <D>', DATAFLOW_NAMES.join(', '))
+    .option('--dataflow <D>', `${DATAFLOW_NAMES.join(', ')}; several, all, none (no constraint) or a JSON file`, 'none')
     .option(
       '--objective <O>',
       'energy, edp or latency',
       choiceOption('--objective', ['energy', 'edp', 'latency'] as const),
       'energy',
     )
-    .option('--budget <N>', 'mappings to look at, at most', integerOption('--budget', 1))
+    .option(
+      '--halo <MODE>',
+      'exact, or timeloop: overlaps as Timeloop counts them',
+      choiceOption('--halo', ['exact', 'timeloop'] as const),
+      'exact',
+    )
+    .option('--seed <N>', 'which part of a space too large to walk is seen (default: 1)', integerOption('--seed', 0))
+    .option(
+      '--budget <N>',
+      `mappings to evaluate for each search, at most (default: ${DEFAULT_BUDGET})`,
+      integerOption('--budget', 1),
+    )
+    .option('--workers <N>', 'threads; 0: none beside this one (default: as many as cores)', integerOption('--workers', 0))
+    .option(
+      '--sweep <FIELD=VALUES>',
+      'a number of the hardware, as GLB.words=16k,32k or array.x=4..16:+4; may be given several times',
+      collectSweep,
+    )
+    .option('--csv <FILE>', 'write a line for each search')
+    .option('--yaml <FILE>', "write the mapping as Timeloop's YAML (of one search; none forwards, for which Timeloop has no form)")
     .option(JSON_FLAGS, JSON_HELP)
     .addHelpText('after', EXAMPLES)
-  return modelOptions(command).action(async (text: string, options: Options) => {
-    const dataflow = dataflowNamed(options.dataflow)
-    const file = await readProblem(context, text, options)
-    const given = options.hardware === undefined ? file.hardware : await readHardware(context, options.hardware)
-    if (given === undefined) throw new OptionError('No hardware was given', { remedy: `Give --hardware: ${HARDWARE_HELP}` })
-    const hardware = typeof given === 'string' ? hardwareNamed(given) : given
-    const { mapping, evaluation, searched } = mapProblem(file.problem, {
-      hardware,
-      dataflow,
-      objective: options.objective,
-      signal: context.signal,
-      ...(options.seed === undefined ? {} : { seed: options.seed }),
-      ...(options.budget === undefined ? {} : { budget: options.budget }),
-    })
-    const { name, objective } = { name: dataflow.name, objective: options.objective }
-    const result = { schema: MAP_SCHEMA, dataflow: name, objective, problem: file.problem, hardware, mapping, evaluation, searched }
-    present(context, options.json, result, () => `${renderMapping(mapping)}\n\n${renderEvaluation(context, evaluation)}`)
-    const { seen, total, exhaustive } = searched
-    remark(
-      context,
-      exhaustive
-        ? `All ${grouped(seen)} legal mappings were seen.`
-        : `${grouped(seen)} mappings were seen, of a space of ${grouped(total)}.`,
-    )
-    exit(EXIT.ok)
+  return shapeOptions(command).action(async (text: string, options: Options) => {
+    checkWritable(options.csv, options.yaml, options.json)
+    const { layers, hardware } = await subject(context, text, options)
+    const named = await readDataflows(context, options.dataflow)
+    // Timeloop has no form for words that neighbours hand on.
+    const dataflows = options.yaml === undefined ? named : named.map((dataflow) => ({ ...dataflow, forward: [] }))
+    const points = sweepPoints(hardware, options.sweep ?? [])
+    if (options.yaml !== undefined && layers.length * points.length * dataflows.length > 1) {
+      throw new OptionError('--yaml writes one mapping', { remedy: 'Give one layer (MODEL:LAYER), one dataflow and no sweep' })
+    }
+    const began = performance.now()
+    const rows = await searchRows(context, { ...options, layers, points, dataflows })
+    const first = rows[0]
+    if (rows.length === 1 && first !== undefined) presentOne(context, first, options)
+    else presentRows(context, rows, options)
+    const seen = rows.reduce((sum, { outcome }) => sum + (outcome.result?.searched.seen ?? 0), 0)
+    const time = performance.now() - began
+    if (rows.length > 1) remark(context, `${rows.length} searches evaluated ${short(seen)} mappings in ${duration(time)}.`)
+    exit(rows.some(({ outcome }) => outcome.result !== undefined) ? EXIT.ok : EXIT.failed)
   })
 }
 
-/** The loop nest, from the outermost in. */
-function renderMapping({ levels }: Mapping): string {
-  const list = (loops: readonly Loop[] = []): string => loops.map(([dimension, bound]) => `${dimension}${bound}`).join(' ') || '–'
-  return levels
-    .map(({ name, temporal, spatial, keep, forward }) => {
-      const parts = [`${name.padEnd(6)} for ${list(temporal)}`]
-      if (spatial !== undefined) parts.push(`spatial x: ${list(spatial.x)}, y: ${list(spatial.y)}`)
-      if (keep !== undefined) parts.push(`keeps ${keep.join(', ') || 'nothing'}`)
-      if (forward !== undefined)
-        parts.push(
-          `forwards ${Object.entries(forward)
-            .map(([operand, axis]) => `${operand} along ${axis}`)
-            .join(', ')}`,
-        )
-      return parts.join('; ')
-    })
-    .join('\n')
+/** The layers to map, and the hardware: given, or of the problem's file. */
+async function subject(
+  context: Context,
+  text: string,
+  options: Options,
+): Promise<{ readonly layers: readonly Layer[]; readonly hardware: Hardware }> {
+  const flags = {
+    ...(options.batch === undefined ? {} : { batch: options.batch }),
+    ...(options.dim === undefined ? {} : { dim: options.dim }),
+  }
+  const isModel = isNetworkName(text) || /\.onnx$/i.test(text)
+  const file = isModel ? undefined : await readProblem(context, text, flags)
+  const given = options.hardware === undefined ? file?.hardware : await readHardware(context, options.hardware)
+  if (given === undefined) throw new OptionError('No hardware was given', { remedy: `Give --hardware: ${HARDWARE_HELP}` })
+  const hardware = typeof given === 'string' ? hardwareNamed(given) : given
+  if (file !== undefined) return { layers: [{ name: text, problem: file.problem }], hardware }
+  const layers = layerPlans(await openBound(context, text, flags))
+  if (layers.length === 0) throw new OptionError(`${text} has no layer with a loop nest`)
+  return { layers, hardware }
+}
+
+/** `all` is every dataflow of the literature and none; a list names some; a file holds one. @throws OptionError, FileFormatError */
+async function readDataflows(context: Context, text: string): Promise<readonly Dataflow[]> {
+  const names = text.split(',').map((name) => name.trim())
+  const lists = await Promise.all(
+    names.map(async (name): Promise<readonly Dataflow[]> => {
+      if (name === 'all') return [...DATAFLOW_NAMES.map((known) => DATAFLOWS[known]), UNCONSTRAINED]
+      if (!/\.json$/i.test(name)) return [constraintNamed(name)]
+      const json = await readJson(context, name)
+      return [located(name, () => parseDataflow(json))]
+    }),
+  )
+  const found = lists.flat()
+  return found.filter((dataflow, index) => found.findIndex(({ name }) => name === dataflow.name) === index)
+}
+
+function presentOne(context: Context, row: Row, options: Options): void {
+  const { problem, hardware, outcome, dataflow } = row
+  if (outcome.error !== undefined) throw outcome.error
+  if (outcome.result === undefined) throw new OptionError('Stopped before a mapping was seen')
+  const { mapping, evaluation, searched } = outcome.result
+  const result = { schema: MAP_SCHEMA, dataflow, objective: options.objective, problem, hardware, mapping, evaluation, searched }
+  present(
+    context,
+    options.json,
+    result,
+    () => `${loopNest(problem, hardware, mapping)}\n\n${renderEvaluation(context, evaluation)}`,
+  )
+  if (options.yaml !== undefined) write(context, options.yaml, timeloopMapping(problem, hardware, mapping))
+  if (options.csv !== undefined) write(context, options.csv, csvOf([row], options.objective))
+  const { seen, total, exhaustive, stopped } = searched
+  const part = total < 1e6 ? short(total) : total.toExponential(2).replace('e+', 'e')
+  if (exhaustive) remark(context, `All ${short(seen)} legal mappings of a space of ${part} were evaluated.`)
+  else remark(context, `${stopped === true ? 'Stopped: ' : ''}${short(seen)} mappings were evaluated, of a space of ${part}.`)
+}
+
+function presentRows(context: Context, rows: readonly Row[], options: Options): void {
+  const { objective } = options
+  const json = {
+    schema: MAPS_SCHEMA,
+    objective,
+    rows: rows.map(({ outcome, ...row }) => ({
+      ...row,
+      ...outcome.result,
+      ...(outcome.error === undefined ? {} : { error: outcome.error.message }),
+    })),
+  }
+  present(context, options.json, json, () => {
+    const colors = colorsFor(context, context.out)
+    const totals = renderTotals(rows, objective, colors)
+    return [renderRows(rows, colors), ...(totals === undefined ? [] : [totals])].join('\n\n')
+  })
+  if (options.csv !== undefined) write(context, options.csv, csvOf(rows, objective))
+  for (const message of new Set(rows.flatMap(({ outcome }) => (outcome.error === undefined ? [] : [outcome.error.message])))) {
+    remark(context, message)
+  }
+}
+
+function write(context: Context, file: string, text: string): void {
+  writeText(file, text.endsWith('\n') ? text : `${text}\n`)
+  remark(context, `Wrote ${file}`)
 }

@@ -1,0 +1,176 @@
+/** What `tilewright map` found, as tables for people and as CSV. */
+import type { MapOutcome } from '../../schedule/search/many.ts'
+import type { Hardware } from '../../schedule/hardware.ts'
+import { macsOf, type Problem } from '../../schedule/problem.ts'
+import type { Colors } from '../context.ts'
+import { grouped, short, table, type Column } from '../table.ts'
+
+/** One search: a layer under a dataflow on a hardware. */
+export interface Row {
+  readonly layer: string
+  readonly dataflow: string
+  /** Swept values by field. */
+  readonly at: Readonly<Record<string, number>>
+  readonly problem: Problem
+  readonly hardware: Hardware
+  readonly outcome: MapOutcome
+  /** Energy, EDP or cycles over those of the best unconstrained mapping, as the objective says; absent where that was not searched. */
+  readonly ratio?: number
+}
+
+export type RowObjective = 'energy' | 'edp' | 'latency'
+
+/** The objective's figure of a row; undefined where nothing was found. */
+export function figureOf({ outcome }: Pick<Row, 'outcome'>, objective: RowObjective): number | undefined {
+  const evaluation = outcome.result?.evaluation
+  if (evaluation === undefined) return undefined
+  const { energy, cycles } = evaluation
+  return objective === 'energy' ? energy.total : objective === 'edp' ? energy.total * cycles : cycles
+}
+
+const RIGHT = { align: 'right' } as const
+
+export function renderRows(rows: readonly Row[], colors: Colors): string {
+  const fields = Object.keys(rows[0]?.at ?? {})
+  const columns: Column[] = [
+    ...fields.map((title) => ({ title, ...RIGHT })),
+    { title: 'Layer' },
+    { title: 'Dataflow' },
+    { title: 'Energy', ...RIGHT },
+    { title: 'per MAC', ...RIGHT },
+    { title: 'EDP', ...RIGHT },
+    { title: 'Cycles', ...RIGHT },
+    { title: 'Utilisation', ...RIGHT },
+    { title: '× best', ...RIGHT },
+    { title: 'Seen', ...RIGHT },
+    { title: 'Space', ...RIGHT },
+  ]
+  return table(
+    columns,
+    rows.map(({ at, layer, dataflow, outcome, ratio }) => {
+      const head = [...fields.map((field) => String(at[field] ?? '')), layer, dataflow]
+      const { result, error } = outcome
+      if (result === undefined) return [...head, error === undefined ? 'stopped' : 'none fits', ...Array<string>(7).fill('')]
+      const { energy, cycles, utilization, macs } = result.evaluation
+      return [
+        ...head,
+        short(energy.total),
+        (energy.total / macs).toPrecision(3),
+        scientific(energy.total * cycles),
+        grouped(cycles),
+        `${(100 * utilization).toPrecision(3)} %`,
+        ratio === undefined ? '' : ratio.toFixed(3),
+        short(result.searched.seen),
+        result.searched.exhaustive ? 'all' : scientific(result.searched.total),
+      ]
+    }),
+    colors,
+  )
+}
+
+/** Sums over the layers, a row for each dataflow and swept point; absent where there is one layer. */
+export function renderTotals(rows: readonly Row[], objective: RowObjective, colors: Colors): string | undefined {
+  if (new Set(rows.map(({ layer }) => layer)).size < 2) return undefined
+  const fields = Object.keys(rows[0]?.at ?? {})
+  const groups = new Map<string, Row[]>()
+  for (const row of rows) {
+    const key = JSON.stringify([row.at, row.dataflow])
+    groups.set(key, [...(groups.get(key) ?? []), row])
+  }
+  const sums = [...groups.values()].map((group) => {
+    const evaluations = group.flatMap(({ outcome }) => (outcome.result === undefined ? [] : [outcome.result.evaluation]))
+    const energy = evaluations.reduce((sum, evaluation) => sum + evaluation.energy.total, 0)
+    const cycles = evaluations.reduce((sum, evaluation) => sum + evaluation.cycles, 0)
+    const macs = evaluations.reduce((sum, evaluation) => sum + evaluation.macs, 0)
+    const [first] = group
+    return {
+      at: first?.at ?? {},
+      dataflow: first?.dataflow ?? '',
+      energy,
+      cycles,
+      macs,
+      missing: group.length - evaluations.length,
+    }
+  })
+  const best = (at: Row['at']) => sums.find((sum) => sum.dataflow === 'none' && JSON.stringify(sum.at) === JSON.stringify(at))
+  const columns: Column[] = [
+    ...fields.map((title) => ({ title, ...RIGHT })),
+    { title: 'All layers' },
+    { title: 'Energy', ...RIGHT },
+    { title: 'per MAC', ...RIGHT },
+    { title: 'Cycles', ...RIGHT },
+    { title: '× best', ...RIGHT },
+  ]
+  const figure = ({ energy, cycles }: { energy: number; cycles: number }): number =>
+    objective === 'energy' ? energy : objective === 'edp' ? energy * cycles : cycles
+  return table(
+    columns,
+    sums.map((sum) => {
+      const head = [...fields.map((field) => String(sum.at[field] ?? '')), sum.dataflow]
+      if (sum.missing > 0) return [...head, `${sum.missing} layers without a mapping`, '', '', '']
+      const reference = best(sum.at)
+      return [
+        ...head,
+        short(sum.energy),
+        (sum.energy / sum.macs).toPrecision(3),
+        grouped(sum.cycles),
+        reference === undefined || reference.missing > 0 ? '' : (figure(sum) / figure(reference)).toFixed(3),
+      ]
+    }),
+    colors,
+  )
+}
+
+function scientific(value: number): string {
+  return value < 1e6 ? grouped(value) : value.toExponential(2).replace('e+', 'e')
+}
+
+/** One line a row, with a head; what was not found has its reason in the last column. */
+export function csvOf(rows: readonly Row[], objective: RowObjective): string {
+  const fields = Object.keys(rows[0]?.at ?? {})
+  const head = [
+    ...fields,
+    'layer',
+    'dataflow',
+    'hardware',
+    'objective',
+    'macs',
+    'energy',
+    'energy_per_mac',
+    'edp',
+    'cycles',
+    'utilization',
+    'over_unconstrained',
+    'seen',
+    'total',
+    'exhaustive',
+    'error',
+  ]
+  const lines = rows.map(({ at, layer, dataflow, hardware, problem, outcome, ratio }) => {
+    const { result, error } = outcome
+    const figures =
+      result === undefined
+        ? [macsOf(problem), '', '', '', '', '', '', '', '', '', error?.message ?? 'stopped before it began']
+        : [
+            result.evaluation.macs,
+            result.evaluation.energy.total,
+            result.evaluation.energy.total / result.evaluation.macs,
+            result.evaluation.energy.total * result.evaluation.cycles,
+            result.evaluation.cycles,
+            result.evaluation.utilization,
+            ratio ?? '',
+            result.searched.seen,
+            result.searched.total,
+            result.searched.exhaustive,
+            '',
+          ]
+    return [...fields.map((field) => at[field] ?? ''), layer, dataflow, hardware.name, objective, ...figures]
+  })
+  return [head, ...lines].map((line) => `${line.map(cell).join(',')}\n`).join('')
+}
+
+/** A field as RFC 4180 has it: quoted where it holds a comma, a quote or a line break. */
+function cell(value: string | number | boolean): string {
+  const text = String(value)
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
