@@ -31,5 +31,7 @@ export type { Accesses, Evaluation, Issued, PerOperand } from './cost/evaluation
 export { gpuHardware, hardwareNamed as hardware } from '../models/hardware/index.ts'
 export { NETWORKS, networkNamed, type NetworkOptions } from '../models/index.ts'
 export { profileModel } from './profile/profile.ts'
+export { tuneProblem, type TriedMapping, type TuneOptions, type TuneProgress, type TuneResult } from './profile/tune.ts'
+export { SYSTOLIC_NAMES, type SystolicName } from './schedule/systolic/shape.ts'
 export type { ModelProfileOptions, ProfileOptions, ProfileProgress } from './profile/options.ts'
 export type { AdapterDescription, Clock, DataflowReport, LayerReport, ProfileReport } from './profile/report.ts'

@@ -65,16 +65,7 @@ export async function verifyAndTime({ gpu, layer, onX, onW, samples, phase, sign
   phase('time')
   const temps = plan.temps.map((temp) => gpu.allocate(temp))
   try {
-    const tensorAt = ({ kind, index }: TensorRef): DeviceTensor => {
-      const tensor = kind === 'input' ? [onX, onW][index] : kind === 'output' ? y : temps[index]
-      if (tensor === undefined) throw new MappingError(`The kernel binds ${kind} ${index}, which a layer has not`)
-      return tensor
-    }
-    const bound = dispatchesOf(plan).map((dispatch): BoundDispatch => ({
-      dispatch,
-      tensors: dispatch.bind.map(tensorAt),
-      label: layer.name,
-    }))
+    const bound = boundDispatches(plan, { inputs: [onX, onW], outputs: [y], temps }, layer.name)
     const timing = await timeDispatches(gpu, bound, { warmups: 0, samples: samplesFor(gpu, samples, warm_ms), ...signalled })
     const time_ms = median(timing.samples_ms)
     return {
@@ -85,6 +76,24 @@ export async function verifyAndTime({ gpu, layer, onX, onW, samples, phase, sign
   } finally {
     for (const temp of temps) temp.dispose()
   }
+}
+
+/** The dispatches of a plan with memory for each operand. @throws MappingError where the plan binds a tensor that is not given */
+export function boundDispatches(
+  plan: OpPlan,
+  tensors: {
+    readonly inputs: readonly DeviceTensor[]
+    readonly outputs: readonly DeviceTensor[]
+    readonly temps: readonly DeviceTensor[]
+  },
+  label: string,
+): BoundDispatch[] {
+  const tensorAt = ({ kind, index }: TensorRef): DeviceTensor => {
+    const tensor = tensors[`${kind}s`][index]
+    if (tensor === undefined) throw new MappingError(`The kernel binds ${kind} ${index}, which a layer has not`)
+    return tensor
+  }
+  return dispatchesOf(plan).map((dispatch) => ({ dispatch, tensors: dispatch.bind.map(tensorAt), label }))
 }
 
 /** A software adapter takes one sample of a slow row: the figure ranks nothing there, and a person waits. */
