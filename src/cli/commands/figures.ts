@@ -1,5 +1,5 @@
 /** `tilewright figures`: the survey's Figs. 33 to 35 anew, six dataflows on one chip area. Needs no GPU. */
-import { availableParallelism } from 'node:os'
+import { availableParallelism, cpus } from 'node:os'
 import { Command } from 'commander'
 import { CONVENTIONS, type Convention } from '../../cost/prices.ts'
 import { PARTS } from '../../profile/figures/energy.ts'
@@ -75,8 +75,10 @@ async function run(context: Context, figure: FigureName, options: Options): Prom
   const { batch, convention, seed, budget } = options
   // Where the sources run unbuilt there is no script for a thread.
   const { workers = builtMapWorker() === undefined ? 0 : availableParallelism() } = options
+  const date = new Date().toISOString()
+  const began = performance.now()
   using progress = new Progress(context)
-  return await redoFigures({
+  const figures = await redoFigures({
     figure,
     batch,
     convention,
@@ -87,6 +89,9 @@ async function run(context: Context, figure: FigureName, options: Options): Prom
     onProgress: ({ done, tasks, seen }) => progress.update(done, tasks, `${short(seen)} mappings seen`),
     ...(budget === undefined ? {} : { budget }),
   })
+  const seconds = Math.round(performance.now() - began) / 1000
+  const machine = `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} threads, Node ${process.versions.node}`
+  return { ...figures, run: { date, seconds, workers, machine } }
 }
 
 function render(context: Context, figures: Figures): string {
@@ -128,8 +133,12 @@ function render(context: Context, figures: Figures): string {
   section(
     'What the survey says, and what comes out',
     claims
-      .map(({ where, survey, ours, agrees }) =>
-        [`${agrees ? colors.green('agrees ') : colors.red('differs')}  ${survey} (${where})`, `         ${ours}`].join('\n'),
+      .map(({ where, survey, ours, agrees, published }) =>
+        [
+          `${agrees ? colors.green('agrees ') : colors.yellow('differs')}  ${survey} (${where})`,
+          `         here: ${ours}`,
+          ...(published === undefined ? [] : [colors.dim(`         by the authors' formulas: ${published.value}`)]),
+        ].join('\n'),
       )
       .join('\n'),
   )

@@ -5,13 +5,17 @@ import { addEnergies, type Breakdown } from './energy.ts'
 import type { Compared } from './equal-area.ts'
 import { alexnetLayers, type Kind } from './layers.ts'
 
-/** One layer under one dataflow. */
-export interface Cell {
+/** The energy of one layer under one dataflow. */
+export interface Charged {
   readonly layer: string
   readonly kind: Kind
   readonly dataflow: Compared
   readonly macs: number
   readonly energy: Breakdown
+}
+
+/** One layer under one dataflow, as mapped here. */
+export interface Cell extends Charged {
   /** Words read from and written to DRAM. */
   readonly dram: number
   readonly utilization: number
@@ -23,19 +27,17 @@ export interface Cell {
 export interface Total {
   readonly macs: number
   readonly energy: Breakdown
-  readonly dram: number
 }
 
-export function totalOfCells(cells: readonly Cell[]): Total {
+export function totalOfCells(cells: readonly Charged[]): Total {
   return {
     macs: cells.reduce((sum, { macs }) => sum + macs, 0),
     energy: addEnergies(cells.map(({ energy }) => energy)),
-    dram: cells.reduce((sum, { dram }) => sum + dram, 0),
   }
 }
 
 /** The layers of a kind under a dataflow together; undefined while one is missing. */
-export function sumOf(cells: readonly Cell[], dataflow: Compared, kind: Kind): Total | undefined {
+export function sumOf(cells: readonly Charged[], dataflow: Compared, kind: Kind): Total | undefined {
   const found = cells.filter((cell) => cell.dataflow === dataflow && cell.kind === kind)
   return found.length === LAYERS_OF[kind] ? totalOfCells(found) : undefined
 }

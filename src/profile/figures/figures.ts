@@ -12,15 +12,10 @@ import type { Cell } from './cells.ts'
 import { claimsOf } from './claims.ts'
 import { constraintOf } from './dataflows.ts'
 import { COMPARED, ROOMS, bufferBytes, equalAreaHardware, type Compared } from './equal-area.ts'
-import { alexnetLayers, type FigureLayer, type Kind } from './layers.ts'
+import { alexnetLayers, type Job, type Kind } from './layers.ts'
 import { priceMapping } from './pricing.ts'
+import { publishedCell } from './published.ts'
 import { FIGURES_SCHEMA, type Design, type FigureName, type Figures, type Settings } from './result.ts'
-
-/** A layer to be mapped on the design of a dataflow. */
-export interface Job {
-  readonly layer: FigureLayer
-  readonly dataflow: Compared
-}
 
 /** What the mapper is asked. */
 export interface Question {
@@ -53,8 +48,17 @@ export function cellOf({ layer, dataflow }: Job, { mapping, searched }: MapResul
 
 /** The result of a run, whole or stopped. */
 export function figuresOf(settings: Settings, cells: readonly Cell[]): Figures {
-  const complete = cells.length === jobsOf(settings.figure, settings.batch).length
-  return { schema: FIGURES_SCHEMA, ...settings, complete, designs: designs(), cells, claims: claimsOf(cells) }
+  const jobs = jobsOf(settings.figure, settings.batch)
+  const published = jobs.map(publishedCell)
+  return {
+    schema: FIGURES_SCHEMA,
+    ...settings,
+    complete: cells.length === jobs.length,
+    designs: designs(),
+    cells,
+    published,
+    claims: claimsOf(cells, published),
+  }
 }
 
 function designs(): Design[] {

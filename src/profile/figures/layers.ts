@@ -3,6 +3,7 @@
  * the fully connected layers of Fig. 34, which are convolutions whose filter is as large as their input.
  */
 import { convProblem, inputSpan, macsOf, type Problem } from '../../schedule/problem.ts'
+import type { Compared } from './equal-area.ts'
 
 export type Kind = 'conv' | 'fc'
 
@@ -10,6 +11,12 @@ export interface FigureLayer {
   readonly name: string
   readonly kind: Kind
   readonly problem: Problem
+}
+
+/** A layer under a dataflow. */
+export interface Job {
+  readonly layer: FigureLayer
+  readonly dataflow: Compared
 }
 
 export function alexnetLayers(batch: number): FigureLayer[] {

@@ -35,15 +35,22 @@ export function mountFigures(root: HTMLElement, figures: Figures): { destroy: ()
     const grid = h('div', { class: 'tw-grid tw-pairs' }, ...cards.map(({ element }) => element))
     return h('section', { 'aria-label': title }, h('h2', {}, title), grid)
   }
+  function comparisonSections(): HTMLElement[] {
+    return (['conv', 'fc'] as const).flatMap((kind) => {
+      const [here, theirs] = [comparison(figures.cells, kind), comparison(figures.published, kind)]
+      if (here.length === 0) return []
+      const title = kind === 'conv' ? 'Fig. 33: the CONV layers' : 'Fig. 34: the FC layers'
+      return [section(title, [...pair(here, 'mapped here'), ...pair(theirs, 'by the authors’ formulas')])]
+    })
+  }
   root.classList.add('tw-report')
   root.replaceChildren(
     head(figures),
-    ...(figures.claims.length > 0 ? [claimsCard(figures.claims)] : []),
-    ...(conv.length > 0 ? [section('Fig. 33: the CONV layers', pair(conv, 'CONV'))] : []),
-    ...(fc.length > 0 ? [section('Fig. 34: the FC layers', pair(fc, 'FC'))] : []),
+    ...comparisonSections(),
     ...(layers.length > 0 && figures.figure !== '33' && figures.figure !== '34'
       ? [section('Fig. 35: row stationary, layer by layer', [layerFigure(figures)])]
       : []),
+    claimsCard(figures.claims),
     tables(figures, conv, fc, layers),
     foot(),
   )
@@ -69,6 +76,7 @@ function head(figures: Figures): HTMLElement {
   const dataflows = new Set(cells.map(({ dataflow }) => dataflow)).size
   const network = convention === 'isca16' ? 'network charged for each delivery (ISCA 2016)' : 'network charged for each hop'
   const seen = cells.reduce((sum, { searched }) => sum + searched.seen, 0)
+  const { run } = figures
   const facts = h('dl', { class: 'tw-facts' })
   for (const [term, value, note] of [
     ['Chip', '256 PEs', 'storage on one area for all'],
@@ -76,6 +84,7 @@ function head(figures: Figures): HTMLElement {
     ['Network', convention === 'isca16' ? 'each delivery' : 'each hop', `convention ${convention}`],
     ['Mappings', `${integer(seen)} seen`, `at most ${integer(budget)} each, seed ${seed}`],
     ['Batch', integer(batch), 'pictures'],
+    ...(run === undefined ? [] : [['Run', `${run.seconds.toFixed(0)} s`, `${run.date.slice(0, 10)}, ${run.machine}`] as const]),
   ] as const) {
     append(facts, [h('div', {}, h('dt', {}, term), h('dd', {}, value, h('span', { class: 'tw-unit' }, note)))])
   }
@@ -107,12 +116,24 @@ function head(figures: Figures): HTMLElement {
 }
 
 function claimsCard(claims: readonly Claim[]): HTMLElement {
-  const items = claims.map(({ where, survey, ours, agrees }) =>
+  const items = claims.map(({ where, survey, ours, agrees, published }) =>
     h(
       'li',
       { class: 'tw-say' },
       h('span', { class: agrees ? 'tw-tag tw-tag-check' : 'tw-tag tw-tag-differs' }, agrees ? '✓ agrees' : '✗ differs'),
-      h('span', {}, survey, h('span', { class: 'tw-unit' }, ` ${where}`), h('span', { class: 'tw-ours' }, ours)),
+      h(
+        'span',
+        {},
+        survey,
+        h('span', { class: 'tw-unit' }, ` ${where}`),
+        h('span', { class: 'tw-ours' }, `Here: ${ours}`),
+        published !== undefined &&
+          h(
+            'span',
+            { class: 'tw-ours' },
+            `By the authors’ formulas: ${published.value}${published.agrees ? '' : ' (differs too)'}`,
+          ),
+      ),
     ),
   )
   const title = 'What the survey says, and what comes out here'
@@ -126,7 +147,7 @@ function claimsCard(claims: readonly Claim[]): HTMLElement {
 }
 
 /** (a) by part of the chip, (b) by operand. */
-function pair(rows: readonly SheetRow[], kind: 'CONV' | 'FC'): Figure[] {
+function pair(rows: readonly SheetRow[], whose: string): Figure[] {
   const names = rows.map(({ name }) => name)
   const describe = ({ name, total, toRs }: SheetRow, what: string, value: number): string =>
     [
@@ -164,14 +185,14 @@ function pair(rows: readonly SheetRow[], kind: 'CONV' | 'FC'): Figure[] {
   })
   return [
     figure({
-      title: `(a) ${kind} layers, by part of the chip`,
+      title: `(a) By part of the chip, ${whose}`,
       tag: 'modelled',
       unit: 'energy per MAC, in MACs',
       legend: PARTS.map((part) => ({ key: part, swatch: PART_SWATCHES[part] })),
-      draw: stacked(PARTS, byPart, partSwatch, `Energy per MAC of the ${kind} layers, by part of the chip`),
+      draw: stacked(PARTS, byPart, partSwatch, `Energy per MAC by part of the chip, ${whose}`),
     }),
     figure({
-      title: `(b) ${kind} layers, by data`,
+      title: `(b) By data, ${whose}`,
       tag: 'modelled',
       unit: 'energy per MAC, in MACs',
       legend: OPERANDS.map((operand) => ({ key: OPERAND_NAMES[operand], swatch: operandSwatch(OPERAND_NAMES[operand]) })),
@@ -180,7 +201,7 @@ function pair(rows: readonly SheetRow[], kind: 'CONV' | 'FC'): Figure[] {
         OPERANDS.map((operand) => OPERAND_NAMES[operand]),
         byOperand,
         operandSwatch,
-        `Energy per MAC of the ${kind} layers, by data`,
+        `Energy per MAC by data, ${whose}`,
       ),
     }),
   ]
@@ -232,7 +253,6 @@ function tables(figures: Figures, conv: readonly SheetRow[], fc: readonly SheetR
       format: three,
     })),
     { label: 'Total', value: ({ total }) => total, format: three },
-    { label: 'DRAM words', unit: 'per MAC', value: ({ dram }) => dram, format: fixed(5) },
   ]
   const card = (title: string, content: HTMLElement): HTMLElement =>
     h('details', { class: 'tw-card', open: true }, h('summary', {}, title), content)
@@ -252,7 +272,7 @@ function tables(figures: Figures, conv: readonly SheetRow[], fc: readonly SheetR
           { label: 'Dataflow', value: ({ dataflow }) => dataflow, head: true },
           { label: 'Register file', unit: 'bytes, each PE', value: ({ rf_bytes: bytes }) => bytes, format: integer },
           { label: 'Buffer', unit: 'bytes', value: ({ buffer_bytes: bytes }) => bytes, format: integer },
-          { label: 'A PE keeps', value: ({ stores }) => stores },
+          { label: 'A PE keeps', value: ({ stores }) => stores, show: ({ stores }) => h('span', { class: 'tw-nowrap' }, stores) },
         ],
         rows: figures.designs,
       }),

@@ -1,6 +1,6 @@
 /** The result of a run: the JSON that `tilewright figures` writes and its page draws. */
 import type { Convention } from '../../cost/prices.ts'
-import type { Cell } from './cells.ts'
+import type { Cell, Charged } from './cells.ts'
 import type { Claim } from './claims.ts'
 import type { Compared } from './equal-area.ts'
 
@@ -32,5 +32,16 @@ export interface Figures extends Settings {
   readonly complete: boolean
   readonly designs: readonly Design[]
   readonly cells: readonly Cell[]
+  /** The same layers and dataflows by the authors' formulas. */
+  readonly published: readonly Charged[]
   readonly claims: readonly Claim[]
+  /** Where and how long it ran: the one part that differs from run to run. */
+  readonly run?: Run
+}
+
+export interface Run {
+  readonly date: string
+  readonly seconds: number
+  readonly workers: number
+  readonly machine: string
 }

@@ -1,6 +1,6 @@
 /** The figures as rows of numbers, for tables, CSV and charts alike: energies per MAC, in the unit of one MAC. */
 import { OPERANDS, type Operand } from '../../schedule/problem.ts'
-import { sumOf, totalOfCells, type Cell, type Total } from './cells.ts'
+import { sumOf, totalOfCells, type Cell, type Charged, type Total } from './cells.ts'
 import { operandOf, partOf, PARTS, totalOf, type Part } from './energy.ts'
 import { COMPARED, type Compared } from './equal-area.ts'
 import { alexnetLayers, type Kind } from './layers.ts'
@@ -16,12 +16,10 @@ export interface SheetRow {
   readonly toRs?: number
   /** Of the energy of the whole network. */
   readonly share?: number
-  /** DRAM words per MAC. */
-  readonly dram: number
 }
 
 /** Fig. 33 (`conv`) or 34 (`fc`): one row for each dataflow whose layers are all there. */
-export function comparison(cells: readonly Cell[], kind: Kind): SheetRow[] {
+export function comparison(cells: readonly Charged[], kind: Kind): SheetRow[] {
   const rs = sumOf(cells, 'rs', kind)
   return COMPARED.flatMap((dataflow) => {
     const sum = sumOf(cells, dataflow, kind)
@@ -32,7 +30,7 @@ export function comparison(cells: readonly Cell[], kind: Kind): SheetRow[] {
 }
 
 /** Fig. 35: one row for each layer under a dataflow, then all CONV and all FC layers where they are all there. */
-export function byLayer(cells: readonly Cell[], dataflow: Compared = 'rs'): SheetRow[] {
+export function byLayer(cells: readonly Charged[], dataflow: Compared = 'rs'): SheetRow[] {
   const own = cells.filter((cell) => cell.dataflow === dataflow)
   const whole = own.length === alexnetLayers(1).length ? totalOfCells(own) : undefined
   const withShare = (row: SheetRow, macs: number): SheetRow =>
@@ -45,7 +43,7 @@ export function byLayer(cells: readonly Cell[], dataflow: Compared = 'rs'): Shee
   return [...layers, ...kinds]
 }
 
-function rowOf(name: string, { macs, energy, dram }: Total): SheetRow {
+function rowOf(name: string, { macs, energy }: Total): SheetRow {
   const part = (which: Part): number => partOf(energy, which) / macs
   const operand = (which: Operand): number => operandOf(energy, which) / macs
   return {
@@ -53,7 +51,6 @@ function rowOf(name: string, { macs, energy, dram }: Total): SheetRow {
     parts: { ALU: part('ALU'), DRAM: part('DRAM'), buffer: part('buffer'), array: part('array'), RF: part('RF') },
     operands: { weights: operand('weights'), inputs: operand('inputs'), outputs: operand('outputs') },
     total: totalOf(energy) / macs,
-    dram: dram / macs,
   }
 }
 
