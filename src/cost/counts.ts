@@ -1,281 +1,484 @@
 /**
- * Words that one storage level (the parent) exchanges with the next one that keeps the operand (the child), or with the MACs, in
- * closed form. Think of every step as "each child drops its old tile for its new one": what arrives is new minus old, the parent
- * serves the union of what arrives at children that share a read, and a step's old tile depends only on which loop just advanced.
+ * Words that storage levels exchange, in closed form. Each operand runs down a chain of the levels that keep it; a link of that
+ * chain, from one such level (the parent) to the next (the child) or to the MACs, is counted by itself. Think of every step as
+ * "each child drops its old tile for its new one": what arrives is new minus old, the parent serves the union of what arrives at
+ * children that share a read, and a step's old tile depends only on which loop just advanced.
  *
  * For tiles that are products over dimensions, |∪ (new − old)| = Π |∪ new| − Π |held|, where `held` are the words that every child
  * which needs them had; both factor over dimensions, and so do their sums over all steps in which the same loop advanced. So
  *   arrivals = Π_d (words of all steps) − Σ_loops Π_d (held when that loop advances).
- * Only input rows and columns need sets (p with r, q with s: see `sliding.ts`); other dimensions are counted as digits. A child
- * whose step has no point (a ragged edge) waits with what it holds.
+ * Only input rows and columns need sets (p with r, q with s: see `sliding.ts`); other dimensions are counted as digits
+ * (`loops.ts`). A child whose step has no point (a ragged edge) waits with what it holds.
  */
-import { DIMENSIONS, RELEVANT, type Dimension, type Operand } from '../schedule/problem.ts'
-import { countBelow, tileLength, type Digit, type Nest } from './loops.ts'
-import { countWindow, type Line, type Role, type Window } from './sliding.ts'
+import type { MappingCode } from '../schedule/code.ts'
+import { fanoutOf, type Hardware } from '../schedule/hardware.ts'
+import { DIMENSIONS, OPERANDS, extentOf, inputSpan, isRelevant, macsOf, type Problem } from '../schedule/problem.ts'
+import { Lines } from './lines.ts'
+import { Chains, type Range } from './loops.ts'
+import { Windows } from './sliding.ts'
+import { DELIVERIES, FILLS, HOPS, READS, UPDATES, cell, tallyLength } from './tally.ts'
 
 export type Halo = 'exact' | 'timeloop'
 
-/** Which children one word is counted for once. */
-export type Share =
-  /** All that the fan-out serves with one read. */
-  | 'multicast'
-  /** All below one parent, whether or not the fan-out multicasts. */
-  | 'parent'
-  /** None: every child's words. */
-  | 'none'
+const DEPTH = DIMENSIONS.length
+const OUTPUTS = OPERANDS.indexOf('outputs')
+const INPUTS = OPERANDS.indexOf('inputs')
+/** Input rows and columns, and the two dimensions that reach each. */
+const PAIRS = [
+  [DIMENSIONS.indexOf('P'), DIMENSIONS.indexOf('R')],
+  [DIMENSIONS.indexOf('Q'), DIMENSIONS.indexOf('S')],
+] as const
 
-/** From `parent` down to `child`; a child of the mapping's depth is the MACs, which hold nothing from step to step. */
-export interface Edge {
-  readonly operand: Operand
-  readonly parent: number
-  readonly child: number
-}
+/** How an operand depends on a dimension. */
+const REUSED = 0
+const OWN = 1
+const SLIDING = 2
 
-export interface Arrivals {
-  readonly words: number
-  /** Of `words`, those that are not zero padding. */
-  readonly real: number
-}
+/** Counts one mapping after another, of one problem on one hardware. */
+export class AccessCounter {
+  /** Counts of the last mapping, laid out as `tally.ts` says. */
+  readonly tally: Float64Array
+  /** Time steps of the last mapping in which any MAC works. */
+  steps = 0
+  /** By level: instances of the last mapping that ever work. */
+  readonly instances: Float64Array
+  readonly macs: number
+  readonly #levels: number
+  readonly #extents: readonly number[]
+  readonly #operands: readonly number[]
+  readonly #isTimeloop: boolean
+  readonly #isReal: boolean
+  readonly #multicasts: boolean
+  /** Whether MACs hold on to a word that does not change: `timeloop`, below a fan-out without storage. */
+  readonly #latched: boolean
+  readonly #chains: Chains
+  readonly #lines: Lines
+  readonly #windows: readonly [Windows, Windows]
+  readonly #forwardWindow: Windows
+  /** By operand × dimension. */
+  readonly #kind: Uint8Array
+  // The mapping.
+  #code: MappingCode | undefined
+  readonly #chain = new Int32Array(DEPTH)
+  /** Dimensions with loops, and how many. */
+  readonly #active = new Int32Array(DEPTH)
+  #actives = 0
+  /** Dimension and level of the temporal loops, outermost first; by level, how many lie outside it. */
+  readonly #time = new Int32Array(256)
+  readonly #timeLevel = new Int32Array(256)
+  readonly #outside: Int32Array
+  /** By dimension × level: temporal loops of the dimension outside the level. */
+  readonly #times: Int32Array
+  /** By level: whether its fan-out is split. */
+  readonly #split: Uint8Array
+  // The sum being made.
+  readonly #inside = new Int32Array(DEPTH)
+  readonly #value = new Float64Array(DEPTH)
+  readonly #forwarding = { level: -1, axis: 0, dimension: -1 }
 
-/** A factor of the product: what one dimension, or a pair of them, contributes when `at` advances (absent: all steps). */
-type Factor = (at: Digit | undefined, forward: boolean) => Arrivals
-
-export class EdgeCounter {
-  readonly #nest: Nest
-  readonly #edge: Edge
-  readonly #halo: Halo
-  readonly #cache: Map<string, Arrivals>
-  readonly #resident: boolean
-  /** Temporal loops between which the child's tile changes, outermost first. */
-  readonly #steps: readonly Digit[]
-  readonly #forward: Digit | undefined
-
-  /** @param cache window counts of the same problem and halo, kept between mappings */
-  constructor(nest: Nest, edge: Edge, halo: Halo, cache: Map<string, Arrivals>) {
-    this.#nest = nest
-    this.#edge = edge
-    this.#halo = halo
-    this.#cache = cache
-    this.#resident = edge.child < nest.depth
-    this.#steps = nest.digits.filter(({ axis, level }) => axis === 'temporal' && level < edge.child)
-    this.#forward = this.#forwardDigit()
+  /**
+   * @param real count only inputs, and of those only what is not zero padding
+   */
+  constructor(problem: Problem, hardware: Hardware, halo: Halo, real = false) {
+    const levels = hardware.levels.length
+    const multicast = hardware.levels.map((level) => level.multicast ?? true)
+    this.#levels = levels
+    this.#operands = real ? [INPUTS] : [0, 1, 2]
+    this.#isTimeloop = halo === 'timeloop'
+    this.#isReal = real
+    this.#multicasts = !multicast.includes(false)
+    const innermost = fanoutOf(hardware, levels - 1)
+    this.#latched = this.#isTimeloop && (hardware.levels[levels - 1]?.words === 0 || innermost.x * innermost.y > 1)
+    this.#extents = DIMENSIONS.map((dimension) => extentOf(problem, dimension))
+    this.macs = macsOf(problem)
+    this.tally = new Float64Array(tallyLength(levels))
+    this.instances = new Float64Array(levels).fill(1)
+    this.#outside = new Int32Array(levels + 1)
+    this.#times = new Int32Array(DEPTH * (levels + 1))
+    this.#split = new Uint8Array(levels)
+    const kinds = OPERANDS.flatMap((operand) => DIMENSIONS.map((dimension) => (isRelevant(operand, dimension) ? OWN : REUSED)))
+    this.#kind = Uint8Array.from(kinds)
+    const { rows, columns } = inputSpan(problem)
+    const [top, left, bottom, right] = problem.padding
+    const inputRanges: readonly Range[] = real
+      ? [
+          [top, rows - bottom],
+          [left, columns - right],
+        ]
+      : [
+          [0, rows],
+          [0, columns],
+        ]
+    const ranges = this.#extents.map((extent): Range => [0, extent])
+    const windows = PAIRS.map(([outer, inner], pair) => {
+      const [U, D] = [problem.stride[pair] ?? 1, problem.dilation[pair] ?? 1]
+      const range = inputRanges[pair] ?? [0, 0]
+      const alone = this.#extents[inner] === 1 ? outer : this.#extents[outer] === 1 ? inner : -1
+      if (alone !== -1 && (!this.#isTimeloop || (U === 1 && D === 1))) {
+        // A single row of the filter, or of the output: the other dimension's coordinate is the input's own, at a pitch.
+        const pitch = alone === outer ? U : D
+        const extent = this.#extents[alone] ?? 1
+        ranges[alone] = [Math.min(Math.ceil(range[0] / pitch), extent), Math.max(0, Math.min(Math.ceil(range[1] / pitch), extent))]
+      } else {
+        this.#kind[INPUTS * DEPTH + outer] = SLIDING
+        this.#kind[INPUTS * DEPTH + inner] = SLIDING
+      }
+      return { outer: U, inner: D, boxes: this.#isTimeloop, ...(real ? { range } : {}) }
+    })
+    this.#chains = new Chains(this.#extents, multicast, ranges)
+    this.#lines = new Lines(this.#chains, { isPlaced: real, isBoxes: this.#isTimeloop })
+    const [vertical, horizontal] = windows
+    const first = new Windows(vertical ?? NO_WINDOW, this.#lines)
+    const isSame = !real && vertical?.outer === horizontal?.outer && vertical?.inner === horizontal?.inner
+    this.#windows = [first, isSame ? first : new Windows(horizontal ?? NO_WINDOW, this.#lines)]
+    this.#forwardWindow = new Windows(NO_WINDOW, this.#lines)
   }
 
-  /** Words that arrive at the children, less those that a neighbour hands over. */
-  arrivals(share: Share): Arrivals {
-    const factors = this.#factors(share)
-    const all = product(factors, undefined, false)
-    let { words, real } = all
-    const isForwarded = this.#forward !== undefined
-    if (!this.#resident && !isForwarded) return all
-    for (const at of this.#steps) {
-      if (this.#halo === 'timeloop' && !this.#timeloopCredits(at)) continue
-      const held = product(factors, at, isForwarded)
-      words -= held.words
-      real -= held.real
+  /** Counts a legal mapping (see `checkMapping`): fills `tally`, `steps` and `instances`. */
+  count(code: MappingCode): void {
+    if (this.#chains.isFull || this.#lines.isFull || this.#windows.some((window) => window.isFull)) this.#forget()
+    this.#read(code)
+    const { tally } = this
+    tally.fill(0)
+    this.steps = this.#trips(this.#levels, 0, true)
+    for (let level = 1; level < this.#levels; level++) this.instances[level] = this.#parts(level)
+    for (const operand of this.#operands) {
+      let parent = 0
+      for (let child = 1; child <= this.#levels; child++) {
+        if (child < this.#levels && ((code.keep[child] ?? 0) & (1 << operand)) === 0) continue
+        if (operand === OUTPUTS) this.#countOutputs(parent, child)
+        else this.#countReads(operand, parent, child)
+        parent = child
+      }
     }
-    return { words, real }
+  }
+
+  #forget(): void {
+    this.#chains.clear()
+    this.#lines.clear()
+    for (const window of this.#windows) window.clear()
+    this.#forwardWindow.clear()
+  }
+
+  #read(code: MappingCode): void {
+    this.#code = code
+    const [chain, times, outside] = [this.#chain, this.#times, this.#outside]
+    const side = this.#levels + 1
+    for (let dimension = 0; dimension < DEPTH; dimension++) chain[dimension] = dimension
+    times.fill(0)
+    outside.fill(0)
+    this.#split.fill(0)
+    let steps = 0
+    for (let at = 0; at < code.length; at++) {
+      const bound = code.bound[at] ?? 1
+      if (bound === 1) continue
+      const dimension = code.dimension[at] ?? 0
+      const level = code.level[at] ?? 0
+      const axis = code.axis[at] ?? 0
+      chain[dimension] = this.#chains.extend(chain[dimension] ?? 0, bound, level, axis)
+      if (axis !== 0) {
+        this.#split[level] = 1
+        continue
+      }
+      this.#time[steps] = dimension
+      this.#timeLevel[steps] = level
+      steps++
+      for (let inner = level + 1; inner < side; inner++) {
+        const slot = dimension * side + inner
+        times[slot] = (times[slot] ?? 0) + 1
+        outside[inner] = steps
+      }
+    }
+    this.#actives = 0
+    for (let dimension = 0; dimension < DEPTH; dimension++) {
+      if (this.#isReal || chain[dimension] !== dimension) this.#active[this.#actives++] = dimension
+    }
+  }
+
+  /** Weights or inputs on one link. */
+  #countReads(operand: number, parent: number, child: number): void {
+    const { tally } = this
+    const isForwarded = this.#findForwarding(operand, parent, child)
+    const isMac = child === this.#levels
+    const isHeld = !isMac || this.#latched
+    const served = this.#arrivals(operand, child, parent, false, isHeld, isForwarded)
+    const isAlone = !this.#isSplit(parent, child)
+    const each = isAlone ? served : this.#arrivals(operand, child, child, false, isHeld, isForwarded)
+    const handed = isForwarded ? this.#handed(operand, child, isHeld) : 0
+    const at = cell(parent, operand, 0)
+    tally[at + READS] = served
+    tally[at + DELIVERIES] = each
+    if (handed !== 0) {
+      const hops = cell(this.#forwarding.level, operand, HOPS)
+      tally[hops] = (tally[hops] ?? 0) + handed
+    }
+    if (!isMac) tally[cell(child, operand, FILLS)] = each + handed
+  }
+
+  /** Partial sums: every arrival of an output at a child ends in one update of the parent. */
+  #countOutputs(parent: number, child: number): void {
+    const { tally } = this
+    const isForwarded = this.#findForwarding(OUTPUTS, parent, child)
+    const isMac = child === this.#levels
+    const isHeld = !isMac || this.#latched
+    const each = this.#arrivals(OUTPUTS, child, child, false, isHeld, isForwarded)
+    let reduced = each
+    // Sums are added up fan-out by fan-out, from the innermost: each but the first costs a hop.
+    for (let level = child - 1; level >= parent; level--) {
+      if (this.#split[level] === 0) continue
+      const left = this.#arrivals(OUTPUTS, child, level, false, isHeld, isForwarded)
+      const hops = cell(level, OUTPUTS, HOPS)
+      tally[hops] = (tally[hops] ?? 0) + reduced - left
+      reduced = left
+    }
+    const handed = isForwarded ? this.#handed(OUTPUTS, child, isHeld) : 0
+    if (handed !== 0) {
+      const hops = cell(this.#forwarding.level, OUTPUTS, HOPS)
+      tally[hops] = (tally[hops] ?? 0) + handed
+    }
+    const words = this.#outputs(parent)
+    const at = cell(parent, OUTPUTS, 0)
+    tally[at + UPDATES] = reduced
+    tally[at + READS] = reduced - words
+    tally[at + DELIVERIES] = each
+    if (isMac) return
+    let revisited = reduced - words
+    if (this.#isTimeloop) revisited = each - this.#outputs(child)
+    else if (!this.#multicasts) revisited = this.#arrivals(OUTPUTS, child, parent, true, isHeld, isForwarded) - words
+    tally[cell(child, OUTPUTS, FILLS)] = revisited + handed
+  }
+
+  #isSplit(parent: number, child: number): boolean {
+    for (let level = parent; level < child; level++) if (this.#split[level] !== 0) return true
+    return false
+  }
+
+  /** Looks for the innermost loop of the axis along which a level between parent and child forwards the operand. */
+  #findForwarding(operand: number, parent: number, child: number): boolean {
+    const code = this.#code
+    if (code === undefined) return false
+    for (let level = parent; level < child; level++) {
+      const axis = code.forward[OPERANDS.length * level + operand] ?? 0
+      if (axis === 0) continue
+      for (let at = code.length - 1; at >= 0; at--) {
+        if (code.level[at] !== level || code.axis[at] !== axis || code.bound[at] === 1) continue
+        this.#forwarding.level = level
+        this.#forwarding.axis = axis
+        this.#forwarding.dimension = code.dimension[at] ?? 0
+        return true
+      }
+      return false
+    }
+    return false
+  }
+
+  /** Steps of all loops outside a level, of the spatial ones only those that a slot does not share. */
+  #trips(child: number, shared: number, regardless: boolean): number {
+    const slot = this.#chains.slotOf(child, shared, regardless)
+    let trips = 1
+    for (let i = 0; i < this.#actives; i++) {
+      const dimension = this.#active[i] ?? 0
+      const times = this.#times[dimension * (this.#levels + 1) + child] ?? 0
+      const start = this.#chains.free(this.#chain[dimension] ?? 0, slot)
+      trips *= this.#chains.values[start + times] ?? 1
+    }
+    return trips
+  }
+
+  /** Instances of a level that ever work. */
+  #parts(level: number): number {
+    const slot = this.#chains.slotOf(level, level, false)
+    let parts = 1
+    for (let i = 0; i < this.#actives; i++) {
+      const start = this.#chains.free(this.#chain[this.#active[i] ?? 0] ?? 0, slot)
+      parts *= this.#chains.values[start] ?? 1
+    }
+    return parts
+  }
+
+  /** Outputs that a level ever holds, summed over its instances (those that reduce one output each hold it). */
+  #outputs(level: number): number {
+    const slot = this.#chains.slotOf(level, level, false)
+    let words = 1
+    for (let i = 0; i < this.#actives; i++) {
+      const dimension = this.#active[i] ?? 0
+      if (this.#kind[OUTPUTS * DEPTH + dimension] === OWN) {
+        words *= this.#extents[dimension] ?? 1
+        continue
+      }
+      const start = this.#chains.free(this.#chain[dimension] ?? 0, slot)
+      words *= this.#chains.values[start] ?? 1
+    }
+    return words
+  }
+
+  /** Words that arrive at the children, less those that a neighbour hands over; what a slot shares is counted once. */
+  #arrivals(operand: number, child: number, shared: number, regardless: boolean, isHeld: boolean, isForwarded: boolean): number {
+    const slot = this.#chains.slotOf(child, shared, regardless)
+    const all = this.#begin(operand, child, slot)
+    return isHeld || isForwarded ? all - this.#held(operand, child, slot, isHeld, isForwarded) : all
   }
 
   /** Words that a child gets from a neighbour instead of its parent. */
-  handed(): Arrivals {
-    if (this.#forward === undefined) return { words: 0, real: 0 }
-    const factors = this.#factors('none')
-    let words = 0
-    let real = 0
-    for (const at of this.#steps) {
-      const withNeighbours = product(factors, at, true)
-      const own = this.#resident ? product(factors, at, false) : { words: 0, real: 0 }
-      words += withNeighbours.words - own.words
-      real += withNeighbours.real - own.real
-    }
-    return { words, real }
+  #handed(operand: number, child: number, isHeld: boolean): number {
+    const slot = this.#chains.slotOf(child, child, false)
+    this.#begin(operand, child, slot)
+    const withNeighbours = this.#held(operand, child, slot, isHeld, true)
+    if (!isHeld) return withNeighbours
+    this.#begin(operand, child, slot)
+    return withNeighbours - this.#held(operand, child, slot, true, false)
   }
 
-  /** The innermost loop of the axis along which a level between parent and child forwards the operand. */
-  #forwardDigit(): Digit | undefined {
-    for (let level = this.#edge.parent; level < this.#edge.child; level++) {
-      const axis = this.#nest.mapping.levels[level]?.forward?.[this.#edge.operand]
-      if (axis === undefined) continue
-      return this.#nest.digits.findLast((digit) => digit.level === level && digit.axis === axis)
+  /** Starts a sum over steps: all loops still outside the one that advances. Returns the words of all steps. */
+  #begin(operand: number, child: number, slot: number): number {
+    const side = this.#levels + 1
+    const chains = this.#chains
+    let words = 1
+    for (let i = 0; i < this.#actives; i++) {
+      const dimension = this.#active[i] ?? 0
+      const times = this.#times[dimension * side + child] ?? 0
+      const chain = this.#chain[dimension] ?? 0
+      this.#inside[dimension] = times
+      const kind = this.#kind[operand * DEPTH + dimension]
+      if (kind === SLIDING) continue
+      const start = kind === OWN ? chains.own(chain, child) : chains.free(chain, slot)
+      words *= this.#value[dimension] = chains.values[start + times] ?? 1
     }
-    return undefined
+    if (operand === INPUTS) {
+      for (let pair = 0; pair < 2; pair++) words *= this.#slidingRows(pair, child, slot, -1)
+    }
+    return words
   }
 
-  #factors(share: Share): Factor[] {
-    const isInput = this.#edge.operand === 'inputs'
-    const { problem } = this.#nest
-    const factors: Factor[] = []
-    const singles: readonly Dimension[] = isInput ? ['G', 'N', 'M', 'C'] : DIMENSIONS
-    for (const name of singles) factors.push(this.#single(DIMENSIONS.indexOf(name), share))
-    if (isInput) {
-      const rows = (problem.P - 1) * problem.stride[0] + (problem.R - 1) * problem.dilation[0] + 1
-      const columns = (problem.Q - 1) * problem.stride[1] + (problem.S - 1) * problem.dilation[1] + 1
-      const [top, left, bottom, right] = problem.padding
-      factors.push(...this.#pair('P', 'R', problem.stride[0], problem.dilation[0], [top, rows - bottom], share))
-      factors.push(...this.#pair('Q', 'S', problem.stride[1], problem.dilation[1], [left, columns - right], share))
-    }
-    return factors
-  }
-
-  #roles(dimension: number, share: Share): Role[] {
-    return (this.#nest.byDimension[dimension] ?? []).map(({ level, axis }) => {
-      if (level >= this.#edge.child) return 'tile'
-      if (axis === 'temporal' || level < this.#edge.parent || share === 'none') return 'free'
-      return share === 'parent' || this.#nest.multicast[level] === true ? 'child' : 'free'
-    })
-  }
-
-  /** A dimension that stands alone. */
-  #single(dimension: number, share: Share): Factor {
-    const name = DIMENSIONS[dimension] ?? 'N'
-    if (RELEVANT[this.#edge.operand].includes(name)) {
-      return this.#relevant(dimension, 1, [0, this.#nest.extents[dimension] ?? 1])
-    }
-    const extent = this.#nest.extents[dimension] ?? 1
-    const digits = this.#nest.byDimension[dimension] ?? []
-    const roles = this.#roles(dimension, share)
-    const caps = (inside: number, cap?: Digit, to = 1): number[] =>
-      digits.map((digit, i) => {
-        if (digit === cap) return to
-        if (roles[i] !== 'free') return 1
-        return digit.axis === 'temporal' && digit.order > inside ? 1 : digit.bound
-      })
-    return (at, forward) => {
-      if (forward && !this.#resident && this.#forward !== undefined && digits.includes(this.#forward) && at !== undefined) {
-        return this.#handedAlong(dimension, share, at)
+  /** Σ over the loops that advance of the words held. */
+  #held(operand: number, child: number, slot: number, isHeld: boolean, isForwarded: boolean): number {
+    const chains = this.#chains
+    let sum = 0
+    for (let at = (this.#outside[child] ?? 0) - 1; at >= 0; at--) {
+      const advancing = this.#time[at] ?? 0
+      const kind = this.#kind[operand * DEPTH + advancing]
+      const chain = this.#chain[advancing] ?? 0
+      const times = this.#inside[advancing] ?? 0
+      const isCredited = !this.#isTimeloop || operand !== INPUTS || this.#isCredited(at, child, kind !== REUSED)
+      if (kind === OWN) {
+        const left = chains.values[chains.own(chain, child) + times - 1] ?? 0
+        this.#inside[advancing] = times - 1
+        this.#value[advancing] = left
+        if (left === 0) break
+      } else if (kind === REUSED) {
+        const before = chains.values[chains.free(chain, slot) + times - 1] ?? 0
+        const steps = (this.#value[advancing] ?? 0) - before
+        this.#value[advancing] = steps
+        if (steps !== 0 && isCredited) sum += this.#product(operand, child, slot, -1, advancing, isHeld, isForwarded)
+        this.#inside[advancing] = times - 1
+        this.#value[advancing] = before
+      } else {
+        if (isCredited) sum += this.#product(operand, child, slot, advancing, advancing, isHeld, isForwarded)
+        this.#inside[advancing] = times - 1
       }
-      const all = countBelow(extent, digits, caps(at?.order ?? Infinity))
-      const first = at?.dimension === dimension ? countBelow(extent, digits, caps(at.order, at, 1)) : 0
-      return { words: all - first, real: all - first }
+      if (this.#isTimeloop && operand === INPUTS && kind !== REUSED) break
     }
-  }
-
-  /**
-   * A dimension whose coordinate is the operand's own (times `pitch`): tiles of different trips are disjoint, so a child holds its
-   * words only when no loop of the dimension moved. `real`: the coordinates that are not padding.
-   */
-  #relevant(dimension: number, pitch: number, [from, to]: readonly [number, number]): Factor {
-    const extent = this.#nest.extents[dimension] ?? 1
-    const digits = this.#nest.byDimension[dimension] ?? []
-    const length = tileLength(this.#nest, this.#edge.child, dimension)
-    const low = clamp(Math.ceil(from / pitch), extent)
-    const high = clamp(Math.ceil(to / pitch), extent)
-    return (at, forward) => {
-      if (at === undefined) return { words: extent, real: Math.max(0, high - low) }
-      const isAlong = forward && !this.#resident && this.#forward?.dimension === dimension
-      if (at.dimension === dimension || isAlong) return { words: 0, real: 0 }
-      const moving = digits.filter(({ axis, level, order }) => axis === 'temporal' && level < this.#edge.child && order > at.order)
-      if (moving.length === 0) return { words: extent, real: Math.max(0, high - low) }
-      // Near the end of the extent the loops that went back may have had a single trip: then nothing moved.
-      const smallest = moving.reduce((stride, digit) => Math.min(stride, digit.stride), Infinity)
-      const tail = Math.max(0, Math.ceil((extent - smallest) / length) * length)
-      const caps = digits.map((digit) => (moving.includes(digit) ? 1 : digit.bound))
-      const between = (start: number, end: number): number =>
-        end <= start ? 0 : countBelow(end, digits, caps) - countBelow(start, digits, caps)
-      return { words: between(tail, extent), real: between(Math.max(tail, low), high) }
-    }
-  }
-
-  /** Forwarding along a dimension that the operand does not depend on: children whose neighbour works too. */
-  #handedAlong(dimension: number, share: Share, at: Digit): Arrivals {
-    const window: Window = {
-      lines: [this.#line(dimension, 0, share), { extent: 1, pitch: 0, digits: [], roles: [] }],
-      real: [0, 1],
-      boxes: false,
-    }
-    const { held } = countWindow(window, { digit: at, forward: this.#forward, resident: false })
-    return { words: held, real: held }
-  }
-
-  #line(dimension: number, pitch: number, share: Share): Line {
-    return {
-      extent: this.#nest.extents[dimension] ?? 1,
-      pitch,
-      digits: this.#nest.byDimension[dimension] ?? [],
-      roles: this.#roles(dimension, share),
-    }
-  }
-
-  /** Input rows (or columns): two dimensions that reach the same words, unless one of them is a single trip. */
-  #pair(first: 'P' | 'Q', second: 'R' | 'S', pitch: number, step: number, real: readonly [number, number], share: Share): Factor[] {
-    const [outer, inner] = [DIMENSIONS.indexOf(first), DIMENSIONS.indexOf(second)]
-    const isFlat = this.#halo === 'exact' || (pitch === 1 && step === 1)
-    if (isFlat && this.#nest.extents[inner] === 1) return [this.#relevant(outer, pitch, real), this.#relevant(inner, 1, [0, 1])]
-    if (isFlat && this.#nest.extents[outer] === 1) return [this.#relevant(outer, 1, [0, 1]), this.#relevant(inner, step, real)]
-    const window: Window = {
-      lines: [this.#line(outer, pitch, share), this.#line(inner, step, share)],
-      real,
-      boxes: this.#halo === 'timeloop',
-    }
-    const lines = `${first}${describe(window.lines)}`
-    return [
-      (at, forward) => {
-        const isOurs = at !== undefined && (at.dimension === outer || at.dimension === inner)
-        const along = forward ? this.#forward : undefined
-        // A dimension apart from the forwarding one holds what the same child held.
-        const isAlong = along !== undefined && (along.dimension === outer || along.dimension === inner)
-        const resident = this.#resident || !isAlong
-        const rank = at === undefined ? '' : this.#rank(at, outer, inner)
-        const network = isAlong ? `f${along.dimension},${along.stride}` : ''
-        const key = `${lines} ${rank}${isOurs ? '=' : '<'}${network}${resident ? 'r' : ''}`
-        let counted = this.#cache.get(key)
-        if (counted === undefined) {
-          const count = countWindow(window, {
-            ...(at === undefined ? {} : { digit: at }),
-            forward: isAlong ? along : undefined,
-            resident,
-          })
-          counted = at === undefined ? { words: count.words, real: count.realWords } : { words: count.held, real: count.realHeld }
-          this.#cache.set(key, counted)
-        }
-        return counted
-      },
-    ]
-  }
-
-  /** How many steps of the pair's own loops lie outside `at`. */
-  #rank(at: Digit, outer: number, inner: number): number {
-    let rank = 0
-    for (const { dimension, order } of this.#steps) if ((dimension === outer || dimension === inner) && order < at.order) rank++
-    return rank
+    return sum
   }
 
   /**
    * Timeloop's state survives a step only where the direction of movement stays: nothing inside the advancing loop moved the
-   * inputs, and a sliding loop is the innermost of its level.
+   * inputs (the sum ends there), and a sliding loop is the innermost of its level.
    */
-  #timeloopCredits(at: Digit): boolean {
-    if (this.#edge.operand !== 'inputs') return true
-    const moves = ({ dimension }: Digit): boolean => RELEVANT.inputs.includes(DIMENSIONS[dimension] ?? 'M')
-    const inside = this.#steps.filter(({ order }) => order > at.order)
-    if (inside.some(moves)) return false
-    return !moves(at) || !inside.some(({ level }) => level === at.level)
+  #isCredited(at: number, child: number, moves: boolean): boolean {
+    const isInnermost = at === (this.#outside[child] ?? 0) - 1 || this.#timeLevel[at + 1] !== this.#timeLevel[at]
+    return !moves || isInnermost
+  }
+
+  /** Words held when a loop of `advancing` advances (`sliding`: the same, where it moves rows or columns; else −1). */
+  #product(
+    operand: number,
+    child: number,
+    slot: number,
+    sliding: number,
+    advancing: number,
+    isHeld: boolean,
+    isForwarded: boolean,
+  ): number {
+    const { dimension: along } = this.#forwarding
+    let words = 1
+    for (let i = 0; i < this.#actives; i++) {
+      const dimension = this.#active[i] ?? 0
+      const kind = this.#kind[operand * DEPTH + dimension]
+      if (kind === SLIDING) continue
+      if (isForwarded && !isHeld && dimension === along) {
+        if (kind === OWN) return 0
+        words *= this.#neighbours(dimension, child, slot, dimension === advancing)
+      } else words *= this.#value[dimension] ?? 1
+      if (words === 0) return 0
+    }
+    if (operand !== INPUTS) return words
+    for (let pair = 0; pair < 2 && words !== 0; pair++) {
+      const [outer, inner] = PAIRS[pair === 0 ? 0 : 1]
+      const isAlong = isForwarded && (along === outer || along === inner)
+      words *= isAlong ? this.#forwardedRows(pair, child, slot, sliding, isHeld) : this.#slidingRows(pair, child, slot, sliding)
+    }
+    return words
+  }
+
+  /** Rows (or columns) of a pair that its children held when `advancing` advances; 1 where the pair is counted as single dimensions. */
+  #slidingRows(pair: number, child: number, slot: number, advancing: number): number {
+    const outer = pair === 0 ? PAIRS[0][0] : PAIRS[1][0]
+    const inner = pair === 0 ? PAIRS[0][1] : PAIRS[1][1]
+    if (this.#kind[INPUTS * DEPTH + outer] !== SLIDING) return 1
+    const lines = this.#lines
+    const first = lines.stateOf(this.#chain[outer] ?? 0, slot, this.#timesOf(outer, child), this.#state(outer, child, advancing))
+    const second = lines.stateOf(this.#chain[inner] ?? 0, slot, this.#timesOf(inner, child), this.#state(inner, child, advancing))
+    const count = (lines.counts[first] ?? 0) * (lines.counts[second] ?? 0)
+    if (count === 0) return 0
+    return count * this.#windows[pair === 0 ? 0 : 1].held(lines.lists[first] ?? 0, lines.lists[second] ?? 0, true)
+  }
+
+  #timesOf(dimension: number, child: number): number {
+    return this.#times[dimension * (this.#levels + 1) + child] ?? 0
+  }
+
+  /** The state of a dimension's line, see `Lines.stateOf`. */
+  #state(dimension: number, child: number, advancing: number): number {
+    const inside = this.#insideOf(dimension)
+    return dimension === advancing ? this.#timesOf(dimension, child) + inside : inside
+  }
+
+  #insideOf(dimension: number): number {
+    return this.#chain[dimension] === dimension ? 0 : (this.#inside[dimension] ?? 0)
+  }
+
+  /** The same where neighbours along one of the pair's dimensions hand over what they held. */
+  #forwardedRows(pair: number, child: number, slot: number, advancing: number, isHeld: boolean): number {
+    const [outer, inner] = PAIRS[pair === 0 ? 0 : 1]
+    if (this.#kind[INPUTS * DEPTH + outer] !== SLIDING) return 1
+    const first = this.#lineAlong(outer, child, slot, this.#state(outer, child, advancing))
+    const second = this.#lineAlong(inner, child, slot, this.#state(inner, child, advancing))
+    const { counts, lists } = this.#lines
+    const count = (counts[first] ?? 0) * (counts[second] ?? 0)
+    if (count === 0) return 0
+    return count * this.#windows[pair === 0 ? 0 : 1].held(lists[first] ?? 0, lists[second] ?? 0, isHeld)
+  }
+
+  #lineAlong(dimension: number, child: number, slot: number, state: number): number {
+    const chain = this.#chain[dimension] ?? 0
+    const times = this.#timesOf(dimension, child)
+    const { level, axis, dimension: along } = this.#forwarding
+    return dimension === along
+      ? this.#lines.forwardedStateOf(chain, slot, times, state, 3 * level + axis)
+      : this.#lines.stateOf(chain, slot, times, state)
+  }
+
+  /** Forwarding to MACs along a dimension that the operand does not depend on: children whose neighbour works too. */
+  #neighbours(dimension: number, child: number, slot: number, isAdvancing: boolean): number {
+    const times = this.#timesOf(dimension, child)
+    const inside = this.#inside[dimension] ?? 0
+    const line = this.#lineAlong(dimension, child, slot, isAdvancing ? times + inside : inside)
+    // A line of one word that all children need: any empty chain is one.
+    const empty = this.#lines.stateOf(0, slot, 0, 0)
+    const { counts, lists } = this.#lines
+    return (counts[line] ?? 0) * (counts[empty] ?? 0) * this.#forwardWindow.held(lists[line] ?? 0, lists[empty] ?? 0, false)
   }
 }
 
-function product(factors: readonly Factor[], at: Digit | undefined, forward: boolean): Arrivals {
-  let words = 1
-  let real = 1
-  for (const factor of factors) {
-    const count = factor(at, forward)
-    words *= count.words
-    real *= count.real
-    if (words === 0) return { words: 0, real: 0 }
-  }
-  return { words, real }
-}
-
-function clamp(value: number, most: number): number {
-  return Math.max(0, Math.min(value, most))
-}
-
-/** The loops of a pair in a word: bounds, roles, and their order among each other. */
-function describe(lines: readonly [Line, Line]): string {
-  const orders = lines.flatMap(({ digits }) => digits.map(({ order }) => order)).toSorted((a, b) => a - b)
-  return lines
-    .map(({ digits, roles }) =>
-      digits.map(({ bound, order, axis }, i) => `${bound}${axis[0]}${orders.indexOf(order)}${roles[i]?.[0]}`).join(','),
-    )
-    .join('/')
-}
+const NO_WINDOW = { outer: 0, inner: 0, boxes: false }

@@ -1,7 +1,6 @@
 /**
  * What a mapping costs on a hardware, without running it: accesses per level and operand, hops, cycles, utilisation and energy.
- * Think of each operand as a chain of the levels that keep it, down to the MACs; every link of the chain is counted by itself
- * (`counts.ts`), a level's figures are the sums over its two links, and energy is figures times prices.
+ * Think of a bill: `counts.ts` fills in the counts, `prices.ts` has the prices, `time.ts` the hours; here it is written out.
  *
  * Conventions (all counts are words, totals over all instances of a level; those of Timeloop where papers differ):
  * - reads: words served to the child, one for all children that a fan-out multicasts to, plus partial sums read back.
@@ -10,37 +9,38 @@
  * - outputs: the first accumulation is free, so reads = updates − words ever written there, summed over instances. A partial sum
  *   that comes back to a child that keeps outputs fills one child that reduces it (`timeloop`: each of them).
  * - A child's read when it drains is not charged. MACs hold nothing: what no level near them keeps is read at every step.
- * - hops: a reduction over Y children costs Y − 1 per result and step, a word handed over by a neighbour 1, multicast 0.
+ * - hops: a reduction over Y children costs Y − 1 per result and step, a word handed over by a neighbour 1, multicast 0. A sum
+ *   over several levels of fan-out is made from the innermost outwards, and each level has the hops of its own fan-out.
+ * - deliveries: words that arrive at each child, every copy counted; for outputs, partial sums that each child sends up.
+ * - A level without storage (`words: 0`) keeps nothing and is passed by; its fan-out multicasts and reduces all the same.
  * - Points outside the problem (ragged edges) are skipped; zero padding counts and is told apart in `padding`.
- * - cycles: the most of the steps and, for each level with a bandwidth, its words over that bandwidth and the instances in use.
+ *
+ * `halo: 'timeloop'` counts as Timeloop (Parashar et al., ISPASS 2019) publishes; it differs on inputs, by bounding boxes: words
+ * between strides count, an overlap is credited only where the sliding loop is the innermost of its level and nothing inside it
+ * moved, and children share a tile only where it is identical among those of one level of fan-out. Below a fan-out without
+ * storage of its own, MACs keep what does not change.
  */
 import { MappingError } from '../errors.ts'
 import { checkMapping } from '../schedule/check.ts'
+import { encode, type MappingCode } from '../schedule/code.ts'
 import { fanoutOf, type Hardware } from '../schedule/hardware.ts'
-import type { Mapping } from '../schedule/mapping.ts'
-import { OPERANDS, RELEVANT, DIMENSIONS, macsOf, type Operand, type Problem } from '../schedule/problem.ts'
-import { EdgeCounter, type Arrivals, type Halo } from './counts.ts'
-import type { Accesses, Evaluation, PerOperand } from './evaluation.ts'
-import { countBelow, nestOf, type Nest } from './loops.ts'
+import { keeps, type Mapping } from '../schedule/mapping.ts'
+import { OPERANDS, extentOf, DIMENSIONS, type Operand, type Problem } from '../schedule/problem.ts'
+import { AccessCounter, type Halo } from './counts.ts'
+import type { Accesses, Evaluation, EvaluationTime, PerOperand } from './evaluation.ts'
+import { pricesOf, type Convention } from './prices.ts'
+import { countOf, type Kind } from './tally.ts'
+import { foldsOf, timeOf } from './time.ts'
 
 export interface EvaluateOptions {
-  /**
-   * `exact` (default): sets of touched words, overlaps credited wherever they occur. `timeloop`: bounding boxes, the overlap
-   * credited only where the sliding loop is the innermost of its level, only identical tiles shared, as Timeloop publishes.
-   */
+  /** `exact` (default): sets of touched words, overlaps credited wherever they occur. `timeloop`: as Timeloop publishes. */
   readonly halo?: Halo
+  /** What energy is charged for, see `prices.ts`. Counts and cycles do not depend on it. */
+  readonly convention?: Convention
 }
 
-/** Counts that are added to while the links are walked. */
-interface Tally {
-  reads: number
-  fills: number
-  updates: number
-}
-
-/** Window counts kept per problem: mappings of one search share most of them. */
-const windows = new WeakMap<Problem, Record<Halo, Map<string, Arrivals>>>()
-const LARGEST_CACHE = 100_000
+/** Counters kept per problem and hardware: mappings of one search share most of what they count. */
+const counters = new WeakMap<Problem, WeakMap<Hardware, Map<string, AccessCounter>>>()
 
 /**
  * Accesses, energy and time of a mapping; `issued` is what a kernel's lowering adds.
@@ -54,116 +54,91 @@ export function evaluate(problem: Problem, hardware: Hardware, mapping: Mapping,
       remedy: 'Evaluate this mapping with halo "exact"',
     })
   }
-  const nest = nestOf(problem, hardware, mapping)
-  const counted = countAccesses(nest, halo, cacheOf(problem, halo))
-  const { tallies, padding, hops } = counted
-  const macs = macsOf(problem)
-  const cycles = cyclesOf(nest, tallies)
-  const names = hardware.levels.map(({ name }) => name)
+  const code = encodeFor(hardware, mapping)
+  const counter = counterOf(problem, hardware, halo, false)
+  counter.count(code)
+  const { tally, macs } = counter
+  const folds =
+    hardware.systolic === undefined
+      ? {}
+      : {
+          folds: foldsOf(
+            code,
+            DIMENSIONS.map((dimension) => extentOf(problem, dimension)),
+            hardware.systolic,
+          ),
+        }
+  const time = timeOf(hardware, { tally, steps: counter.steps, instances: counter.instances, ...folds })
+  const levels = [...hardware.levels.keys()]
+  const byLevel = <T>(value: (level: number) => T): Record<string, T> =>
+    Object.fromEntries(levels.map((level) => [hardware.levels[level]?.name ?? '', value(level)]))
+  const words = (level: number, kind: Kind): PerOperand<number> => perOperand((operand) => countOf(tally, level, operand, kind))
   return {
     macs,
-    cycles,
-    utilization: macs / (cycles * pesOf(hardware, mapping)),
-    accesses: Object.fromEntries(
-      names.map((name, level) => [name, tallies[level] ?? perOperand(() => ({ reads: 0, fills: 0, updates: 0 }))]),
+    cycles: time.cycles,
+    utilization: macs / (time.cycles * pesOf(hardware, mapping)),
+    accesses: byLevel((level) =>
+      perOperand<Accesses>((operand) => ({
+        reads: countOf(tally, level, operand, 'reads'),
+        fills: countOf(tally, level, operand, 'fills'),
+        updates: countOf(tally, level, operand, 'updates'),
+      })),
     ),
-    padding: Object.fromEntries(names.map((name, level) => [name, padding[level] ?? 0])),
-    network: { hops },
-    energy: energyOf(hardware, tallies, hops, macs),
+    padding: paddingOf(problem, hardware, halo, code, tally, byLevel),
+    network: {
+      hops: perOperand((operand) => levels.reduce((sum, level) => sum + countOf(tally, level, operand, 'hops'), 0)),
+      levels: byLevel((level) => words(level, 'hops')),
+      deliveries: byLevel((level) => words(level, 'deliveries')),
+    },
+    time: writtenOut(time),
+    energy: energyOf(hardware, options.convention, tally, macs, byLevel),
   }
 }
 
-function cacheOf(problem: Problem, halo: Halo): Map<string, Arrivals> {
-  let caches = windows.get(problem)
-  if (caches === undefined) {
-    caches = { exact: new Map(), timeloop: new Map() }
-    windows.set(problem, caches)
+/** A mapping as a code, with what each level keeps spelt out. */
+function encodeFor(hardware: Hardware, mapping: Mapping): MappingCode {
+  const code = encode(mapping)
+  for (const level of mapping.levels.keys()) {
+    code.keep[level] = OPERANDS.reduce(
+      (bits, operand, index) => (keeps(mapping, level, operand, hardware) ? bits | (1 << index) : bits),
+      0,
+    )
   }
-  if (caches[halo].size > LARGEST_CACHE) caches[halo].clear()
-  return caches[halo]
+  return code
+}
+
+function counterOf(problem: Problem, hardware: Hardware, halo: Halo, real: boolean): AccessCounter {
+  let ofProblem = counters.get(problem)
+  if (ofProblem === undefined) counters.set(problem, (ofProblem = new WeakMap()))
+  let ofHardware = ofProblem.get(hardware)
+  if (ofHardware === undefined) ofProblem.set(hardware, (ofHardware = new Map()))
+  const key = `${halo} ${real}`
+  let counter = ofHardware.get(key)
+  if (counter === undefined) ofHardware.set(key, (counter = new AccessCounter(problem, hardware, halo, real)))
+  return counter
 }
 
 function perOperand<T>(value: (operand: Operand) => T): Record<Operand, T> {
   return { weights: value('weights'), inputs: value('inputs'), outputs: value('outputs') }
 }
 
-interface Counted {
-  readonly tallies: readonly Record<Operand, Tally>[]
-  /** Input accesses to zero padding, by level. */
-  readonly padding: readonly number[]
-  readonly hops: Record<Operand, number>
-}
+type ByLevel = <T>(value: (level: number) => T) => Record<string, T>
 
-function countAccesses(nest: Nest, halo: Halo, cache: Map<string, Arrivals>): Counted {
-  const tallies = Array.from({ length: nest.depth }, () => perOperand<Tally>(() => ({ reads: 0, fills: 0, updates: 0 })))
-  const padding = Array.from({ length: nest.depth }, () => 0)
-  const hops = perOperand(() => 0)
-  for (const operand of OPERANDS) {
-    const chain = [...nest.kept[operand], nest.depth]
-    for (let link = 0; link + 1 < chain.length; link++) {
-      const [parent, child] = [chain[link] ?? 0, chain[link + 1] ?? nest.depth]
-      const counter = new EdgeCounter(nest, { operand, parent, child }, halo, cache)
-      const above = tallies[parent]?.[operand]
-      const below = tallies[child]?.[operand]
-      if (above === undefined) continue
-      if (operand === 'outputs') {
-        hops[operand] += countOutputs(nest, counter, { parent, child }, halo, above, below)
-        continue
-      }
-      const served = counter.arrivals('multicast')
-      const handed = counter.handed()
-      above.reads += served.words
-      hops[operand] += handed.words
-      padding[parent] = (padding[parent] ?? 0) + served.words - served.real
-      if (below === undefined) continue
-      const arrived = counter.arrivals('none')
-      below.fills += arrived.words + handed.words
-      padding[child] = (padding[child] ?? 0) + arrived.words - arrived.real + handed.words - handed.real
-    }
-  }
-  return { tallies, padding, hops }
-}
-
-/** Partial sums: every arrival of an output at a child ends in one update of the parent. Returns the hops. */
-function countOutputs(
-  nest: Nest,
-  counter: EdgeCounter,
-  { parent, child }: { readonly parent: number; readonly child: number },
+/** Input accesses to zero padding: all, less those of the words that are there. */
+function paddingOf(
+  problem: Problem,
+  hardware: Hardware,
   halo: Halo,
-  above: Tally,
-  below: Tally | undefined,
-): number {
-  const reduced = counter.arrivals('multicast').words
-  const each = counter.arrivals('none').words
-  const handed = counter.handed().words
-  const words = outputWords(nest, parent)
-  above.updates += reduced
-  above.reads += reduced - words
-  if (below !== undefined) {
-    const revisited = halo === 'timeloop' ? each - outputWords(nest, child) : counter.arrivals('parent').words - words
-    below.fills += revisited + handed
-  }
-  return each - reduced + handed
-}
-
-/** Outputs that a level ever holds, summed over its instances (those that reduce one output each hold it). */
-function outputWords(nest: Nest, level: number): number {
-  let words = 1
-  for (const [index, name] of DIMENSIONS.entries()) {
-    const extent = nest.extents[index] ?? 1
-    words *= RELEVANT.outputs.includes(name) ? extent : instancesAlong(nest, index, level)
-  }
-  return words
-}
-
-/** Parts of a dimension that a level's instances divide it into, those without a point left out. */
-function instancesAlong(nest: Nest, dimension: number, level: number): number {
-  const digits = nest.byDimension[dimension] ?? []
-  return countBelow(
-    nest.extents[dimension] ?? 1,
-    digits,
-    digits.map((digit) => (digit.axis !== 'temporal' && digit.level < level ? digit.bound : 1)),
-  )
+  code: MappingCode,
+  tally: Float64Array,
+  byLevel: ByLevel,
+): Record<string, number> {
+  if (problem.padding.every((rows) => rows === 0)) return byLevel(() => 0)
+  const real = counterOf(problem, hardware, halo, true)
+  real.count(code)
+  const words = (counts: Float64Array, level: number): number =>
+    countOf(counts, level, 'inputs', 'reads') + countOf(counts, level, 'inputs', 'fills')
+  return byLevel((level) => words(tally, level) - words(real.tally, level))
 }
 
 /** MAC units of the hardware; below a grid (an outermost level without multicast), of as many instances as the mapping asks for. */
@@ -176,58 +151,53 @@ function pesOf(hardware: Hardware, mapping: Mapping): number {
   }, 1)
 }
 
-/** Steps in which any MAC works, or the slowest level's traffic. */
-function cyclesOf(nest: Nest, tallies: readonly Record<Operand, Tally>[]): number {
-  let cycles = nest.byDimension.reduce(
-    (product, digits, dimension) =>
-      product *
-      countBelow(
-        nest.extents[dimension] ?? 1,
-        digits,
-        digits.map(({ axis, bound }) => (axis === 'temporal' ? bound : 1)),
-      ),
-    1,
-  )
-  for (const [level, { bandwidth }] of nest.hardware.levels.entries()) {
-    if (bandwidth === undefined) continue
-    const instances = nest.byDimension.reduce((product, _, dimension) => product * instancesAlong(nest, dimension, level), 1)
-    const tally = tallies[level]
-    if (tally === undefined) continue
-    const sum = (kind: keyof Tally): number => OPERANDS.reduce((total, operand) => total + tally[operand][kind], 0)
-    if (bandwidth.read !== undefined) cycles = Math.max(cycles, Math.ceil(sum('reads') / (bandwidth.read * instances)))
-    if (bandwidth.write !== undefined) {
-      cycles = Math.max(cycles, Math.ceil((sum('fills') + sum('updates')) / (bandwidth.write * instances)))
-    }
+function writtenOut(time: ReturnType<typeof timeOf>): EvaluationTime {
+  const levels: Record<string, number> = {}
+  for (const { level, cycles } of time.ports) levels[level] = Math.max(levels[level] ?? 0, cycles)
+  const compute = time.systolic > time.steps ? 'fill/drain' : 'compute'
+  return {
+    compute: time.steps,
+    ...(time.systolic > 0 ? { fill_drain: time.systolic } : {}),
+    levels,
+    ...(time.exchange.length > 0
+      ? { exchange: Object.fromEntries(time.exchange.map(({ level, cycles }) => [level, cycles])) }
+      : {}),
+    bound: time.bound.by === 'steps' ? compute : time.bound.level,
+    ...(time.seconds === undefined ? {} : { seconds: time.seconds }),
   }
-  return cycles
 }
 
+/** Energy of a tally, by level, by operand and in the network. */
 function energyOf(
   hardware: Hardware,
-  tallies: readonly Record<Operand, Accesses>[],
-  hops: PerOperand<number>,
+  convention: Convention | undefined,
+  tally: Float64Array,
   macs: number,
+  byLevel: ByLevel,
 ): Evaluation['energy'] {
-  const levels: Record<string, number> = {}
-  const operands = perOperand((operand) => hops[operand] * hardware.network.energy)
-  for (const [index, { name, energy, readEnergy = energy, writeEnergy = energy }] of hardware.levels.entries()) {
-    const tally = tallies[index]
-    let sum = 0
-    for (const operand of OPERANDS) {
-      const { reads = 0, fills = 0, updates = 0 } = tally?.[operand] ?? {}
-      const spent = reads * readEnergy + (fills + updates) * writeEnergy
-      sum += spent
-      operands[operand] += spent
+  const prices = pricesOf(hardware, convention)
+  const silent = pricesOf(
+    { ...hardware, network: { energy: 0 }, levels: hardware.levels.map((level) => ({ ...level, network: { energy: 0 } })) },
+    convention,
+  )
+  const sum = (list: Float64Array, isWanted: (level: number, operand: number) => boolean): number => {
+    let energy = 0
+    const kinds = tally.length / (hardware.levels.length * OPERANDS.length)
+    for (let at = 0; at < tally.length; at++) {
+      const row = Math.floor(at / kinds)
+      const operand = row % OPERANDS.length
+      if (isWanted((row - operand) / OPERANDS.length, operand)) energy += (tally[at] ?? 0) * (list[at] ?? 0)
     }
-    levels[name] = sum
+    return energy
   }
-  const network = OPERANDS.reduce((sum, operand) => sum + hops[operand] * hardware.network.energy, 0)
-  const mac = macs * hardware.mac.energy
+  const network = sum(prices.tally, () => true) - sum(silent.tally, () => true)
+  const levels = byLevel((level) => sum(silent.tally, (at) => at === level))
+  const mac = macs * prices.mac
   return {
-    total: Object.values(levels).reduce((sum, level) => sum + level, mac + network),
+    total: Object.values(levels).reduce((total, level) => total + level, mac + network),
     mac,
     network,
     levels,
-    per_operand: operands,
+    per_operand: perOperand((name) => sum(prices.tally, (_, operand) => operand === OPERANDS.indexOf(name))),
   }
 }

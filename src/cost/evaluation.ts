@@ -21,7 +21,15 @@ export interface Evaluation {
   readonly accesses: Readonly<Record<string, PerOperand<Accesses>>>
   /** Of the input accesses of each level, how many are zero padding. */
   readonly padding?: Readonly<Record<string, number>>
-  readonly network: { readonly hops: PerOperand<number> }
+  readonly network: {
+    /** Words handed over or added up between neighbours. */
+    readonly hops: PerOperand<number>
+    /** The hops by the level in whose fan-out they occur; like `deliveries` and `time`, `evaluate` always says it. */
+    readonly levels?: Readonly<Record<string, PerOperand<number>>>
+    /** By level, the words that all its children receive from it (outputs: send up to it), every copy counted. */
+    readonly deliveries?: Readonly<Record<string, PerOperand<number>>>
+  }
+  readonly time?: EvaluationTime
   /** In the hardware's energy unit (normalised: one MAC = 1). */
   readonly energy: {
     readonly total: number
@@ -32,6 +40,22 @@ export interface Evaluation {
   }
   /** Loads and stores the kernel issues; absent for a hardware that is not this GPU. */
   readonly issued?: Issued
+}
+
+/** Where the cycles go, see `time.ts`. */
+export interface EvaluationTime {
+  /** Steps in which any MAC works. */
+  readonly compute: number
+  /** Cycles to fill and drain a systolic array; absent for other hardware. */
+  readonly fill_drain?: number
+  /** Cycles that the slower port of each level needs, of those with a bandwidth. */
+  readonly levels: Readonly<Record<string, number>>
+  /** Cycles in which nothing runs because a level with a single buffer is loaded or emptied; absent where there is none. */
+  readonly exchange?: Readonly<Record<string, number>>
+  /** What the overlapping part waits for: `compute`, `fill/drain`, or a level's name. */
+  readonly bound: string
+  /** At the hardware's clock; absent where it names none. */
+  readonly seconds?: number
 }
 
 /** Accesses that a GPU kernel issues, per active lane: by address space and operand. */

@@ -3,299 +3,221 @@
  * an interval of p and an interval of r span; neighbouring tiles overlap, in time (a halo kept from the step before) and in space
  * (a halo read once for several children).
  *
- * The rows of one dimension pair are counted over all states of their own loops only; loops of other dimensions repeat the same
- * states, so `counts.ts` multiplies. States of the same shape are counted once, wherever they lie, unless padding is told apart.
+ * The rows of one pair are counted over all states of its own loops only; loops of other dimensions repeat the same states, so
+ * `counts.ts` multiplies. A line (`lines.ts`) says which shapes the states of one loop dimension have; here two lines meet. Most
+ * shapes are a row of equal intervals, all of which moved by the same distance, and need no sets:
+ *
+ *     children   [····][····][····]      every child drops its old rows for its new ones; rows that arrive are the
+ *     arriving      ··]   ··]   ··]      last |move| of each, and their union is what the parent serves
  */
-import type { Digit } from './loops.ts'
+import { reach } from '../schedule/check.ts'
+import { HashTable } from './hash.ts'
+import type { Lines, Shape } from './lines.ts'
+import type { Range } from './loops.ts'
 
-/** What a loop does between a parent and its child. */
-export type Role = 'free' | 'child' | 'tile'
-
-export interface Line {
-  readonly extent: number
-  /** Rows that one step of this loop dimension moves (U for p and q, D for r and s). */
-  readonly pitch: number
-  readonly digits: readonly Digit[]
-  /** `child`: unions over the digit (one read serves all); `free`: sums over it; `tile`: inside the child. */
-  readonly roles: readonly Role[]
-}
-
-export interface Transition {
-  /** The temporal loop that advances; loops inside it go back to 0. Absent: every step is summed, nothing held before. */
-  readonly digit?: Digit
-  /** Spatial digit whose neighbours' words of the step before count as held. */
-  readonly forward?: Digit | undefined
-  /** Whether a child holds its own words from the step before. */
-  readonly resident: boolean
-}
+const MOST_COUNTS = 2 ** 20
 
 export interface Window {
-  readonly lines: readonly [Line, Line]
-  /** Rows that are not zero padding: [from, to). */
-  readonly real: readonly [from: number, to: number]
-  /** Count bounding boxes and share only identical ones, as Timeloop does. */
+  /** Rows that one step of the outer loop (p, q) and of the inner loop (r, s) moves. 0: all its steps reach the same row. */
+  readonly outer: number
+  readonly inner: number
+  /** Rows counted, where not all of them are: those that are not zero padding. */
+  readonly range?: Range
+  /** Count bounding boxes and share only identical ones below one level, as Timeloop does. */
   readonly boxes: boolean
 }
 
-export interface WindowCount {
-  /** Words of all steps: the union over the children of each step. */
-  readonly words: number
-  /** Of `words`, those that every child which needs them held before. */
-  readonly held: number
-  /** The same of rows that are not padding. */
-  readonly realWords: number
-  readonly realHeld: number
-}
+/** Sums over the states of two lines. */
+export class Windows {
+  readonly #window: Window
+  readonly #lines: Lines
+  readonly #known = new HashTable()
+  #marks = new Uint8Array(1024)
 
-/** A child's interval of one loop dimension: now, in the step before, and its neighbours' in the step before. */
-interface Child {
-  readonly now: number
-  readonly length: number
-  readonly before: number
-  readonly beforeLength: number
-  readonly neighbours: readonly (readonly [start: number, length: number])[]
-}
-
-interface States {
-  readonly shapes: { readonly children: readonly Child[]; count: number }[]
-  /** Shape and offset (first coordinate of the first child) of every state. */
-  readonly placed: { readonly shape: number; readonly offset: number }[]
-}
-
-/** Sums over all states of a window's two loop dimensions. */
-export function countWindow(window: Window, transition: Transition): WindowCount {
-  const [outer, inner] = window.lines
-  const first = statesOf(outer, transition)
-  const second = statesOf(inner, transition)
-  const span = (outer.extent - 1) * outer.pitch + (inner.extent - 1) * inner.pitch + 1
-  const padded = window.real[0] > 0 || window.real[1] < span
-  const sum = { words: 0, held: 0, realWords: 0, realHeld: 0 }
-  const add = (count: WindowCount, times: number): void => {
-    sum.words += times * count.words
-    sum.held += times * count.held
-    sum.realWords += times * count.realWords
-    sum.realHeld += times * count.realHeld
+  constructor(window: Window, lines: Lines) {
+    this.#window = window
+    this.#lines = lines
   }
-  if (!padded) {
-    for (const a of first.shapes) {
-      for (const b of second.shapes) {
-        add(countState(window, a.children, b.children, transition, -Infinity, Infinity), a.count * b.count)
-      }
+
+  get isFull(): boolean {
+    return this.#known.size > MOST_COUNTS
+  }
+
+  clear(): void {
+    this.#known.clear()
+  }
+
+  /**
+   * Rows that all children which need them held before the step, of the union over children, summed over the states of two lines
+   * (numbers from `Lines`, which leave out how often each occurs). All rows, for lines that did not move.
+   * @param resident whether children hold their own rows of the step before, and not only what neighbours forward
+   */
+  held(outer: number, inner: number, resident: boolean): number {
+    if (resident && this.#lines.isPlain[outer] === 1 && this.#lines.isPlain[inner] === 1) {
+      const held = this.#heldPlain(outer, inner)
+      if (held >= 0) return held
     }
-    return sum
+    const key = resident ? inner : -1 - inner
+    const at = this.#known.find(outer, key)
+    if (at !== -1) return this.#known.valueAt(at)
+    const held = this.#heldAny(outer, inner, resident)
+    this.#known.add(outer, key, held)
+    return held
   }
-  const known = new Map<string, WindowCount>()
-  for (const a of first.placed) {
-    const aChildren = first.shapes[a.shape]?.children ?? []
-    const aEnd = a.offset + endOf(aChildren)
-    for (const b of second.placed) {
-      const bChildren = second.shapes[b.shape]?.children ?? []
-      const offset = a.offset * outer.pitch + b.offset * inner.pitch
-      const end = (aEnd - 1) * outer.pitch + (b.offset + endOf(bChildren) - 1) * inner.pitch + 1
-      const inside = offset >= window.real[0] && end <= window.real[1]
-      const key = `${a.shape} ${b.shape} ${inside ? '' : offset}`
-      let count = known.get(key)
-      if (count === undefined) {
-        count = countState(window, aChildren, bChildren, transition, window.real[0] - offset, window.real[1] - offset)
-        known.set(key, count)
-      }
-      add(count, 1)
-    }
+
+  /** The closed form, or −1 where there is none: windows with gaps, children that differ in both dimensions. */
+  #heldPlain(outer: number, inner: number): number {
+    const { tile, across, move } = this.#lines
+    const { outer: U, inner: D } = this.#window
+    const moved = Math.abs((move[outer] ?? 0) * U + (move[inner] ?? 0) * D)
+    return heldPlain(U, D, tile[outer] ?? 1, tile[inner] ?? 1, across[outer] ?? 1, across[inner] ?? 1, moved)
   }
-  return sum
-}
 
-function endOf(children: readonly Child[]): number {
-  return children.reduce((end, { now, length }) => Math.max(end, now + length), 0)
-}
-
-/** All states of one loop dimension, and in each the children that exist. */
-function statesOf(line: Line, transition: Transition): States {
-  const { digits, roles, extent } = line
-  const at = transition.digit
-  const length = digits.reduce((product, digit, i) => (roles[i] === 'tile' ? product * digit.bound : product), 1)
-  const resets = at === undefined ? [] : digits.filter((digit, i) => isTime(digit, roles[i]) && digit.order > at.order)
-  const step = digits.includes(at as Digit) ? (at?.stride ?? 0) : 0
-  const states: States = { shapes: [], placed: [] }
-  const known = new Map<string, number>()
-
-  const clipped = (start: number): number => Math.min(length, extent - start)
-  /** Where the child whose first coordinate is `start` was in the step before: each loop that went back was at its last trip. */
-  const beforeOf = (start: number): number => {
-    let before = start - step
-    for (const { bound, stride } of resets) before += Math.min(bound - 1, Math.floor((extent - 1 - before) / stride)) * stride
-    return before
-  }
-  const childrenOf = (start: number): Child[] => {
-    const children: Child[] = []
-    const place = (i: number, now: number): void => {
-      if (now >= extent) return
-      const digit = digits[i]
-      if (digit === undefined) {
-        const before = at === undefined ? now : beforeOf(now)
-        children.push({ now, length: clipped(now), before, beforeLength: clipped(before), neighbours: neighboursOf(now) })
-      } else if (roles[i] === 'child') {
-        for (let value = 0; value < digit.bound; value++) place(i + 1, now + value * digit.stride)
-      } else {
-        place(i + 1, now)
-      }
-    }
-    place(0, start)
-    return children
-  }
-  const neighboursOf = (now: number): (readonly [number, number])[] => {
-    const { forward } = transition
-    if (forward === undefined || at === undefined || !digits.includes(forward)) return []
-    const value = Math.floor(now / forward.stride) % forward.bound
-    return [value - 1, value + 1].flatMap((other) => {
-      const there = now + (other - value) * forward.stride
-      if (other < 0 || other >= forward.bound || there >= extent) return []
-      const before = beforeOf(there)
-      return [[before, clipped(before)] as const]
-    })
-  }
-  const visit = (i: number, start: number): void => {
-    if (start >= extent) return
-    const digit = digits[i]
-    if (digit === undefined) {
-      const children = childrenOf(start)
-      const offset = start
-      const key = children
-        .map(
-          (c) =>
-            `${c.now - offset},${c.length},${c.before - offset},${c.beforeLength},` +
-            c.neighbours.map(([s, l]) => `${s - offset}:${l}`).join(';'),
-        )
-        .join(' ')
-      let shape = known.get(key)
-      if (shape === undefined) {
-        shape = states.shapes.length
-        known.set(key, shape)
-        const moved = children.map((c) => ({
-          ...c,
-          now: c.now - offset,
-          before: c.before - offset,
-          neighbours: c.neighbours.map(([s, l]) => [s - offset, l] as const),
-        }))
-        states.shapes.push({ children: moved, count: 0 })
-      }
-      const entry = states.shapes[shape]
-      if (entry !== undefined) entry.count++
-      states.placed.push({ shape, offset })
-      return
-    }
-    const role = roles[i]
-    const isReset = resets.includes(digit)
-    if (role === 'free' && !isReset) {
-      for (let value = digit === at ? 1 : 0; value < digit.bound; value++) visit(i + 1, start + value * digit.stride)
-    } else {
-      visit(i + 1, start)
-    }
-  }
-  visit(0, 0)
-  return states
-}
-
-function isTime(digit: Digit, role: Role | undefined): boolean {
-  return role === 'free' && digit.axis === 'temporal'
-}
-
-const NONE: readonly (readonly [number, number])[] = []
-
-/** One state: the union of the children's words, and which of them all had. Rows are relative to the state. */
-function countState(
-  window: Window,
-  outer: readonly Child[],
-  inner: readonly Child[],
-  transition: Transition,
-  realFrom: number,
-  realTo: number,
-): WindowCount {
-  const [U, D] = [window.lines[0].pitch, window.lines[1].pitch]
-  const needsBefore = transition.digit !== undefined
-  if (window.boxes) return countBoxes(U, D, outer, inner, needsBefore, realFrom, realTo)
-  const forwardOuter = transition.forward !== undefined && window.lines[0].digits.includes(transition.forward)
-  const forwardInner = transition.forward !== undefined && window.lines[1].digits.includes(transition.forward)
-  /** 1: needed; 2: needed by a child that did not hold it. */
-  const seen = new Map<number, 1 | 2>()
-  for (const a of outer) {
-    for (const b of inner) {
-      const isHeld = (row: number): boolean => {
-        if (!needsBefore) return false
-        if (transition.resident && reaches(row, U, D, a.before, a.beforeLength, b.before, b.beforeLength)) return true
-        for (const [start, length] of forwardOuter ? a.neighbours : NONE) {
-          if (reaches(row, U, D, start, length, b.before, b.beforeLength)) return true
+  #heldAny(outer: number, inner: number, resident: boolean): number {
+    const { range, outer: U, inner: D } = this.#window
+    const a = this.#lines.listAt(outer)
+    const b = this.#lines.listAt(inner)
+    let held = 0
+    for (const first of a) {
+      for (const second of b) {
+        if (range === undefined) {
+          held += first.count * second.count * this.#heldState(first, second, resident, -Infinity, Infinity)
+          continue
         }
-        for (const [start, length] of forwardInner ? b.neighbours : NONE) {
-          if (reaches(row, U, D, a.before, a.beforeLength, start, length)) return true
-        }
-        return false
-      }
-      for (let p = a.now; p < a.now + a.length; p++) {
-        for (let r = b.now; r < b.now + b.length; r++) {
-          const row = p * U + r * D
-          if (seen.get(row) !== 2) seen.set(row, isHeld(row) ? (seen.get(row) ?? 1) : 2)
+        let within: number | undefined
+        const end = (first.end - 1) * U + (second.end - 1) * D + 1
+        for (const p of first.offsets) {
+          for (const r of second.offsets) {
+            const offset = p * U + r * D
+            const isWithin = offset >= range[0] && offset + end <= range[1]
+            if (!isWithin) held += this.#heldState(first, second, resident, range[0] - offset, range[1] - offset)
+            else held += within ??= this.#heldState(first, second, resident, -Infinity, Infinity)
+          }
         }
       }
     }
+    return held
   }
-  let words = 0
-  let held = 0
-  let realWords = 0
-  let realHeld = 0
-  for (const [row, state] of seen) {
-    const isReal = row >= realFrom && row < realTo
-    words++
-    if (isReal) realWords++
-    if (state === 1) {
-      held++
-      if (isReal) realHeld++
+
+  #heldState(a: Shape, b: Shape, resident: boolean, from: number, to: number): number {
+    const { outer: U, inner: D, boxes } = this.#window
+    if (resident && a.isPlain && b.isPlain && !boxes && from === -Infinity) {
+      const held = heldPlain(U, D, a.tile, b.tile, a.children, b.children, Math.abs(a.move * U + b.move * D))
+      if (held >= 0) return held
     }
+    return boxes ? heldBoxes(this.#window, a, b, from, to) : this.#heldRows(a, b, resident, from, to)
   }
-  return needsBefore ? { words, held, realWords, realHeld } : { words, held: 0, realWords, realHeld: 0 }
+
+  /** One state: rows [from, to) of the union of the children's, that each child which needs them had. Rows are relative to the state. */
+  #heldRows(a: Shape, b: Shape, resident: boolean, from: number, to: number): number {
+    const { outer: U, inner: D } = this.#window
+    const span = (a.end - 1) * U + (b.end - 1) * D + 1
+    if (span > this.#marks.length) this.#marks = new Uint8Array(2 * span)
+    /** 1: needed; 2: needed by a child that did not hold it. */
+    const marks = this.#marks.fill(0, 0, span)
+    for (let i = 0; i < a.children; i++) {
+      const [p, ps, pOld, psOld] = [a.now[i] ?? 0, a.length[i] ?? 1, a.before[i] ?? 0, a.beforeLength[i] ?? 1]
+      for (let j = 0; j < b.children; j++) {
+        const [r, rs, rOld, rsOld] = [b.now[j] ?? 0, b.length[j] ?? 1, b.before[j] ?? 0, b.beforeLength[j] ?? 1]
+        for (let row = p; row < p + ps; row++) {
+          for (let column = r; column < r + rs; column++) {
+            const at = row * U + column * D
+            if (marks[at] === 2 || at < from || at >= to) continue
+            let isHeld = resident && reaches(at, U, D, pOld, psOld, rOld, rsOld)
+            for (let side = 2 * i; !isHeld && side < 2 * i + 2 && side < a.near.length; side++) {
+              isHeld = reaches(at, U, D, a.near[side] ?? 0, a.nearLength[side] ?? 0, rOld, rsOld)
+            }
+            for (let side = 2 * j; !isHeld && side < 2 * j + 2 && side < b.near.length; side++) {
+              isHeld = reaches(at, U, D, pOld, psOld, b.near[side] ?? 0, b.nearLength[side] ?? 0)
+            }
+            marks[at] = isHeld ? 1 : 2
+          }
+        }
+      }
+    }
+    let held = 0
+    for (let at = 0; at < span; at++) if (marks[at] === 1) held++
+    return held
+  }
 }
 
-/** Whether row = p·U + r·D for some p and r of two intervals. A pitch of 0 means that all of them reach the same word. */
+/**
+ * Of `ps` × `rs` children, each of `p` × `r` steps and side by side, the rows that all of them held that need them, after each
+ * moved by as many rows as `moved`; −1 where sets are needed.
+ */
+function heldPlain(U: number, D: number, p: number, r: number, ps: number, rs: number, moved: number): number {
+  if (moved === 0) return reach(p * ps, U, r * rs, D)
+  if (!isInterval(p, U, r, D)) return -1
+  if (moved >= (p - 1) * U + (r - 1) * D + 1) return 0
+  if (rs === 1) return reach(p * ps, U, r, D) - (ps - 1) * Math.min(p * U, moved) - moved
+  if (ps === 1) return reach(p, U, r * rs, D) - (rs - 1) * Math.min(r * D, moved) - moved
+  return -1
+}
+
+/** Whether a·U + b·D, a < `outer`, b < `inner`, are consecutive numbers. */
+function isInterval(outer: number, U: number, inner: number, D: number): boolean {
+  if (D === 1) return outer === 1 || inner >= U
+  if (U === 1) return inner === 1 || outer >= D
+  return outer === 1 && inner === 1
+}
+
+/** Whether row = p·U + r·D for some p and r of two intervals. */
 function reaches(row: number, U: number, D: number, p: number, pLength: number, r: number, rLength: number): boolean {
+  if (pLength === 0 || rLength === 0) return false
+  if (isInterval(pLength, U, rLength, D)) {
+    return row >= p * U + r * D && row <= (p + pLength - 1) * U + (r + rLength - 1) * D
+  }
   for (let i = r; i < r + rLength; i++) {
     const rest = row - i * D
-    if (U === 0 && rest === 0) return true
-    if (rest % U === 0 && rest >= p * U && rest < (p + pLength) * U) return true
+    if (U === 0 ? rest === 0 : rest % U === 0 && rest >= p * U && rest < (p + pLength) * U) return true
   }
   return false
 }
 
-/** Bounding boxes, of which only identical ones are shared. */
-function countBoxes(
-  U: number,
-  D: number,
-  outer: readonly Child[],
-  inner: readonly Child[],
-  needsBefore: boolean,
-  realFrom: number,
-  realTo: number,
-): WindowCount {
-  const sum = { words: 0, held: 0, realWords: 0, realHeld: 0 }
-  const seen = new Set<string>()
-  for (const a of outer) {
-    for (const b of inner) {
-      const start = a.now * U + b.now * D
-      const end = start + (a.length - 1) * U + (b.length - 1) * D + 1
-      const key = `${start} ${end}`
-      if (seen.has(key)) continue
-      seen.add(key)
-      sum.words += end - start
-      sum.realWords += overlap(start, end, realFrom, realTo)
-      if (!needsBefore) continue
-      const from = Math.max(start, a.before * U + b.before * D)
-      const to = Math.min(end, (a.before + a.beforeLength - 1) * U + (b.before + b.beforeLength - 1) * D + 1)
-      sum.held += Math.max(0, to - from)
-      sum.realHeld += overlap(from, to, realFrom, realTo)
-    }
-  }
-  return sum
+/** A child of two lines, as a box. */
+interface Box {
+  readonly outer: number
+  readonly inner: number
+  readonly start: number
+  readonly end: number
 }
 
-function overlap(from: number, to: number, low: number, high: number): number {
-  return Math.max(0, Math.min(to, high) - Math.max(from, low))
+/** Bounding boxes, of which those that are identical below one level are shared. */
+function heldBoxes({ outer: U, inner: D }: Window, a: Shape, b: Shape, low: number, high: number): number {
+  const all: Box[] = []
+  for (let i = 0; i < a.children; i++) {
+    for (let j = 0; j < b.children; j++) {
+      const start = (a.now[i] ?? 0) * U + (b.now[j] ?? 0) * D
+      const end = start + ((a.length[i] ?? 1) - 1) * U + ((b.length[j] ?? 1) - 1) * D + 1
+      all.push({ outer: i, inner: j, start, end })
+    }
+  }
+  let held = 0
+  for (const { outer: i, inner: j, start, end } of distinct(a, b, all, 0)) {
+    const before = (a.before[i] ?? 0) * U + (b.before[j] ?? 0) * D
+    const beforeEnd = before + ((a.beforeLength[i] ?? 1) - 1) * U + ((b.beforeLength[j] ?? 1) - 1) * D + 1
+    held += Math.max(0, Math.min(end, beforeEnd, high) - Math.max(start, before, low))
+  }
+  return held
+}
+
+/** Of the boxes below one instance of a level, those that differ at that level, and so on inwards. */
+function distinct(a: Shape, b: Shape, boxes: readonly Box[], level: number): readonly Box[] {
+  if (level === a.levels) return boxes.slice(0, 1)
+  const groups = new Map<string, Box[]>()
+  for (const box of boxes) {
+    const key = `${a.places[box.outer * a.levels + level]} ${b.places[box.inner * b.levels + level]}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [box])
+    else group.push(box)
+  }
+  const seen = new Set<string>()
+  return [...groups.values()].flatMap((group) => {
+    const start = group.reduce((least, box) => Math.min(least, box.start), Infinity)
+    const end = group.reduce((most, box) => Math.max(most, box.end), -Infinity)
+    const key = `${start} ${end}`
+    if (seen.has(key)) return []
+    seen.add(key)
+    return distinct(a, b, group, level + 1)
+  })
 }

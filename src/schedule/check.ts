@@ -64,7 +64,7 @@ function wordsOf(problem: Problem, operand: Operand, lengths: ReadonlyMap<Dimens
 }
 
 /** How many different a·U + b·D there are, a < `outer`, b < `inner`. */
-function reach(outer: number, U: number, inner: number, D: number): number {
+export function reach(outer: number, U: number, inner: number, D: number): number {
   if (outer === 1 || inner === 1) return outer * inner
   if (U === 1 && D === 1) return outer + inner - 1
   // a·U + b·D = a'·U + b'·D exactly when (a, b) and (a', b') differ by a multiple of (D/g, −U/g): count each line's first point.
