@@ -22,7 +22,7 @@ import type { Gpu } from '../gpu/gpu.ts'
 import type { OpPlan } from '../gpu/program.ts'
 import { conv2d } from '../ops/conv2d/op.ts'
 import type { ReferenceOutput } from '../ops/op.ts'
-import { DATAFLOW_NAMES, DATAFLOWS, dataflowNamed, parseDataflow, type Dataflow } from '../schedule/dataflow.ts'
+import { DATAFLOW_NAMES, DATAFLOWS, UNCONSTRAINED, dataflowNamed, parseDataflow, type Dataflow } from '../schedule/dataflow.ts'
 import { mapForGpu, withGrid } from '../schedule/gpu-mapping.ts'
 import type { Hardware } from '../schedule/hardware.ts'
 import { predictIssued } from '../schedule/lowering/issued.ts'
@@ -39,8 +39,11 @@ import type { AdapterDescription, Clock } from './report.ts'
 import { randomConstraints, Shortlist, type Shortlisted } from './shortlist.ts'
 
 export interface TuneOptions {
-  /** A name, a constraint of one's own, `all` (the seven, the default), or `none` (the seven, and random constraints besides). */
-  readonly dataflow?: string | Dataflow
+  /**
+   * A name, a constraint of one's own, `all` (the seven, the default), `none` (the seven, and random constraints besides), or
+   * several of these.
+   */
+  readonly dataflow?: string | Dataflow | readonly (string | Dataflow)[]
   /** What mappings are made for (default: this GPU); shrunk to a workgroup. */
   readonly hardware?: Hardware
   /** Mappings that are run (default 8). */
@@ -191,11 +194,21 @@ function fastest(tried: readonly TriedMapping[]): TriedMapping | undefined {
     )
 }
 
-function constraints(dataflow: string | Dataflow, seed: number): Dataflow[] {
-  if (typeof dataflow !== 'string') return [parseDataflow(dataflow)]
+function constraints(given: string | Dataflow | readonly (string | Dataflow)[], seed: number): Dataflow[] {
+  const list = typeof given === 'string' || !isList(given) ? [given] : given
   const seven = DATAFLOW_NAMES.map((name) => DATAFLOWS[name])
-  if (dataflow === 'all') return seven
-  return dataflow === 'none' ? [...seven, ...randomConstraints(RANDOM_CONSTRAINTS, seed)] : [dataflowNamed(dataflow)]
+  const flows = list.flatMap((dataflow): Dataflow[] => {
+    if (dataflow === 'all') return seven
+    // Without any constraint a kernel's choices are too many to walk: many narrow ones stand for none.
+    if (dataflow === 'none' || dataflow === UNCONSTRAINED) return [...seven, ...randomConstraints(RANDOM_CONSTRAINTS, seed)]
+    return [typeof dataflow === 'string' ? dataflowNamed(dataflow) : parseDataflow(dataflow)]
+  })
+  if (flows.length === 0) throw new OptionError('No dataflow was given', { remedy: 'Choose all, none, or some by name' })
+  return flows.filter((flow, index) => flows.indexOf(flow) === index)
+}
+
+function isList<T>(given: T | readonly T[]): given is readonly T[] {
+  return Array.isArray(given)
 }
 
 interface Found {

@@ -1,4 +1,4 @@
-/** `tilewright map`: the best mappings of a layer, or of all layers of a network, on a hardware under dataflows or none. Needs no GPU. */
+/** `tilewright map`: the best mappings of a layer, or of all layers of a network, on a hardware under dataflows or none. Needs no GPU, but to measure time. */
 import { Command } from 'commander'
 import { hardwareNamed } from '../../../models/hardware/index.ts'
 import { isNetworkName } from '../../../models/index.ts'
@@ -12,11 +12,15 @@ import { loopNest } from '../../schedule/loopnest.ts'
 import { choiceOption, colorsFor, EXIT, integerOption, remark, type Context } from '../context.ts'
 import { HARDWARE_HELP, PROBLEM_HELP, readHardware, readJson, readProblem } from '../hardware.ts'
 import { located } from '../input.ts'
+import { ADAPTER_FLAGS, ADAPTER_HELP } from '../gpu.ts'
+import { mappingSpace, readProfile } from '../map/page.ts'
 import { csvOf, renderRows, renderTotals, type Row, type RowObjective } from '../map/rows.ts'
 import { searchRows, type Layer } from '../map/search.ts'
 import { collectSweep, sweepPoints, type Sweep } from '../map/sweep.ts'
+import { mapByTime } from '../map/time.ts'
 import { openBound, shapeOptions, type ModelFlags } from '../model.ts'
 import { JSON_FLAGS, JSON_HELP, checkWritable, present, writeText, type JsonTarget } from '../output.ts'
+import { mappingPage } from '../report-page.ts'
 import { duration, short } from '../table.ts'
 import { renderEvaluation } from './evaluate.ts'
 
@@ -26,7 +30,7 @@ export const MAPS_SCHEMA = 'tilewright.maps/1'
 interface Options extends Omit<ModelFlags, 'seed'> {
   readonly hardware?: string
   readonly dataflow: string
-  readonly objective: RowObjective
+  readonly objective: RowObjective | 'time'
   readonly halo: 'exact' | 'timeloop'
   readonly seed?: number
   readonly budget?: number
@@ -35,7 +39,15 @@ interface Options extends Omit<ModelFlags, 'seed'> {
   readonly csv?: string
   readonly json?: JsonTarget
   readonly yaml?: string
+  readonly html?: string
+  readonly profile?: string
+  readonly candidates?: number
+  readonly samples?: number
+  readonly adapter?: string
 }
+
+/** Options of a search that needs no GPU. */
+type ModelledOptions = Options & { readonly objective: RowObjective }
 
 const EXAMPLES = `
 Examples:
@@ -43,7 +55,9 @@ Examples:
   tilewright map alexnet --hardware eyeriss --dataflow all --csv alexnet.csv        layer × dataflow, and the best without one
   tilewright map vgg16:conv3_2 --hardware eyeriss --dataflow ws,rs --sweep GLB.words=16k..128k:*2 --csv sweep.csv
   tilewright map alexnet:conv3 --hardware eyeriss --dataflow rs --sweep RF.words=64,128,256 --sweep array.x=8..16:+4
+  tilewright map alexnet:conv3 --objective time --candidates 12                     run on the GPU, the fastest wins
   tilewright map problem.json --hardware hardware.json --objective latency --json mapped.json --yaml mapping.yaml
+  tilewright map alexnet:conv3 --hardware eyeriss --dataflow all --html conv3.html
   tilewright evaluate mapped.json                      what it wrote can be evaluated again
 
 A dataflow of one's own is a JSON file:
@@ -67,8 +81,8 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
     .option('--dataflow <D>', `${DATAFLOW_NAMES.join(', ')}; several, all, none (no constraint) or a JSON file`, 'none')
     .option(
       '--objective <O>',
-      'energy, edp or latency',
-      choiceOption('--objective', ['energy', 'edp', 'latency'] as const),
+      'energy, edp or latency; time: measured on the GPU',
+      choiceOption('--objective', ['energy', 'edp', 'latency', 'time'] as const),
       'energy',
     )
     .option(
@@ -90,24 +104,59 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
       collectSweep,
     )
     .option('--csv <FILE>', 'write a line for each search')
+    .option('--html <FILE>', 'write a page of one layer: the mapping space, energy, roofline, loop nests')
+    .option('--profile <FILE>', 'with --html: the JSON of a profile whose counts are shown beside their predictions')
     .option('--yaml <FILE>', "write the mapping as Timeloop's YAML (of one search; none forwards, for which Timeloop has no form)")
+    .option('--candidates <N>', 'with --objective time: mappings that are run (default: 8)', integerOption('--candidates', 1))
+    .option('--samples <N>', 'with --objective time: timed runs of each (default: 3)', integerOption('--samples', 1))
+    .option(ADAPTER_FLAGS, `with --objective time: ${ADAPTER_HELP}`)
     .option(JSON_FLAGS, JSON_HELP)
     .addHelpText('after', EXAMPLES)
   return shapeOptions(command).action(async (text: string, options: Options) => {
-    checkWritable(options.csv, options.yaml, options.json)
-    const { layers, hardware } = await subject(context, text, options)
+    checkWritable(options.csv, options.yaml, options.html, options.json)
+    const found = await subject(context, text, options)
     const named = await readDataflows(context, options.dataflow)
+    const { objective } = options
+    if (options.profile !== undefined && options.html === undefined) {
+      throw new OptionError('--profile is for the page', { remedy: 'Give --html FILE too' })
+    }
+    if (objective === 'time') {
+      if (options.html !== undefined) {
+        throw new OptionError('--html draws searches by prediction', { remedy: 'Give another objective, or leave --html out' })
+      }
+      exit(await mapByTime(context, found, named, options))
+      return
+    }
+    const { layers } = found
+    const hardware = required(found.hardware)
+    refuseTimeOptions(options)
     // Timeloop has no form for words that neighbours hand on.
     const dataflows = options.yaml === undefined ? named : named.map((dataflow) => ({ ...dataflow, forward: [] }))
     const points = sweepPoints(hardware, options.sweep ?? [])
     if (options.yaml !== undefined && layers.length * points.length * dataflows.length > 1) {
       throw new OptionError('--yaml writes one mapping', { remedy: 'Give one layer (MODEL:LAYER), one dataflow and no sweep' })
     }
+    if (options.html !== undefined && layers.length * points.length > 1) {
+      throw new OptionError('--html draws one layer on one hardware', { remedy: 'Give MODEL:LAYER, and no --sweep' })
+    }
+    const profile = options.profile === undefined ? undefined : await readProfile(context, options.profile)
     const began = performance.now()
-    const rows = await searchRows(context, { ...options, layers, points, dataflows })
+    const rows = await searchRows(context, { ...options, objective, layers, points, dataflows })
     const first = rows[0]
-    if (rows.length === 1 && first !== undefined) presentOne(context, first, options)
-    else presentRows(context, rows, options)
+    if (rows.length === 1 && first !== undefined) presentOne(context, first, { ...options, objective })
+    else presentRows(context, rows, { ...options, objective })
+    if (options.html !== undefined) {
+      const { halo, seed } = options
+      const space = mappingSpace(context, {
+        rows,
+        dataflows,
+        objective,
+        halo,
+        ...(seed === undefined ? {} : { seed }),
+        ...(profile === undefined ? {} : { profile }),
+      })
+      write(context, options.html, mappingPage(space))
+    }
     const seen = rows.reduce((sum, { outcome }) => sum + (outcome.result?.searched.seen ?? 0), 0)
     const time = performance.now() - began
     if (rows.length > 1) remark(context, `${rows.length} searches evaluated ${short(seen)} mappings in ${duration(time)}.`)
@@ -120,7 +169,7 @@ async function subject(
   context: Context,
   text: string,
   options: Options,
-): Promise<{ readonly layers: readonly Layer[]; readonly hardware: Hardware }> {
+): Promise<{ readonly layers: readonly Layer[]; readonly hardware?: Hardware }> {
   const flags = {
     ...(options.batch === undefined ? {} : { batch: options.batch }),
     ...(options.dim === undefined ? {} : { dim: options.dim }),
@@ -128,12 +177,22 @@ async function subject(
   const isModel = isNetworkName(text) || /\.onnx$/i.test(text)
   const file = isModel ? undefined : await readProblem(context, text, flags)
   const given = options.hardware === undefined ? file?.hardware : await readHardware(context, options.hardware)
-  if (given === undefined) throw new OptionError('No hardware was given', { remedy: `Give --hardware: ${HARDWARE_HELP}` })
-  const hardware = typeof given === 'string' ? hardwareNamed(given) : given
-  if (file !== undefined) return { layers: [{ name: text, problem: file.problem }], hardware }
+  const hardware = given === undefined ? {} : { hardware: typeof given === 'string' ? hardwareNamed(given) : given }
+  if (file !== undefined) return { layers: [{ name: text, problem: file.problem }], ...hardware }
   const layers = layerPlans(await openBound(context, text, flags))
   if (layers.length === 0) throw new OptionError(`${text} has no layer with a loop nest`)
-  return { layers, hardware }
+  return { layers, ...hardware }
+}
+
+function required(hardware: Hardware | undefined): Hardware {
+  if (hardware !== undefined) return hardware
+  throw new OptionError('No hardware was given', { remedy: `Give --hardware: ${HARDWARE_HELP}` })
+}
+
+/** @throws OptionError where an option that only measuring knows is given without it */
+function refuseTimeOptions({ candidates, samples, adapter }: Options): void {
+  const given = Object.entries({ candidates, samples, adapter }).find(([, value]) => value !== undefined)
+  if (given !== undefined) throw new OptionError(`--${given[0]} goes with --objective time`, { remedy: 'Leave one of them out' })
 }
 
 /** `all` is every dataflow of the literature and none; a list names some; a file holds one. @throws OptionError, FileFormatError */
@@ -151,7 +210,7 @@ async function readDataflows(context: Context, text: string): Promise<readonly D
   return found.filter((dataflow, index) => found.findIndex(({ name }) => name === dataflow.name) === index)
 }
 
-function presentOne(context: Context, row: Row, options: Options): void {
+function presentOne(context: Context, row: Row, options: ModelledOptions): void {
   const { problem, hardware, outcome, dataflow } = row
   if (outcome.error !== undefined) throw outcome.error
   if (outcome.result === undefined) throw new OptionError('Stopped before a mapping was seen')
@@ -171,7 +230,7 @@ function presentOne(context: Context, row: Row, options: Options): void {
   else remark(context, `${stopped === true ? 'Stopped: ' : ''}${short(seen)} mappings were evaluated, of a space of ${part}.`)
 }
 
-function presentRows(context: Context, rows: readonly Row[], options: Options): void {
+function presentRows(context: Context, rows: readonly Row[], options: ModelledOptions): void {
   const { objective } = options
   const json = {
     schema: MAPS_SCHEMA,
