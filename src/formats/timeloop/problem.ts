@@ -43,6 +43,11 @@ interface Axis {
   readonly inner: Term | undefined
 }
 
+/** Whether a plane with this padding can be meant: files leave W and H at placeholders where nothing reads them. */
+export function isPlane(length: number, [before, after]: readonly [number, number], reach: number, stride: number): boolean {
+  return length > 0 && after <= before + reach + stride
+}
+
 /** Instance keys that say how large the input is: Timeloop does not count with them, our padding does. */
 const PLANE = new Set(['W', 'H', 'Wpad', 'Hpad'])
 const SHAPE_KEYS = new Set(['name', 'dimensions', 'coefficients', 'data-spaces', 'data_spaces', 'dataspaces', 'version'])
@@ -290,8 +295,7 @@ function problemOf({ names, rows, columns }: Slots, values: ReadonlyMap<string, 
     const reach = (window - 1) * (dilation[index] ?? 1) + 1
     const span = (count - 1) * (stride[index] ?? 1) + reach
     const after = Math.max(0, span - before - length)
-    // Files leave W and H at placeholders where nothing reads them: such a plane fits no window.
-    return after > before + reach + (stride[index] ?? 1) ? [0, 0] : [before, after]
+    return isPlane(length, [before, after], reach, stride[index] ?? 1) ? [before, after] : [0, 0]
   }
   const [top, bottom] = edges(rows, P ?? 1, R ?? 1, 0)
   const [left, right] = edges(columns, Q ?? 1, S ?? 1, 1)

@@ -6,6 +6,7 @@ import { MappingError, OptionError } from '../../errors.ts'
 import { fanoutOf, type Hardware, type StorageLevel } from '../../schedule/hardware.ts'
 import { keeps, type Loop, type Mapping, type MappingLevel } from '../../schedule/mapping.ts'
 import { OPERANDS, extentOf, inputSpan, type Dimension, type Operand, type Problem } from '../../schedule/problem.ts'
+import { isPlane } from './problem.ts'
 
 /** Which spelling: 0.3 writes `factors: C4 M2` and nested subtrees, 0.4 lists and tagged nodes. */
 export interface TimeloopOptions {
@@ -66,21 +67,26 @@ export function timeloopMapping(problem: Problem, hardware: Hardware, mapping: M
 export function timeloopProblem(problem: Problem, options: TimeloopOptions = {}): string {
   const dimensions = usedDimensions(problem)
   const group = problem.groups > 1 ? ['- [[G]]'] : []
-  const [rows, columns] = [inputSpan(problem).rows, inputSpan(problem).columns]
+  const { rows, columns } = inputSpan(problem)
   const [top, left, bottom, right] = problem.padding
-  const padded = problem.padding.some((width) => width > 0) && rows > top + bottom && columns > left + right
+  const [height, width] = [rows - top - bottom, columns - left - right]
+  const isPadded = problem.padding.some((words) => words > 0)
+  const { stride, dilation } = problem
+  const isWritten =
+    isPlane(height, [top, bottom], (problem.R - 1) * dilation[0] + 1, stride[0]) &&
+    isPlane(width, [left, right], (problem.S - 1) * dilation[1] + 1, stride[1])
   const instance: (readonly [string, number])[] = [
     ...dimensions.map((dimension) => [dimension, extentOf(problem, dimension)] as const),
     ['Wstride', problem.stride[0]],
     ['Hstride', problem.stride[1]],
     ['Wdilation', problem.dilation[0]],
     ['Hdilation', problem.dilation[1]],
-    ...(padded
+    ...(isPadded && isWritten
       ? ([
           ['Wpad', top],
           ['Hpad', left],
-          ['W', rows - top - bottom],
-          ['H', columns - left - right],
+          ['W', height],
+          ['H', width],
         ] as const)
       : []),
   ]
@@ -92,6 +98,7 @@ export function timeloopProblem(problem: Problem, options: TimeloopOptions = {})
     ...[...projection, ...group].map((axis) => `          ${axis}`),
   ]
   const lines = [
+    ...(isPadded && !isWritten ? [`# Not in Timeloop's form: padding ${problem.padding.join(', ')}`] : []),
     'problem:',
     ...(isOld ? [] : ['  version: 0.4']),
     '  shape:',
