@@ -1,33 +1,42 @@
 /**
- * Energy and cycles of one mapping code after another, for searches. Think of it as the till of a shop: the same prices and the
- * same sums as `evaluate` writes on its bill, without printing one.
+ * Energy and cycles of one mapping code after another, for searches. Think of it as the till of a shop: the same counts, prices and
+ * hours as `evaluate` writes out on its bill, added up without printing one. Nothing is allocated once the digit chains of a
+ * search have been met (`loops.ts`), and what is kept of them is bounded.
  */
-import { MappingError } from '../errors.ts'
-import { checkMapping } from '../schedule/check.ts'
-import { decode, type MappingCode } from '../schedule/code.ts'
+import type { MappingCode } from '../schedule/code.ts'
+import { Fitting } from '../schedule/fit.ts'
 import type { Hardware } from '../schedule/hardware.ts'
-import { OPERANDS, type Problem } from '../schedule/problem.ts'
-import { evaluate, type EvaluateOptions } from './evaluate.ts'
-import { FILLS, HOPS, READS, UPDATES, cell, tallyLength } from './tally.ts'
+import { DIMENSIONS, extentOf, type Problem } from '../schedule/problem.ts'
+import { AccessCounter } from './counts.ts'
+import type { EvaluateOptions } from './evaluate.ts'
+import { energyOf, pricesOf, type Prices } from './prices.ts'
+import { CycleCounter, foldsOf } from './time.ts'
 
-export interface ScorerOptions extends EvaluateOptions {
-  readonly convention?: 'tilewright' | 'isca16'
-}
+export type ScorerOptions = EvaluateOptions
 
 export class Scorer {
-  readonly #problem: Problem
-  readonly #hardware: Hardware
-  readonly #options: ScorerOptions
   /** Counts of the last mapping scored, laid out as `tally.ts` says; overwritten by the next. */
   readonly tally: Float64Array
+  readonly #fitting: Fitting
+  readonly #counter: AccessCounter
+  readonly #prices: Prices
+  readonly #clock: CycleCounter
+  readonly #systolic: Hardware['systolic']
+  readonly #extents: Float64Array
+  readonly #forwards: boolean
   #energy = 0
   #cycles = 0
 
-  constructor(problem: Problem, hardware: Hardware, options: ScorerOptions = {}) {
-    this.#problem = problem
-    this.#hardware = hardware
-    this.#options = options
-    this.tally = new Float64Array(tallyLength(hardware.levels.length))
+  /** @throws OptionError where prices cannot be had (see `pricesOf`) */
+  constructor(problem: Problem, hardware: Hardware, { halo = 'exact', convention }: ScorerOptions = {}) {
+    this.#fitting = new Fitting(problem, hardware)
+    this.#counter = new AccessCounter(problem, hardware, halo)
+    this.#prices = pricesOf(hardware, convention)
+    this.#clock = new CycleCounter(hardware)
+    this.#systolic = hardware.systolic
+    this.#extents = Float64Array.from(DIMENSIONS, (dimension) => extentOf(problem, dimension))
+    this.#forwards = halo !== 'timeloop'
+    this.tally = this.#counter.tally
   }
 
   /** Energy of the last legal mapping scored, in the hardware's unit. */
@@ -35,42 +44,28 @@ export class Scorer {
     return this.#energy
   }
 
+  /** Cycles of the last legal mapping scored. */
   get cycles(): number {
     return this.#cycles
   }
 
-  /** Whether the mapping is legal: bounds cover the problem, splits fit their fan-outs, kept tiles fit their levels. */
+  /**
+   * Whether a mapping is legal: bounds cover the problem, splits fit their fan-outs, kept tiles fit their levels.
+   * @throws OptionError where the code itself is not in order
+   */
   fits(code: MappingCode): boolean {
-    try {
-      checkMapping(this.#problem, this.#hardware, decode(code, this.#hardware))
-      return true
-    } catch (error) {
-      if (error instanceof MappingError) return false
-      throw error
-    }
+    if (!this.#forwards && code.forward.some((axis) => axis !== 0)) return false
+    return this.#fitting.fits(code)
   }
 
-  /** Counts, energy and cycles of a mapping; false where it is not legal. */
+  /** Counts, energy and cycles of a mapping; false (and all as they were) where it is not legal. */
   score(code: MappingCode): boolean {
     if (!this.fits(code)) return false
-    const { accesses, network, energy, cycles } = evaluate(
-      this.#problem,
-      this.#hardware,
-      decode(code, this.#hardware),
-      this.#options,
-    )
-    this.tally.fill(0)
-    for (const [level, { name }] of this.#hardware.levels.entries()) {
-      for (const [index, operand] of OPERANDS.entries()) {
-        const counts = accesses[name]?.[operand]
-        this.tally[cell(level, index, READS)] = counts?.reads ?? 0
-        this.tally[cell(level, index, FILLS)] = counts?.fills ?? 0
-        this.tally[cell(level, index, UPDATES)] = counts?.updates ?? 0
-        if (level === Math.max(0, this.#hardware.levels.length - 2)) this.tally[cell(level, index, HOPS)] = network.hops[operand]
-      }
-    }
-    this.#energy = energy.total
-    this.#cycles = cycles
+    const counter = this.#counter
+    counter.count(code)
+    this.#energy = energyOf(this.#prices, counter.tally, counter.macs)
+    const folds = this.#systolic === undefined ? 0 : foldsOf(code, this.#extents, this.#systolic)
+    this.#cycles = this.#clock.cycles(counter.tally, counter.steps, counter.instances, folds)
     return true
   }
 }

@@ -3,12 +3,12 @@
  * refusal names the level, the operand, the words needed and the words there.
  */
 import { MappingError } from '../errors.ts'
-import { fanoutOf, type Hardware } from './hardware.ts'
+import { fanoutOf, wordsPerValue, type Hardware } from './hardware.ts'
 import { keeps, type Mapping, type MappingLevel } from './mapping.ts'
 import { DIMENSIONS, OPERANDS, RELEVANT, extentOf, type Dimension, type Operand, type Problem } from './problem.ts'
 
 /** A loop bound above this is a mistake, and products of such bounds would leave the exact integers. */
-const LARGEST_BOUND = 2 ** 31 - 1
+export const LARGEST_BOUND = 2 ** 31 - 1
 
 /**
  * @throws MappingError when levels are unknown or out of order, a bound is not a positive integer, the bounds of a dimension
@@ -26,10 +26,10 @@ export function checkMapping(problem: Problem, hardware: Hardware, mapping: Mapp
       lengths.set(dimension, (lengths.get(dimension) ?? 1) * bound)
     }
     checkFanout(hardware, index, level)
-    checkForward(level, mapping, index)
-    const words =
-      storage.words === undefined ? Infinity : storage.double_buffered === true ? Math.floor(storage.words / 2) : storage.words
-    if (words !== Infinity && index > 0) checkFit(problem, hardware, mapping, index, lengths, words)
+    checkForward(hardware, level, mapping, index)
+    if (index === 0) continue
+    checkHolds(hardware, mapping, index)
+    checkFit(problem, hardware, mapping, index, lengths)
   }
   for (const dimension of DIMENSIONS) {
     const product = lengths.get(dimension) ?? 1
@@ -44,6 +44,12 @@ export function checkMapping(problem: Problem, hardware: Hardware, mapping: Mapp
       throw new MappingError(`The bounds of ${dimension} multiply to more than can be counted`, { dimension, limit: '2^53 − 1' })
     }
   }
+}
+
+/** Words that a mapping may fill of one instance of a level: half of a double buffer; Infinity where no size is given. */
+export function roomOf(hardware: Hardware, level: number): number {
+  const { words = Infinity, double_buffered: isDouble = false } = hardware.levels[level] ?? {}
+  return isDouble ? Math.floor(words / 2) : words
 }
 
 /** Words that one instance of a level holds of an operand: the union of what all loops at the level and inside it touch. */
@@ -120,11 +126,11 @@ function checkFanout(hardware: Hardware, index: number, level: MappingLevel): vo
   }
 }
 
-function checkForward(level: MappingLevel, mapping: Mapping, index: number): void {
+function checkForward(hardware: Hardware, level: MappingLevel, mapping: Mapping, index: number): void {
   for (const operand of OPERANDS) {
     if (level.forward?.[operand] === undefined) continue
     // Levels between this one and the one that serves it: two forwarding networks for one word are not told apart.
-    for (let above = index; above > 0 && !keeps(mapping, above, operand); above--) {
+    for (let above = index; above > 0 && !keeps(mapping, above, operand, hardware); above--) {
       if (mapping.levels[above - 1]?.forward?.[operand] !== undefined) {
         throw new MappingError(`Two levels forward ${operand} with no level between them that keeps them`, {
           level: level.name,
@@ -135,25 +141,42 @@ function checkForward(level: MappingLevel, mapping: Mapping, index: number): voi
   }
 }
 
+function checkHolds(hardware: Hardware, mapping: Mapping, index: number): void {
+  const { name, holds = OPERANDS } = hardware.levels[index] ?? { name: '' }
+  for (const operand of mapping.levels[index]?.keep ?? []) {
+    if (holds.includes(operand)) continue
+    throw new MappingError(`${name} of ${hardware.name} does not hold ${operand}`, {
+      level: name,
+      operand,
+      limit: holds.length === 0 ? 'it holds nothing' : `it holds ${holds.join(', ')}`,
+      remedy: `Leave ${operand} out of what ${name} keeps`,
+    })
+  }
+}
+
+/** Room is counted in the level's own words: a value of fewer or more bits takes less or more than one. */
 function checkFit(
   problem: Problem,
   hardware: Hardware,
   mapping: Mapping,
   index: number,
   lengths: ReadonlyMap<Dimension, number>,
-  words: number,
 ): void {
-  const needs = OPERANDS.filter((operand) => keeps(mapping, index, operand)).map(
-    (operand) => [operand, wordsOf(problem, operand, lengths)] as const,
-  )
-  const total = needs.reduce((sum, [, need]) => sum + need, 0)
-  if (total <= words) return
-  const largest = needs.reduce((most, entry) => (entry[1] > most[1] ? entry : most))
-  throw new MappingError(`${total} words do not fit ${mapping.levels[index]?.name} of ${hardware.name}`, {
-    level: mapping.levels[index]?.name,
-    operand: largest[0],
-    words: needs.map(([operand, need]) => `${operand} ${need}`).join(', '),
-    limit: `${words} words${hardware.levels[index]?.double_buffered === true ? ' (half of a double buffer)' : ''}`,
-    remedy: `Move loops of ${largest[0]} outwards, or keep fewer operands`,
+  const room = roomOf(hardware, index)
+  if (room === Infinity) return
+  const needs = OPERANDS.filter((operand) => keeps(mapping, index, operand, hardware)).map((operand) => ({
+    operand,
+    words: wordsPerValue(hardware, index, operand) * wordsOf(problem, operand, lengths),
+  }))
+  const total = needs.reduce((sum, { words }) => sum + words, 0)
+  if (total <= room) return
+  const largest = needs.reduce((most, need) => (need.words > most.words ? need : most))
+  const { name, words: all = 0, double_buffered: isDouble } = hardware.levels[index] ?? { name: '' }
+  throw new MappingError(`${total} words do not fit ${name} of ${hardware.name}`, {
+    level: name,
+    operand: largest.operand,
+    words: needs.map(({ operand, words }) => `${operand} ${words}`).join(', '),
+    limit: `${room} words${isDouble === true ? ' (half of a double buffer)' : ''}`,
+    remedy: all === 0 ? `Add "keep": [] to ${name}` : `Move loops of ${largest.operand} outwards, or keep fewer operands`,
   })
 }
