@@ -7,9 +7,39 @@ import type { DeviceFacts } from '../../src/gpu/program.ts'
 import type { Hardware } from '../../src/schedule/hardware.ts'
 import { workgroupWords } from '../../src/schedule/lowering/lower.ts'
 import { parseHardware } from '../../src/schedule/parse.ts'
+import a100Like from './a100-like.json' with { type: 'json' }
+import dadiannao from './dadiannao.json' with { type: 'json' }
+import diannao from './diannao.json' with { type: 'json' }
+import eie from './eie.json' with { type: 'json' }
 import eyeriss from './eyeriss.json' with { type: 'json' }
+import eyerissChip from './eyeriss-chip.json' with { type: 'json' }
+import isaacLike from './isaac-like.json' with { type: 'json' }
+import nnX from './nn-x.json' with { type: 'json' }
+import nvdlaLike from './nvdla-like.json' with { type: 'json' }
+import scnn from './scnn.json' with { type: 'json' }
+import shidiannao from './shidiannao.json' with { type: 'json' }
+import simbaLike from './simba-like.json' with { type: 'json' }
+import tetris from './tetris.json' with { type: 'json' }
+import tpuV1 from './tpu-v1.json' with { type: 'json' }
+import uclaFpga from './ucla-fpga.json' with { type: 'json' }
 
-const PUBLISHED: Readonly<Record<string, unknown>> = { eyeriss }
+const PUBLISHED: Readonly<Record<string, unknown>> = {
+  eyeriss,
+  'eyeriss-chip': eyerissChip,
+  'tpu-v1': tpuV1,
+  diannao,
+  dadiannao,
+  shidiannao,
+  'nn-x': nnX,
+  'ucla-fpga': uclaFpga,
+  eie,
+  scnn,
+  'nvdla-like': nvdlaLike,
+  'simba-like': simbaLike,
+  tetris,
+  'a100-like': a100Like,
+  'isaac-like': isaacLike,
+}
 
 /** Names that `hardwareNamed` knows. */
 export const HARDWARE_NAMES: readonly string[] = Object.keys(PUBLISHED)
@@ -61,5 +91,7 @@ export function gpuHardware(facts: DeviceFacts): Hardware {
     mac: { energy: 1 },
     word_bits: 32,
     energy_unit: 'MAC',
+    energies: { published: [], normalised: ['mac', 'DRAM', 'GLB', 'RF', 'network'] },
+    notes: ['Caches are not modelled: storage buffers are DRAM', 'Subgroup operations and workgroup memory are one network'],
   }
 }
