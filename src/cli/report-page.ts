@@ -2,6 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { OptionError } from '../errors.ts'
 import type { Figures } from '../profile/figures/result.ts'
+import type { MappingSpace } from '../profile/html/mapping/data.ts'
+import { renderMappingPage } from '../profile/html/mapping/render.ts'
 import { renderPage, renderReport } from '../profile/html/render.ts'
 import type { ProfileReport } from '../profile/report.ts'
 
@@ -17,6 +19,11 @@ export function reportPage(report: ProfileReport): string {
 export function figuresPage(figures: Figures): string {
   const sentences = figures.claims.map(({ survey, ours, agrees }) => `${survey}: ${agrees ? 'so here' : 'not so here'}, ${ours}`)
   return renderPage({ title: 'AlexNet under six dataflows', sentences, data: figures }, { script: pageScript() })
+}
+
+/** The HTML of a mapping space. @throws OptionError when the page's script was not built. */
+export function mappingPage(space: MappingSpace): string {
+  return renderMappingPage(space, { script: pageScript() })
 }
 
 function pageScript(): string {

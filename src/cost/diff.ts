@@ -158,6 +158,7 @@ class Walk {
   readonly #differences: Differences
   readonly #lines: readonly Line[]
   readonly #bills = new Map<string, Bill>()
+  readonly #hardware = new Map<string, Hardware>()
   readonly none: readonly boolean[]
   readonly all: readonly boolean[]
 
@@ -173,12 +174,20 @@ class Walk {
     return this.#differences.list
   }
 
+  /** One object for equal hardware: counts are kept by it. */
+  #shared(hardware: Hardware): Hardware {
+    const key = JSON.stringify(hardware)
+    const known = this.#hardware.get(key)
+    if (known === undefined) this.#hardware.set(key, hardware)
+    return known ?? hardware
+  }
+
   at(taken: readonly boolean[]): Bill {
     const key = taken.map(Number).join('')
     const known = this.#bills.get(key)
     if (known !== undefined) return known
     const side = this.#differences.hybrid(taken)
-    const scorer = new Scorer(this.#problem, roomy(side.hardware), side.options)
+    const scorer = new Scorer(this.#problem, this.#shared(roomy(side)), side.options)
     if (!scorer.score(encode(side.mapping))) {
       throw new MappingError('A mapping between the two cannot be counted', {
         remedy: 'This is a fault of Tilewright: please report it',

@@ -10,7 +10,7 @@
  */
 import { keeps, type Loop, type Mapping, type MappingLevel } from '../schedule/mapping.ts'
 import { DIMENSIONS, OPERANDS, type Dimension, type Operand } from '../schedule/problem.ts'
-import type { Hardware, StorageLevel } from '../schedule/hardware.ts'
+import { fanoutOf, type Hardware, type StorageLevel } from '../schedule/hardware.ts'
 import type { ScorerOptions } from './scorer.ts'
 
 /** One end of a comparison. */
@@ -56,19 +56,21 @@ export function differencesOf(a: Side, b: Side): Differences {
   }
 }
 
-/** The same hardware with room for any tile and any split; only sizes and speeds differ, so counts do not. */
-export function roomy(hardware: Hardware): Hardware {
+/**
+ * Hardware with room for any tile and any split of the side's mapping; only sizes and speeds differ, so counts do not. A level keeps
+ * what tells counts apart: whether it stores at all, and whether there is a fan-out below it.
+ */
+export function roomy({ hardware, mapping }: Side): Hardware {
   const { systolic: _, ...rest } = hardware
-  return {
-    ...rest,
-    array: { x: ROOM, y: ROOM },
-    levels: hardware.levels.map(({ words, bandwidth: _bandwidth, double_buffered: _double, ...level }) => ({
-      ...level,
-      // A level of no words is one without storage: that is part of what is counted.
-      ...(words === 0 ? { words } : {}),
-      fanout: { x: ROOM, y: ROOM },
-    })),
-  }
+  const levels = hardware.levels.map((level, index): StorageLevel => {
+    const { words, bandwidth: _bandwidth, double_buffered: _double, holds: _holds, fanout: _fanout, ...others } = level
+    const { x, y } = fanoutOf(hardware, index)
+    const own = mapping.levels[index]
+    const isSpread = x * y > 1 || loopsAt(own, 'x').length + loopsAt(own, 'y').length > 0
+    const stores = words !== 0 || OPERANDS.some((operand) => keeps(mapping, index, operand))
+    return { ...others, ...(stores ? {} : { words }), fanout: isSpread ? { x: ROOM, y: ROOM } : { x: 1, y: 1 } }
+  })
+  return { ...rest, array: { x: 1, y: 1 }, levels }
 }
 const ROOM = 2 ** 26
 
@@ -167,6 +169,9 @@ function orders(a: Side, b: Side): Step[] {
   })
 }
 
+/** A mapping that does not say keeps what the level can hold. */
+const keptBy = ({ mapping, hardware }: Side, level: number, operand: Operand): boolean => keeps(mapping, level, operand, hardware)
+
 function keepings(a: Side, b: Side): Step[] {
   const keeping: Step[] = []
   const handing: Step[] = []
@@ -181,8 +186,8 @@ function keepings(a: Side, b: Side): Step[] {
       return [{ key: `forward ${operand} ${level}`, name, label }]
     })
     const kept = a.mapping.levels.flatMap(({ name }, level): { key: string; name: string; label: string }[] => {
-      const after = keeps(b.mapping, level, operand)
-      if (keeps(a.mapping, level, operand) === after) return []
+      const after = keptBy(b, level, operand)
+      if (keptBy(a, level, operand) === after) return []
       const label = after ? `${name} keeps ${operand}` : `${name} no longer keeps ${operand}`
       return [{ key: `keep ${operand} ${level}`, name, label }]
     })
@@ -277,7 +282,7 @@ function build(a: Side, b: Side, chosen: ReadonlySet<string>): Side {
       name,
       temporal: loops('temporal'),
       spatial: { x: loops('x'), y: loops('y') },
-      ...(level === 0 ? {} : { keep: OPERANDS.filter((operand) => keeps(of(`keep ${operand} ${level}`).mapping, level, operand)) }),
+      ...(level === 0 ? {} : { keep: OPERANDS.filter((operand) => keptBy(of(`keep ${operand} ${level}`), level, operand)) }),
       ...(Object.keys(forward).length === 0 ? {} : { forward }),
     }
   })

@@ -39,7 +39,7 @@ export interface Facts {
 /** The facts of one count: `level` is an index, its parent or child the next level that keeps the operand. */
 export function factsOf(problem: Problem, { mapping, hardware }: Side, level: number, operand: Operand, kind: AccessKind): Facts {
   const depth = mapping.levels.length
-  const kept = mapping.levels.flatMap((_, index) => (keeps(mapping, index, operand) ? [index] : []))
+  const kept = mapping.levels.flatMap((_, index) => (keeps(mapping, index, operand, hardware) ? [index] : []))
   const at = kept.indexOf(level)
   const nothing = { kept: false, partner: '', repeats: [], copies: [], servers: 1, shared: [] }
   if (at === -1) return nothing
