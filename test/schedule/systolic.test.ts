@@ -1,15 +1,18 @@
 /** Systolic arrays without a GPU: steps and words against SCALE-Sim's, names, and plans cut where they run too long. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { MappingError, OptionError } from '../../src/errors.ts'
 import { estimateSeconds } from '../../src/gpu/launch.ts'
 import type { DeviceFacts } from '../../src/gpu/program.ts'
 import { hardwareNamed } from '../../models/hardware/index.ts'
+import { systolicRun } from '../../src/cost/systolic.ts'
+import { systolicEvaluation } from '../../src/schedule/systolic/evaluation.ts'
 import { predictSystolic } from '../../src/schedule/systolic/counts.ts'
 import { fitArray, lowerSystolic } from '../../src/schedule/systolic/lower.ts'
 import { SYSTOLIC_NAMES, systolicNames, systolicShape } from '../../src/schedule/systolic/shape.ts'
 import { convProblem, gemmProblem } from '../../src/schedule/problem.ts'
 import { FACTS } from '../ops/facts.ts'
+import { generator, randomProblem } from './random-mapping.ts'
 
 interface Row {
   readonly net: string
@@ -57,6 +60,35 @@ test('a convolution is the product of its patches, each group one of its own', (
   expect(systolicShape(problem, 'is', { rows: 4, columns: 3 }).steps).toBe(2 * 5 * 16 * (5 + 2 * 4 + 3 - 2))
   expect(systolicShape(problem, 'os', { rows: 4, columns: 3 }).steps).toBe(2 * 12 * 2 * (18 + 4 + 3 - 2))
   expect(() => systolicShape(problem, 'ws', { rows: 0, columns: 3 })).toThrow(OptionError)
+})
+
+test("steps, injections and ejections are those of the cost model's closed form", () => {
+  const random = generator(11)
+  for (let round = 0; round < 300; round++) {
+    const { problem, input } = randomProblem(random)
+    const array = { rows: 1 + Math.floor(random() * 17), columns: 1 + Math.floor(random() * 17) }
+    for (const flow of ['ws', 'os', 'is'] as const) {
+      const shape = systolicShape(problem, flow, array)
+      const counts = predictSystolic(problem, shape, input)
+      const run = systolicRun(problem, array, flow)
+      expect([counts.steps, shape.folds, shape.stream]).toEqual([run.cycles, run.folds, run.steps])
+      expect(counts.injections).toEqual(run.reads)
+      expect(counts.ejections).toBe(run.writes.outputs)
+      expect(systolicEvaluation(shape, counts, hardwareNamed('eyeriss')).utilization).toBeCloseTo(run.utilization, 12)
+    }
+  }
+})
+
+test('kernels touch memory through accessors alone', () => {
+  const folder = new URL('../../shaders/systolic/', import.meta.url)
+  const owners = ['access_counted.wgsl', 'network.wgsl']
+  const files = readdirSync(folder)
+  expect(files).toEqual(expect.arrayContaining(owners))
+  for (const file of files.filter((name) => !owners.includes(name))) {
+    const code = readFileSync(new URL(file, folder), 'utf8').replaceAll(/\/\/.*/g, '')
+    expect(code.match(/\w+\[/g), file).toBeNull()
+    if (!/^(access|sums|pause)_/.test(file)) expect(code.match(/\b(load|store)_\w+/g), file).toBeNull()
+  }
 })
 
 test('names in either spelling; systolic is all three', () => {

@@ -190,7 +190,7 @@ function stepsOf({ layer, dataflow, result: { systolic, predicted } }: Row): str
   const used = predicted === undefined ? '' : `, ${(100 * predicted.utilization).toPrecision(3)} % of its lanes busy`
   const expected = counted.steps === systolic.predicted.steps ? '' : `, predicted ${grouped(systolic.predicted.steps)}`
   return [
-    `${layer} ${dataflow}: array of ${array.rows}×${array.columns}, ${grouped(folds)} folds of ${grouped(each)} steps, ${grouped(counted.steps)} counted${expected}${used}`,
+    `${layer} ${dataflow}: array of ${array.rows}×${array.columns}, ${grouped(folds)} ${folds === 1 ? 'fold' : 'folds'} of ${grouped(each)} steps, ${grouped(counted.steps)} counted${expected}${used}`,
   ]
 }
 

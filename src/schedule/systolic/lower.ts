@@ -31,9 +31,8 @@ import { systolicShape, type SystolicArray, type SystolicShape } from './shape.t
 const SIDE = 16
 
 /**
- * Work of a lane in a step, in the operations that `launchesOf` converts to time at its cautious rates: on a software adapter a
- * barrier for each lane (about 20 ns, measured on lavapipe) and the lane's part of the step; on a GPU the same keeps one workgroup
- * in five running at once.
+ * Work of a lane in a step, in the operations that `launchesOf` converts to time at its cautious rates: 64 ns on a software adapter
+ * (lavapipe on two busy cores took 18 to 39 ns, most of it the barrier), and on a GPU as if few workgroups ran at once.
  */
 const LANE_STEP_OPERATIONS = 32
 /** Seconds that a step takes on a GPU even when it runs alone: a load from storage and a barrier, one after the other. */
