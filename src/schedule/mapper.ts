@@ -134,7 +134,10 @@ function* sample(judge: Judge, dataflow: Dataflow, seed: number, budget: number,
     for (const known of Object.values(DATAFLOWS)) {
       const narrow = judge.under(known)
       yield* anneal(narrow, random, Math.min(LARGEST_START, Math.floor(budget / 20)), [])
-      if (narrow.found) starts.push(startOf(space, decode(narrow.best.code(), space.hardware)))
+      if (!narrow.found) continue
+      const start = startOf(space, decode(narrow.best.code(), space.hardware))
+      judge.score(start)
+      starts.push(start)
     }
   }
   yield* anneal(judge, random, budget, starts)

@@ -11,7 +11,7 @@ import { evaluate } from '../../src/cost/evaluate.ts'
 import { dataflowNamed } from '../../src/schedule/dataflow.ts'
 import { mapProblem } from '../../src/schedule/mapper.ts'
 import { parseHardware, parseMapping, parseProblem } from '../../src/schedule/parse.ts'
-import { departures } from '../../src/schedule/search/rules.ts'
+import { departures } from '../../src/schedule/search/departures.ts'
 
 const TRUTH = fileURLToPath(new URL('../../../shared/truth/', import.meta.url))
 const isThere = existsSync(TRUTH)

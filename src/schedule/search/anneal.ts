@@ -1,6 +1,6 @@
 /**
- * A search of spaces too large to walk: simulated annealing from several starts, then every single change of the best until none
- * helps. Think of a hiker in fog who at first also walks downhill, later only up, and in the end tries each direction.
+ * A search of spaces too large to walk: rounds of simulated annealing, and after each that found a new best every single change of
+ * it until none helps. Think of a hiker in fog who at first also walks downhill, later only up, and in the end tries each direction.
  * Deterministic for a seed; the loop allocates nothing.
  */
 import { OPERANDS } from '../problem.ts'
@@ -12,34 +12,43 @@ import type { Random } from './random.ts'
 const SLICE = 1000
 /** Draws for each evaluation of the budget, at most: where next to nothing fits, a search ends by this. */
 const DRAWS = 20
-/** Temperatures, in natural logarithms of the objective: worse by 30 % at first, by 0.05 % at last. */
+/** Temperatures, in natural logarithms of the objective: worse by 30 % at first, by 0.05 % at last; from a good start cooler. */
 const HOT = 0.3
+const WARM = 0.05
 const COLD = 0.0005
-/** Part of the budget for the last, greedy part. */
-const POLISH = 0.25
+/** Evaluations of a round. */
+const ROUND = 4000
+const MOST_ROUNDS = 12
+/** Given starts that have a round of their own: the best of them. */
+const MOST_STARTS = 3
 
-/** @param starts mappings to begin from; the others begin at random */
+/** @param starts mappings to begin from; the others begin at random, or at the best so far */
 export function* anneal(judge: Judge, random: Random, budget: number, starts: readonly Candidate[]): Generator<void, void> {
-  const { space } = judge.best
-  const current = new Candidate(space)
-  const next = new Candidate(space)
-  for (const start of starts) judge.score(start)
-  const rounds = Math.max(2, Math.min(12, Math.round(budget / 3000)))
-  const share = (budget * (1 - POLISH)) / rounds
-  for (let round = 0; round < rounds; round++) {
-    const until = Math.min(budget, judge.seen + share)
+  const current = new Candidate(judge.best.space)
+  const next = new Candidate(judge.best.space)
+  const scored = starts.map((start) => ({ start, score: judge.score(start) }))
+  const given = scored
+    .filter(({ score }) => score < Infinity)
+    .toSorted((a, b) => a.score - b.score)
+    .slice(0, MOST_STARTS)
+  const rounds = Math.max(2, Math.min(MOST_ROUNDS, Math.round(budget / ROUND)))
+  const share = Math.max(1, Math.ceil((budget - judge.seen) / rounds))
+  let polished = Infinity
+  for (let round = 0, left = budget * DRAWS; judge.seen < budget && left > 0; round++) {
     const from = judge.seen
-    // Given starts first; then new ones and, every third time, the best so far.
-    const start = starts[round]
-    const again = start === undefined && round % 3 === 2 && judge.found
+    const until = Math.min(budget, from + share)
+    const most = share * DRAWS
+    const start = given[round]?.start
+    const again = start === undefined && round % 2 === 1 && judge.found
     if (start !== undefined) current.copy(start)
     else if (again) current.copy(judge.best)
     else begin(current, judge, random)
     let value = judge.score(current)
-    const hot = start !== undefined || again ? HOT / 10 : HOT
-    for (let draw = 0; judge.seen < until && draw < share * DRAWS; draw++) {
+    const hot = start !== undefined || again ? WARM : HOT
+    let draw = 0
+    for (; judge.seen < until && draw < most; draw++) {
       if (draw % SLICE === SLICE - 1) yield
-      const passed = Math.max((judge.seen - from) / share, draw / (share * DRAWS))
+      const passed = Math.max((judge.seen - from) / share, draw / most)
       const heat = hot * (COLD / hot) ** passed
       next.copy(current)
       let changed = next.mutate(random)
@@ -51,9 +60,11 @@ export function* anneal(judge: Judge, random: Random, budget: number, starts: re
         value = score
       }
     }
+    left -= draw + 1
     yield
+    if (judge.value < polished) yield* polish(judge, budget)
+    polished = judge.value
   }
-  yield* polish(judge, budget)
 }
 
 /** A random candidate whose tiles fit. */

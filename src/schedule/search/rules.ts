@@ -5,8 +5,7 @@
  */
 import type { Dataflow } from '../dataflow.ts'
 import { fanoutOf, type Hardware } from '../hardware.ts'
-import { keeps, type Loop, type Mapping } from '../mapping.ts'
-import { DIMENSIONS, OPERANDS, extentOf, type Dimension, type Operand, type Problem } from '../problem.ts'
+import { DIMENSIONS, OPERANDS, type Dimension, type Operand } from '../problem.ts'
 
 export interface LevelRule {
   readonly name: string
@@ -80,71 +79,6 @@ function ranksOf(groups: readonly (readonly Dimension[])[]): Uint8Array {
   const ranks = new Uint8Array(DIMENSIONS.length)
   for (const [index, group] of groups.entries()) for (const name of group) ranks[DIMENSIONS.indexOf(name)] = index + 1
   return ranks
-}
-
-/**
- * In what a mapping departs from a dataflow, as the mapper reads it, one sentence each; empty where it follows it. Spatial splits
- * are held to each axis's own fan-out.
- */
-export function departures(problem: Problem, hardware: Hardware, mapping: Mapping, dataflow: Dataflow): string[] {
-  const found: string[] = []
-  for (const [index, rule] of rulesOf(hardware, dataflow).entries()) {
-    const level = mapping.levels[index]
-    if (level === undefined) continue
-    const loops = level.temporal.filter(([, bound]) => bound > 1)
-    for (const [name] of loops) if (!rule.temporal.has(name)) found.push(`${rule.name} loops over ${name}`)
-    for (const axis of ['x', 'y'] as const) {
-      const split = (level.spatial?.[axis] ?? []).filter(([, bound]) => bound > 1)
-      for (const [name] of split) if (!rule[axis].has(name)) found.push(`${rule.name} spreads ${name} along ${axis}`)
-      const taken = split.reduce((product, [, bound]) => product * bound, 1)
-      if (taken > rule.room[axis]) found.push(`${rule.name} takes ${taken} along ${axis}, which has ${rule.room[axis]}`)
-    }
-    if (rule.ordered) found.push(...disorder(rule, loops))
-    for (const [at, operand] of OPERANDS.entries()) {
-      const bit = 1 << at
-      const kept = keeps(mapping, index, operand)
-      if (kept && index > 0 && ((rule.must | rule.may) & bit) === 0) found.push(`${rule.name} keeps ${operand}`)
-      if (!kept && (rule.must & bit) !== 0) found.push(`${rule.name} does not keep ${operand}`)
-      const axis = level.forward?.[operand]
-      if (axis !== undefined && (axis !== 'x' || (rule.forward & bit) === 0))
-        found.push(`${rule.name} forwards ${operand} along ${axis}`)
-    }
-  }
-  for (const name of dataflow.whole ?? []) {
-    if (!isWhole(problem, hardware, mapping, name)) found.push(`${name} does not run whole inside the array`)
-  }
-  return found
-}
-
-function disorder(rule: LevelRule, loops: readonly Loop[]): string[] {
-  const found: string[] = []
-  for (const [at, [inner]] of loops.entries()) {
-    const outer = loops[at - 1]?.[0]
-    if (outer !== undefined && rankOf(rule, outer) > rankOf(rule, inner)) found.push(`${rule.name} runs ${inner} under ${outer}`)
-  }
-  return found
-}
-
-function rankOf(rule: LevelRule, name: Dimension): number {
-  return rule.rank[DIMENSIONS.indexOf(name)] ?? 0
-}
-
-/** Whether no loop above the array splits a dimension that the array (the innermost fan-out and what is below) has room for. */
-function isWhole(problem: Problem, hardware: Hardware, mapping: Mapping, name: Dimension): boolean {
-  const from = arrayLevel(hardware)
-  let inside = 1
-  for (const [index, level] of mapping.levels.entries()) {
-    const count = (loops: readonly Loop[] = []): void => {
-      for (const [dimension, bound] of loops) if (dimension === name) inside *= bound
-    }
-    if (index > from) count(level.temporal)
-    if (index >= from) {
-      count(level.spatial?.x)
-      count(level.spatial?.y)
-    }
-  }
-  const { x, y } = fanoutOf(hardware, from)
-  return inside >= extentOf(problem, name) || inside * 2 > Math.max(x, y)
 }
 
 /** The level whose fan-out is the array: the innermost one that fans out (the one above the innermost where none does). */
