@@ -1,9 +1,9 @@
 /** Layers by dataflows, one button per row of the report: its check at a glance, and the mapping behind it when pressed. */
-import type { ProfileReport } from '../report.ts'
+import type { DataflowReport, ProfileReport } from '../report.ts'
 import type { Row } from './data.ts'
 import { kindOf } from './data.ts'
 import { h } from './dom.ts'
-import { duration, error, fixed, integer, percent, si } from './format.ts'
+import { duration, error, fixed, integer, percent, plural, si } from './format.ts'
 import { chip, failureOf, spelled } from './header.ts'
 import { loopNest } from './loopnest.ts'
 import { colour, dataflowSwatch, levelSwatch } from './palette.ts'
@@ -94,10 +94,17 @@ function describe(row: Row): Node[] {
       return h('li', { class: `tw-nest-${kind}`, style }, text, note !== undefined && h('span', { class: 'tw-unit' }, note))
     })
     nodes.push(h('ol', { class: 'tw-nest', 'aria-label': 'Loop nest of the mapping, outermost first' }, ...lines))
-  } else if (result.skipped === undefined)
+  } else if (result.systolic !== undefined) nodes.push(h('p', {}, arrayOf(result.systolic)))
+  else if (result.skipped === undefined)
     nodes.push(h('p', { class: 'tw-note' }, 'This kernel has no mapping: it is not run as a dataflow of the model.'))
   for (const note of result.notes ?? []) nodes.push(h('p', { class: 'tw-note' }, note))
   return nodes
+}
+
+/** What a systolic array did, in words: its skew is no loop nest. */
+function arrayOf({ array, folds, fold_steps: each, predicted, counted }: NonNullable<DataflowReport['systolic']>): string {
+  const equal = counted.steps === predicted.steps ? 'as predicted' : `predicted ${integer(predicted.steps)}`
+  return `Systolic array of ${array.rows}×${array.columns}: ${plural(folds, 'fold')} of ${integer(each)} steps, ${integer(counted.steps)} counted, ${equal}.`
 }
 
 function figures({ result, macs }: Row): HTMLElement {
