@@ -45,6 +45,8 @@ export class AccessCounter {
   readonly macs: number
   readonly #levels: number
   readonly #extents: readonly number[]
+  /** By dimension, the coordinates counted where they are an operand's own. */
+  readonly #sizes: Float64Array
   readonly #operands: readonly number[]
   readonly #isTimeloop: boolean
   readonly #isReal: boolean
@@ -125,6 +127,7 @@ export class AccessCounter {
       }
       return { outer: U, inner: D, boxes: this.#isTimeloop, ...(real ? { range } : {}) }
     })
+    this.#sizes = Float64Array.from(ranges, ([from, to]) => Math.max(0, to - from))
     this.#chains = new Chains(this.#extents, multicast, ranges)
     this.#lines = new Lines(this.#chains, { isPlaced: real, isBoxes: this.#isTimeloop })
     const [vertical, horizontal] = windows
@@ -201,8 +204,8 @@ export class AccessCounter {
     const isForwarded = this.#findForwarding(operand, parent, child)
     const isMac = child === this.#levels
     const isHeld = !isMac || this.#latched
-    const served = this.#arrivals(operand, child, parent, false, isHeld, isForwarded)
     const isAlone = !this.#isSplit(parent, child)
+    const served = this.#arrivals(operand, child, isAlone ? child : parent, false, isHeld, isForwarded)
     const each = isAlone ? served : this.#arrivals(operand, child, child, false, isHeld, isForwarded)
     const handed = isForwarded ? this.#handed(operand, child, isHeld) : 0
     const at = cell(parent, operand, 0)
@@ -314,6 +317,8 @@ export class AccessCounter {
 
   /** Words that arrive at the children, less those that a neighbour hands over; what a slot shares is counted once. */
   #arrivals(operand: number, child: number, shared: number, regardless: boolean, isHeld: boolean, isForwarded: boolean): number {
+    // Every MAC takes a word at every step.
+    if (!isHeld && !isForwarded && shared === child && !this.#isReal) return this.macs
     const slot = this.#chains.slotOf(child, shared, regardless)
     const all = this.#begin(operand, child, slot)
     return isHeld || isForwarded ? all - this.#held(operand, child, slot, isHeld, isForwarded) : all
@@ -337,12 +342,13 @@ export class AccessCounter {
     for (let i = 0; i < this.#actives; i++) {
       const dimension = this.#active[i] ?? 0
       const times = this.#times[dimension * side + child] ?? 0
-      const chain = this.#chain[dimension] ?? 0
       this.#inside[dimension] = times
       const kind = this.#kind[operand * DEPTH + dimension]
-      if (kind === SLIDING) continue
-      const start = kind === OWN ? chains.own(chain, child) : chains.free(chain, slot)
-      words *= this.#value[dimension] = chains.values[start + times] ?? 1
+      if (kind === OWN) words *= this.#value[dimension] = this.#sizes[dimension] ?? 1
+      else if (kind === REUSED) {
+        const start = chains.free(this.#chain[dimension] ?? 0, slot)
+        words *= this.#value[dimension] = chains.values[start + times] ?? 1
+      }
     }
     if (operand === INPUTS) {
       for (let pair = 0; pair < 2; pair++) words *= this.#slidingRows(pair, child, slot, -1)
@@ -361,7 +367,8 @@ export class AccessCounter {
       const times = this.#inside[advancing] ?? 0
       const isCredited = !this.#isTimeloop || operand !== INPUTS || this.#isCredited(at, child, kind !== REUSED)
       if (kind === OWN) {
-        const left = chains.values[chains.own(chain, child) + times - 1] ?? 0
+        const start = chains.own(chain, child)
+        const left = chains.values[start + times - 1] ?? 0
         this.#inside[advancing] = times - 1
         this.#value[advancing] = left
         if (left === 0) break

@@ -42,6 +42,8 @@ export class Chains {
   readonly digits: Digits
   readonly #levels: number
   readonly #multicast: readonly boolean[]
+  /** Whether all levels do. */
+  readonly #multicasts: boolean
   readonly #ranges: readonly Range[]
   readonly #slots: readonly Slot[]
   /** Tables of a chain: one for each slot, then one for each child level. */
@@ -63,11 +65,12 @@ export class Chains {
     this.extents = extents
     this.#levels = multicast.length
     this.#multicast = multicast
+    this.#multicasts = !multicast.includes(false)
     this.#ranges = ranges
     const slots: Slot[] = []
-    for (const regardless of [false, true]) {
+    for (const regardless of multicast.includes(false) ? [false, true] : [false]) {
       for (let child = 0; child <= this.#levels; child++) {
-        for (let shared = 0; shared <= this.#levels; shared++) slots.push({ child, shared, regardless })
+        for (let shared = 0; shared <= child; shared++) slots.push({ child, shared, regardless })
       }
     }
     this.#slots = slots
@@ -103,8 +106,8 @@ export class Chains {
   }
 
   slotOf(child: number, shared: number, regardless: boolean): number {
-    const side = this.#levels + 1
-    return (regardless ? side * side : 0) + child * side + shared
+    const from = regardless && !this.#multicasts ? this.#slots.length / 2 : 0
+    return from + (child * (child + 1)) / 2 + shared
   }
 
   slotAt(slot: number): Slot {
