@@ -5,7 +5,7 @@
 import { gpuHardware } from '../../models/hardware/index.ts'
 import { evaluate } from '../cost/evaluate.ts'
 import type { Evaluation, Issued } from '../cost/evaluation.ts'
-import { MappingError, ShapeError, VerificationError } from '../errors.ts'
+import { ShapeError, VerificationError } from '../errors.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import { conv2d } from '../ops/conv2d/op.ts'
 import { runPlan } from '../ops/run.ts'
@@ -34,13 +34,13 @@ export interface TraceReport {
 }
 
 export interface TraceOptions {
-  /** Room of the log, in records of 28 bytes (default 2^18); a multiply-accumulate takes one to five. */
+  /** Room of the log, in records of 28 bytes (default 2^16); a multiply-accumulate takes one to five. */
   readonly records?: number
   readonly signal?: AbortSignal
 }
 
-/** Records that a log has room for unless told otherwise: 7 MiB. */
-const RECORDS = 2 ** 18
+/** Records that a log has room for unless told otherwise: 1.75 MiB. */
+const RECORDS = 2 ** 16
 
 /**
  * Traces a three-level mapping of a tiny problem.
@@ -67,7 +67,8 @@ export async function traceMapping(gpu: Gpu, problem: Problem, mapping: Mapping,
   const results = await runPlan(gpu, plan, [onX, onW], [type, log], signal === undefined ? {} : { signal })
   try {
     const [values, words] = await Promise.all(results.map((result) => result.data()))
-    if (values === undefined || !(words instanceof Uint32Array)) throw new MappingError('The traced build gave no trace')
+    if (!(values instanceof Float32Array) || !(words instanceof Uint32Array))
+      throw new VerificationError('The traced build gave no trace')
     verify(problem, new HostTensor('f32', type.shape, values), x, w)
     const trace = readTrace(words, nest)
     const traced = accessesOf(trace, mapping, hardware)
@@ -90,8 +91,8 @@ export async function traceMapping(gpu: Gpu, problem: Problem, mapping: Mapping,
 }
 
 /** The result must be the convolution of the numbers behind the names. */
-function verify(problem: Problem, y: HostTensor, x: HostTensor<'f32'>, w: HostTensor<'f32'>): void {
-  const plain = ({ shape, values }: HostTensor<'f32'>): HostTensor =>
+function verify(problem: Problem, y: HostTensor<'f32'>, x: HostTensor<'f32'>, w: HostTensor<'f32'>): void {
+  const plain = ({ shape, values }: HostTensor<'f32'>): HostTensor<'f32'> =>
     new HostTensor('f32', shape, Float32Array.from(values, plainOf))
   const attributes = conv2d.attributes.parse(convolutionAttributes(problem, x))
   const [reference] = conv2d.reference([plain(x), plain(w), null], attributes)

@@ -1,18 +1,19 @@
 /**
  * A mapping for the GPU at hand: the mapper with issued accesses and idle lanes as its objective, over a hardware that a
- * workgroup can hold. A wider array or a larger buffer than a workgroup's is shrunk, and said.
+ * workgroup can hold. Any hardware is taken: what a workgroup lacks is merged or shrunk (workgroup.ts), and said.
  */
 import { MappingError } from '../errors.ts'
 import type { DeviceFacts } from '../gpu/program.ts'
 import { searchMappings } from './candidates.ts'
 import type { Dataflow } from './dataflow.ts'
-import { fanoutOf, type Hardware, type StorageLevel } from './hardware.ts'
-import { bufferWords, laneLayout, workgroupWords, type InputExtent } from './lowering/lower.ts'
+import { fanoutOf, type Hardware } from './hardware.ts'
+import { bufferWords, laneLayout, registerWords, workgroupWords, type InputExtent } from './lowering/lower.ts'
 import { predictIssued } from './lowering/issued.ts'
 import { nestOf, type Nest } from './lowering/nest.ts'
 import type { Mapping } from './mapping.ts'
 import type { Searched } from './mapper.ts'
 import { macsOf, type Problem } from './problem.ts'
+import { fitWorkgroup, holdsOf } from './workgroup.ts'
 
 export interface GpuMapping {
   readonly mapping: Mapping
@@ -32,16 +33,14 @@ export interface GpuCandidate {
   readonly score: number
 }
 
-/** Register words a mapping may use in one invocation, above which compilers spill. */
-const REGISTER_WORDS = 64
-
 /**
- * @param hardware the GPU's own, or a published accelerator's to be mirrored in tiles
- * @throws MappingError when nothing fits
+ * @param wantedFlow a buffer that does not hold one of its operands is passed by, and said
+ * @param hardware the GPU's own, or a published accelerator's to be mirrored in tiles, of any number of levels
+ * @throws MappingError when nothing fits, or the hardware has no registers for what the dataflow keeps there
  */
 export function mapForGpu(
   problem: Problem,
-  dataflow: Dataflow,
+  wantedFlow: Dataflow,
   hardware: Hardware,
   device: DeviceFacts,
   input: InputExtent,
@@ -53,7 +52,9 @@ export function mapForGpu(
     readonly onCandidate?: (candidate: GpuCandidate) => void
   } = {},
 ): GpuMapping {
-  const { hardware: shrunk, notes } = fitWorkgroup(hardware, device)
+  const { hardware: shrunk, notes: fitted } = fitWorkgroup(hardware, device)
+  const notes = [...fitted]
+  const dataflow = allowed(wantedFlow, shrunk, notes)
   const wanted = dataflow.forward ?? []
   const others = wanted.filter((operand) => operand !== 'inputs')
   if (others.length > 0) notes.push(`${others.join(' and ')} not forwarded: kernels hand on inputs alone`)
@@ -78,6 +79,25 @@ export function mapForGpu(
   throw refusal
 }
 
+/** The dataflow with what the hardware's buffer can keep. @throws MappingError where registers cannot keep what makes the dataflow */
+function allowed(dataflow: Dataflow, hardware: Hardware, notes: string[]): Dataflow {
+  const [, buffer, registers] = hardware.levels
+  const missing = dataflow.keep.registers.filter((operand) => !holdsOf(registers).includes(operand))
+  if (missing.length > 0 || dataflow.keep.registers.length > (registers?.words ?? Infinity)) {
+    const lacking = missing.length > 0 ? missing : dataflow.keep.registers
+    throw new MappingError(`${hardware.name} has no registers for the ${lacking.join(' and ')} that ${dataflow.name} keeps there`, {
+      level: registers?.name,
+      words: registers?.words,
+      remedy: 'Choose a dataflow that keeps less in registers',
+    })
+  }
+  const keep = dataflow.keep.buffer.filter((operand) => holdsOf(buffer).includes(operand))
+  if (keep.length === dataflow.keep.buffer.length) return dataflow
+  const past = dataflow.keep.buffer.filter((operand) => !keep.includes(operand))
+  notes.push(`${past.join(' and ')} pass ${buffer?.name} by: it does not hold them`)
+  return { ...dataflow, keep: { ...dataflow.keep, buffer: keep } }
+}
+
 function forwarding(mapping: Mapping): Mapping {
   return { levels: mapping.levels.map((level, index) => (index === 1 ? { ...level, forward: { inputs: 'x' } } : level)) }
 }
@@ -99,50 +119,15 @@ export function withGrid(hardware: Hardware, mapping: Mapping): Hardware {
   }
 }
 
-/** The hardware with its array, buffer and registers cut to what one workgroup has, and a grid above them. */
-function fitWorkgroup(hardware: Hardware, device: DeviceFacts): { hardware: Hardware; notes: string[] } {
-  const notes: string[] = []
-  const [dram, buffer, registers] = hardware.levels
-  if (dram === undefined || buffer === undefined || registers === undefined || hardware.levels.length !== 3) {
-    throw new MappingError(`${hardware.name} has ${hardware.levels.length} levels; a workgroup mirrors three`, {
-      remedy: 'Use a hardware of DRAM, a buffer and registers',
-    })
-  }
-  const room = workgroupWords(device)
-  const cut = (level: StorageLevel, most: number, what: string): StorageLevel => {
-    if (level.words !== undefined && level.words <= most) return level
-    if (level.words !== undefined) notes.push(`${level.name} of ${level.words} words shrunk to ${most}: ${what}`)
-    return { ...level, words: most }
-  }
-  const array = fanoutOf(hardware, 1)
-  const lanes = device.limits.maxComputeInvocationsPerWorkgroup
-  const fits = array.x * array.y <= lanes
-  const fitted = fits ? array : { x: Math.min(array.x, 16), y: Math.min(array.y, Math.floor(lanes / Math.min(array.x, 16))) }
-  if (!fits) notes.push(`array of ${array.x}×${array.y} shrunk to ${fitted.x}×${fitted.y}: a workgroup has ${lanes} invocations`)
-  const limit = device.limits.maxComputeWorkgroupsPerDimension
-  const grid = dram.fanout ?? { x: limit, y: limit }
-  return {
-    notes,
-    hardware: {
-      ...hardware,
-      array: fitted,
-      levels: [
-        { ...dram, fanout: grid, multicast: false },
-        { ...cut(buffer, room, 'workgroup memory'), fanout: fitted },
-        cut(registers, REGISTER_WORDS, 'registers of one invocation'),
-      ],
-    },
-  }
-}
-
 /** Steps of all lanes, idle ones too, weighted by what a step issues; Infinity where a workgroup cannot hold the nest. */
 function scoreOnGpu(nest: Nest, device: DeviceFacts, input: InputExtent, hardware: Hardware): number {
   const lanes = laneLayout(nest, device)
-  const words = bufferWords(nest) + lanes.networkWords
+  const words = bufferWords(nest)
   const array = fanoutOf(hardware, 1)
-  if (lanes.count > device.limits.maxComputeInvocationsPerWorkgroup || words > (hardware.levels[1]?.words ?? Infinity))
-    return Infinity
+  if (lanes.count > device.limits.maxComputeInvocationsPerWorkgroup) return Infinity
+  if (words > (hardware.levels[1]?.words ?? Infinity) || words + lanes.networkWords > workgroupWords(device)) return Infinity
   if (nest.lanes.reduce((product, loop) => product * loop.bound, 1) > array.x * array.y) return Infinity
+  if (registerWords(nest) > (hardware.levels[2]?.words ?? Infinity)) return Infinity
   const trips = (loops: readonly { readonly bound: number }[]): number => loops.reduce((product, loop) => product * loop.bound, 1)
   const groups = trips(nest.grid)
   const laneSteps = groups * lanes.count * trips(nest.dram) * trips(nest.buffer) * trips(nest.registers)

@@ -15,7 +15,7 @@ import { DtypeError, MappingError } from '../../errors.ts'
 import { zeroDispatch } from '../../gpu/fill.ts'
 import type { DeviceFacts, DispatchPlan, OpPlan, OperandSpec } from '../../gpu/program.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
-import { macsOf, type Problem } from '../problem.ts'
+import { isRelevant, macsOf, type Problem } from '../problem.ts'
 import type { Mapping } from '../mapping.ts'
 import { emitMain, type Build } from './emit.ts'
 import type { AddressSteps } from './scope.ts'
@@ -203,6 +203,15 @@ function bufferLayout({ problem, tile, keep }: Nest): BufferLayout {
 /** Words of workgroup memory that the buffer tiles of a mapping take. */
 export function bufferWords(nest: Nest): number {
   return bufferLayout(nest).words
+}
+
+/** Words of the register tiles that one invocation holds. */
+export function registerWords({ registers, keep }: Nest): number {
+  return [...keep.registers].reduce(
+    (sum, operand) =>
+      sum + registers.reduce((words, { dimension, bound }) => (isRelevant(operand, dimension) ? words * bound : words), 1),
+    0,
+  )
 }
 
 /** How far the address of a word moves when a coordinate grows by one, where the PE reads it (buffer tile or storage). */
