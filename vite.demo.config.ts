@@ -1,5 +1,5 @@
 /**
- * The demo page.
+ * The demo: a page that runs networks, and one that explores mappings.
  *   npm run demo                             vite -c vite.demo.config.ts   (serves src/demo)
  *   vite build -c vite.demo.config.ts        the page as static files in dist/demo, for any web server
  */
@@ -36,5 +36,11 @@ export default defineConfig({
   worker: { format: 'es', plugins: () => [licences()] },
   // Sources lie beside and above src/demo.
   server: { fs: { allow: [path('.')] } },
-  build: { outDir: path('dist/demo'), emptyOutDir: true, target: 'es2022', chunkSizeWarningLimit: 2000 },
+  build: {
+    outDir: path('dist/demo'),
+    emptyOutDir: true,
+    target: 'es2022',
+    chunkSizeWarningLimit: 2000,
+    rollupOptions: { input: { index: path('src/demo/index.html'), explore: path('src/demo/explore.html') } },
+  },
 })

@@ -56,6 +56,7 @@ app.append(
         'Run a network on your own GPU as accelerator dataflows: every layer checked against the CPU, every access counted, energy and time side by side.',
       ),
       device.element,
+      h('p', { class: 'demo-other' }, h('a', { href: './explore.html' }, 'Explore mappings on an accelerator'), ': no GPU needed.'),
     ),
     form,
     outcome,

@@ -45,6 +45,12 @@ export interface MappingSpace {
   readonly profile?: ProfileReport
 }
 
+/** `MAC energies`: what energies are given in. */
+export function unitOf({ hardware }: Pick<MappingSpace, 'hardware'>): string {
+  const unit = hardware.energy_unit ?? 'energy unit'
+  return unit === 'MAC' ? 'MAC energies' : unit
+}
+
 /** A point of the scatter: sampled or chosen. */
 export interface Point extends Sample {
   readonly chosen: boolean

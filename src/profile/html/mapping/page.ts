@@ -15,7 +15,7 @@ import { MAC, NETWORK, OPERAND_SWATCHES, colour, levelSwatch, type Swatch } from
 import { countedPredicted } from '../scatter.ts'
 import { table, type Column } from '../table.ts'
 import { flowSwatch, spaceRoofline, spaceScatter } from './charts.ts'
-import { intensitiesOf, paretoFront, pointsOf, roofLevels, roofsOf, type Chosen, type MappingSpace } from './data.ts'
+import { intensitiesOf, paretoFront, pointsOf, roofLevels, roofsOf, unitOf, type Chosen, type MappingSpace } from './data.ts'
 
 export interface SpaceMountOptions {
   /** Without title and footer, to be part of another page. */
@@ -67,7 +67,6 @@ export function mountMappingSpace(
   }
 }
 
-const unitOf = ({ hardware }: MappingSpace): string => hardware.energy_unit ?? 'energy units'
 const flowsOf = ({ chosen, samples }: MappingSpace): string[] => [
   ...new Set([...chosen.map(({ dataflow }) => dataflow), ...samples.map(({ dataflow }) => dataflow)]),
 ]
@@ -282,7 +281,7 @@ function rooflineFigure(space: MappingSpace): Figure {
   const { hardware } = space
   const points = intensitiesOf(space)
   const levels = roofLevels(hardware)
-  if (points.length === 0) return emptyFigure('Roofline', 'modelled', 'No mapping was found.')
+  if (points.length === 0) return emptyFigure('Roofline', 'modelled', 'No mapping was found.', true)
   const { peak, roofs } = roofsOf(hardware)
   const without = levels.filter((level) => !roofs.some((roof) => roof.level === level))
   const shapes = levels.map((level, index) => `${index === 0 ? 'circles' : 'squares'} ${level}`).join(', ')
@@ -293,6 +292,7 @@ function rooflineFigure(space: MappingSpace): Figure {
   return figure({
     title: 'Roofline',
     tag: 'modelled',
+    wide: true,
     unit: shapes,
     legend: [...new Set(points.map(({ dataflow }) => dataflow))].map((key) => ({ key, swatch: flowSwatch(key) })),
     notes: [
@@ -327,7 +327,7 @@ function nestCard(chosen: readonly Chosen[]): HTMLElement {
   draw()
   return h(
     'figure',
-    { class: 'tw-card', 'aria-label': 'Loop nest' },
+    { class: 'tw-card tw-wide', 'aria-label': 'Loop nest' },
     h('figcaption', {}, h('h3', {}, 'Loop nest')),
     h('div', { class: 'tw-field' }, h('label', { for: id }, 'Mapping'), select),
     pre,

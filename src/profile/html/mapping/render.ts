@@ -1,10 +1,10 @@
 /** The page of a mapping space as one HTML file; the script is the text of dist/report.js. */
 import { plural, si } from '../format.ts'
 import { renderPage, type RenderOptions } from '../render.ts'
-import type { MappingSpace } from './data.ts'
+import { unitOf, type MappingSpace } from './data.ts'
 
 export function renderMappingPage(space: MappingSpace, options: RenderOptions): string {
-  const unit = space.hardware.energy_unit ?? 'energy units'
+  const unit = unitOf(space)
   const sentences = space.chosen.map(
     ({ dataflow, evaluation }) =>
       `${dataflow}: ${si(evaluation.energy.total)} ${unit}, ${plural(evaluation.cycles, 'cycle')}, utilisation ${(100 * evaluation.utilization).toFixed(1)} %`,
