@@ -7,7 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { evaluate } from '../../src/cost/evaluate.ts'
+import { readMapping } from '../../src/formats/timeloop/mapping.ts'
+import { readYaml } from '../../src/formats/yaml/read.ts'
 import { tileWords } from '../../src/schedule/check.ts'
+import type { Mapping } from '../../src/schedule/mapping.ts'
 import { OPERANDS } from '../../src/schedule/problem.ts'
 import { denseReference, hardwareOf, mappingOf, parseNest, problemOf, reference, type Reference } from './timeloop-refs.ts'
 
@@ -68,5 +71,20 @@ describe.skipIf(!isThere)('published runs of Timeloop', () => {
     expect(differing).toEqual([])
     expect(dense.length).toBe(20)
     expect(figures).toBeGreaterThan(700)
+  })
+
+  test('mappings given as directives are those printed as loop nests', () => {
+    const given = dense.filter(({ mapping_given: directives }) => directives.length > 0)
+    for (const entry of given) {
+      const read = problemOf(entry)
+      const nest = parseNest(entry.mapping_loopnest, read.operands)
+      const hardware = hardwareOf(entry, nest)
+      const mapping = readMapping(readYaml(entry.id, JSON.stringify(entry.mapping_given)), { ...read, hardware })
+      const full = (levels: Mapping['levels']) =>
+        levels.map(({ name, temporal, spatial: { x = [], y = [] } = {}, keep = OPERANDS }) => ({ name, temporal, x, y, keep }))
+      expect(full(mapping.levels), entry.id).toEqual(full(mappingOf(nest, read).levels))
+    }
+    console.log(`timeloop_refs: ${given.length} mappings given as directives are those printed`)
+    expect(given.length).toBe(9)
   })
 })

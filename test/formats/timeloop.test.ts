@@ -406,7 +406,7 @@ describe('what is written reads back', () => {
         cases,
         fc.constantFrom('0.3' as const, '0.4' as const),
         ({ problem, hardware: random, mapping: given }, version) => {
-          const mapping: Mapping = { levels: given.levels.map(({ forward: _, ...level }) => level) }
+          const mapping: Mapping = { levels: given.levels.map((level) => ({ ...level, forward: {} })) }
           const product = (loops: readonly Loop[] = []): number => loops.reduce((all, [, bound]) => all * bound, 1)
           const hardware: Hardware = {
             ...random,

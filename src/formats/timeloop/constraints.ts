@@ -87,10 +87,10 @@ export function dataflowOf(constraints: readonly Constraint[], scope: Constraint
 function allowed(field: Field, { dimensions }: ConstraintScope): Dimension[] {
   const out = new Set<Dimension>()
   for (const word of field.get('factors')?.words() ?? []) {
-    const [, name = '', sign, bound] = /^([A-Za-z_]\w*?)(<?=?)(\d+)$/.exec(word) ?? []
+    const [, name = '', sign, bound] = /^([A-Za-z_]\w*?)(<?=?)(\d+)$/.exec(word.slice(0, 100)) ?? []
     const dimension = named(field, name, dimensions)
     if (bound !== '1' || sign === '<=' || sign === '<') {
-      throw field.refuse(`the constraint ${word} is not read`, 'Factors of 1 are (no loop of that dimension)')
+      throw field.refuse(`the constraint ${word.slice(0, 100)} is not read`, 'Factors of 1 are (no loop of that dimension)')
     }
     out.add(dimension)
   }

@@ -33,6 +33,8 @@ interface Directive {
   readonly split: number
 }
 
+/** Of a list of factors. */
+const LONGEST_TEXT = 1000
 const KEYS = new Set(['target', 'type', 'factors', 'permutation', 'split', 'keep', 'bypass'])
 /** Directives of Timeloop's that change how it counts. */
 const SWITCHES = new Set([
@@ -121,7 +123,8 @@ function loopsOf(directive: Field, { dimensions }: MappingScope): Directive {
   for (const { text, field } of given === undefined ? [] : factorTexts(given)) {
     const match = /^([A-Za-z_]\w*?)\s*=?\s*(\d{1,10})(?:,(\d{1,10}))?$/.exec(text)
     const [, name = '', bound, last] = match ?? []
-    if (bound === undefined) throw field.refuse(`${JSON.stringify(text)} is no factor`, 'As C=4, or C=4,2 with a remainder')
+    if (bound === undefined)
+      throw field.refuse(`${JSON.stringify(text.slice(0, 40))} is no factor`, 'As C=4, or C=4,2 with a remainder')
     const dimension = named(field, name, dimensions)
     if (factors.has(dimension)) throw field.refuse(`${name} has two factors`)
     const [steps, rest] = [Number(bound), Number(last ?? bound)]
@@ -140,8 +143,10 @@ function factorTexts(field: Field): { text: string; field: Field }[] {
   if (field.value instanceof Map) {
     return [...field.map()].map(([name, value]) => ({ text: `${name}=${value.text()}`, field: value }))
   }
-  if (Array.isArray(field.value)) return field.list().map((item) => ({ text: item.text().trim(), field: item }))
+  if (Array.isArray(field.value))
+    return field.list().map((item) => ({ text: item.text().trim().slice(0, LONGEST_TEXT), field: item }))
   const text = field.text().replace(/#.*$/, '')
+  if (text.length > LONGEST_TEXT) throw field.refuse(`factors of ${text.length} characters are too long`)
   const texts = text.match(/[A-Za-z_]\w*?\s*=?\s*\d+(?:,\s*\d+)?/g) ?? []
   const rest = text.replaceAll(/[A-Za-z_]\w*?\s*=?\s*\d+(?:,\s*\d+)?/g, '').replaceAll(/[\s,]/g, '')
   if (rest !== '') throw field.refuse(`${JSON.stringify(rest.slice(0, 40))} is no factor`, 'As C=4 M=2')

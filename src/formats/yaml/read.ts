@@ -3,11 +3,14 @@
  * a budget, so that aliases that multiply (a billion laughs), deep nesting, cycles, odd keys and huge files end in a named error
  * in well under a second. Keys live in maps, never on objects, so that none can reach a prototype.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type ParsedNode } from 'yaml'
+import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, Parser, type Document, type ParsedNode } from 'yaml'
 import { FileFormatError } from '../../errors.ts'
 
-/** Characters of a file; the parser takes about a microsecond for each. */
-export const LARGEST_TEXT = 256 * 1024
+/** Characters and tokens of a file; the parser takes some microseconds for each token. */
+export const LARGEST_TEXT = 128 * 1024
+const MOST_TOKENS = 50_000
+/** Of a number or a word: longer ones are no mistake, but an attack. */
+const LONGEST_WORD = 100
 /** Values that a file may hold once its aliases are followed. */
 const LARGEST_COUNT = 50_000
 const DEEPEST = 64
@@ -31,8 +34,9 @@ export class Field {
 
   /** An error that names the file, the line and the path of this value. */
   refuse(message: string, remedy?: string): FileFormatError {
-    return new FileFormatError(`${this.file}:${this.line}: ${this.path === '' ? '' : `${this.path}: `}${message}`, {
-      ...(remedy === undefined ? {} : { remedy }),
+    const path = this.path === '' ? '' : `${clipped(this.path, 200)}: `
+    return new FileFormatError(`${this.file}:${this.line}: ${path}${clipped(message, 300)}`, {
+      ...(remedy === undefined ? {} : { remedy: clipped(remedy, 300) }),
     })
   }
 
@@ -40,7 +44,7 @@ export class Field {
   get kind(): string {
     if (this.value === null) return 'nothing'
     if (this.value instanceof Map) return 'a map'
-    return isList(this.value) ? 'a list' : `${JSON.stringify(this.value)}`
+    return isList(this.value) ? 'a list' : clipped(JSON.stringify(this.value))
   }
 
   map(): ReadonlyMap<string, Field> {
@@ -81,7 +85,8 @@ export class Field {
 
   /** A finite number, also one in quotes. */
   number({ least = -Number.MAX_VALUE, most = Number.MAX_VALUE }: { least?: number; most?: number } = {}): number {
-    const text = typeof this.value === 'string' && /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(this.value.trim())
+    const isShort = typeof this.value === 'string' && this.value.length <= LONGEST_WORD
+    const text = isShort && typeof this.value === 'string' && /^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/.test(this.value.trim())
     const value = typeof this.value === 'number' ? this.value : text ? Number(this.value) : NaN
     if (Number.isFinite(value) && value >= least && value <= most) return value
     const isExpression = typeof this.value === 'string' && !text
@@ -137,35 +142,62 @@ export function readYaml(name: string, text: string): Field {
 }
 
 interface Parsed {
-  readonly document: Document.Parsed
+  /** Absent: the file is empty. */
+  readonly document: Document.Parsed | undefined
   readonly lines: LineCounter
 }
 
 function parsed(name: string, text: string): Parsed {
   const lines = new LineCounter()
-  let document: Document.Parsed
+  let document: Document.Parsed | undefined
   try {
-    // Keys given twice are found by the walk: the parser compares each key with all before it.
-    document = parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: false,
-      logLevel: 'silent',
-      keepSourceTokens: false,
-    })
+    document = firstDocument(name, text, lines)
   } catch (cause) {
     if (cause instanceof RangeError) throw tooDeep(name, cause)
     throw cause
   }
-  const [error] = document.errors
+  const error = document?.errors[0]
   if (error !== undefined) {
     throw new FileFormatError(
-      `${name}:${lines.linePos(error.pos[0]).line}: this is no YAML: ${error.message}`,
+      `${name}:${lines.linePos(error.pos[0]).line}: this is no YAML: ${clipped(error.message)}`,
       {},
       { cause: error },
     )
   }
   return { document, lines }
+}
+
+/** Token by token, so that a file that is all tokens, all depth or all documents is left early. */
+function firstDocument(name: string, text: string, lines: LineCounter): Document.Parsed | undefined {
+  const lexer = new Lexer()
+  const parser = new Parser(lines.addNewLine)
+  lines.addNewLine(0)
+  // Keys given twice are found by the walk: the composer would compare each with all before it.
+  const composer = new Composer({ uniqueKeys: false, logLevel: 'silent' })
+  const documents: Document.Parsed[] = []
+  let tokens = 0
+  let depth = 0
+  let indicators = 0
+  for (const lexeme of lexer.lex(text)) {
+    if (++tokens > MOST_TOKENS) throw new FileFormatError(`${name} is too large`, { limit: `${MOST_TOKENS} tokens of YAML` })
+    if (lexeme === '[' || lexeme === '{') depth++
+    else if (lexeme === ']' || lexeme === '}') depth--
+    else if (lexeme === '-' || lexeme === '?') indicators++
+    else if (lexeme.startsWith('\n')) indicators = 0
+    if (depth > DEEPEST || indicators > DEEPEST) throw tooDeep(name)
+    for (const token of parser.next(lexeme)) documents.push(...composer.next(token))
+    if (documents.length > 1) break
+  }
+  for (const token of parser.end()) documents.push(...composer.next(token))
+  documents.push(...composer.end())
+  if (documents.length > 1)
+    throw new FileFormatError(`${name} holds several YAML documents`, { remedy: 'Give one document a file' })
+  return documents[0]
+}
+
+/** Text of a file in a message. */
+function clipped(text: string, most = 80): string {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text
 }
 
 function tooDeep(name: string, cause?: unknown): FileFormatError {
@@ -174,7 +206,7 @@ function tooDeep(name: string, cause?: unknown): FileFormatError {
 
 class Walk {
   readonly #file: string
-  readonly #document: Document.Parsed
+  readonly #document: Document.Parsed | undefined
   readonly #lines: LineCounter
   /** By name, in the order of the file: an alias means the last one before it. */
   readonly #anchors = new Map<string, ParsedNode>()
@@ -189,7 +221,7 @@ class Walk {
   }
 
   root(): Field {
-    return this.#field(this.#document.contents, '', 0)
+    return this.#field(this.#document?.contents, '', 0)
   }
 
   #field(node: ParsedNode | null | undefined, path: string, depth: number): Field {
@@ -235,7 +267,7 @@ class Walk {
     for (const { key, value } of items) {
       const name = isScalar(key) ? String(key.value) : undefined
       if (name === undefined) throw new Field(null, at).refuse('a key is no text')
-      const inner = path === '' ? name : `${path}.${name}`
+      const inner = path === '' ? name : `${path}.${clipped(name)}`
       const field = this.#field(value, inner, depth + 1)
       if (name === '<<') {
         for (const source of isList(field.value) ? field.value : [field]) {
