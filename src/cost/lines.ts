@@ -247,17 +247,18 @@ class Spread {
       reaches[i] = (reaches[i + 1] ?? 0) + (trips - 1) * (stride[i] ?? 1)
       ways[i] = (ways[i + 1] ?? 1) * (i === this.#transition.advancing ? trips - 1 : trips)
     }
-    let inner = 0
+    // Far from the end of the extent all states look alike.
+    let alike = 0
+    const offsets: number[] = []
+    const { isPlaced } = this.#kind
     const visit = (i: number, start: number): void => {
       if (start >= this.#extent) return
       const end = start + (reaches[i] ?? 0) + this.#span
-      // Far from the end of the extent all states look alike.
-      const isInner = end <= this.#extent && end + this.#back <= this.#extent
-      if (isInner && !this.#kind.isPlaced && this.#transition.forwarding === -1) {
-        inner += ways[i] ?? 1
-        return
-      }
-      if (i === length) this.#add(start, this.#extent, 1)
+      const isFar = this.#transition.forwarding === -1 && end <= this.#extent && end + this.#back <= this.#extent
+      if (isFar && (!isPlaced || i === length)) {
+        alike += ways[i] ?? 1
+        if (isPlaced) offsets.push(start)
+      } else if (i === length) this.#add(start, this.#extent, 1, [start])
       else if (!this.#isRun(i)) visit(i + 1, start)
       else {
         for (let trip = i === this.#transition.advancing ? 1 : 0; trip < (bound[i] ?? 1); trip++) {
@@ -266,7 +267,7 @@ class Spread {
       }
     }
     visit(0, 0)
-    if (inner > 0) this.#add(0, Infinity, inner)
+    if (alike > 0) this.#add(0, Infinity, alike, offsets)
     return [...this.#found.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1))
   }
 
@@ -275,7 +276,7 @@ class Spread {
     return this.#roles[i] === 'free' && this.#transition.isReset[i] !== true
   }
 
-  #add(start: number, extent: number, count: number): void {
+  #add(start: number, extent: number, count: number, offsets: readonly number[]): void {
     const { length, bound, stride, level } = this.#chains.digits
     const { isPlaced, isBoxes } = this.#kind
     const starts: number[] = []
@@ -309,7 +310,7 @@ class Spread {
     const known = this.#found.get(name)
     if (known !== undefined) {
       known.count += count
-      if (isPlaced) known.offsets.push(start)
+      if (isPlaced) known.offsets.push(...offsets)
       return
     }
     const tile = lengthOf(start)
@@ -335,7 +336,7 @@ class Spread {
       tile,
       move,
       count,
-      offsets: isPlaced ? [start] : [],
+      offsets: isPlaced ? [...offsets] : [],
     })
   }
 
