@@ -105,7 +105,8 @@ function chargeAccesses(tally: Float64Array, hardware: Hardware): void {
 /**
  * The network below level k carries what levels 0…k deliver, less what levels 0…k themselves took in: a word that bypasses the
  * buffer crosses the array too, a word that stops in the buffer does not. Linear, so it is spread over the cells of all
- * levels. Partial sums that a level 1…k took from below and sent on are its updates − reads + fills (first accumulation is free).
+ * levels. Partial sums that a level 1…k took from below and sent on are its updates − reads + fills (first accumulation is free);
+ * exact unless a fan-out above such a level reduces: sums that only some of its instances revisit are then charged too often.
  */
 function chargeDeliveries(tally: Float64Array, hardware: Hardware): void {
   const last = hardware.levels.length - 1

@@ -1,10 +1,11 @@
 /** Prices by hand: what each kind of access costs in both conventions, and how bits and compression change it. */
 import { describe, expect, test } from 'vitest'
+import { evaluate } from '../../src/cost/evaluate.ts'
 import { atPrecision } from '../../src/cost/precision.ts'
 import { energyOf, isca16Formula, macPrice, pricesOf, type Convention } from '../../src/cost/prices.ts'
 import { KINDS, cell, tallyLength, type Kind } from '../../src/cost/tally.ts'
 import { OptionError } from '../../src/errors.ts'
-import { OPERANDS, type Operand } from '../../src/schedule/problem.ts'
+import { OPERANDS, convProblem, type Operand } from '../../src/schedule/problem.ts'
 import type { Hardware } from '../../src/schedule/hardware.ts'
 
 const HARDWARE: Hardware = {
@@ -159,5 +160,44 @@ describe('isca16', () => {
       [3, 'inputs', 'reads', 12],
     ]
     expect(energy(HARDWARE, 'isca16', counts, 0)).toBe(200 + 5 + 3 * 4 + 4 * 4 + 2 * 12 + 12)
+  })
+
+  test('what evaluate charges to the networks is what it counts as delivered, and to levels what it counts there', () => {
+    const problem = convProblem({ N: 2, M: 8, C: 6, P: 5, Q: 7, R: 3, S: 3, stride: [2, 1] })
+    for (const keep of [OPERANDS, ['weights', 'inputs'], ['outputs']] as const) {
+      const mapping = {
+        levels: [
+          {
+            name: 'DRAM',
+            temporal: [
+              ['N', 2],
+              ['C', 2],
+              ['Q', 7],
+            ],
+          },
+          { name: 'GLB', temporal: [['R', 3]], spatial: { x: [['M', 2]], y: [['P', 2]] } },
+          {
+            name: 'BUF',
+            temporal: [
+              ['P', 3],
+              ['C', 3],
+            ],
+            spatial: { x: [['M', 4]], y: [['S', 3]] },
+            keep,
+          },
+          { name: 'RF', temporal: [] },
+        ],
+      } as const
+      const { accesses, energy: spent, network, macs } = evaluate(problem, HARDWARE, mapping, { convention: 'isca16' })
+      const { deliveries = {} } = network
+      const sum = (level: string): number => OPERANDS.reduce((total, operand) => total + (deliveries[level]?.[operand] ?? NaN), 0)
+      // A word that passes BUF by crosses both networks with as many copies as reach the PEs.
+      const bypass = OPERANDS.filter((operand) => !keep.some((kept) => kept === operand))
+      const through = bypass.reduce((total, operand) => total + (deliveries.GLB?.[operand] ?? NaN), 0)
+      expect(spent.network).toBe(3 * sum('GLB') + 2 * (sum('BUF') + through))
+      const { weights, inputs, outputs } = accesses.RF ?? {}
+      expect(spent.levels.RF).toBe((weights?.reads ?? NaN) + (inputs?.reads ?? NaN) + 2 * (outputs?.updates ?? NaN))
+      expect(outputs?.updates).toBe(macs)
+    }
   })
 })

@@ -1,4 +1,5 @@
 /** The hardware files: parsed, sourced, of the published sizes and peaks, priced as they say, and usable by evaluate and the mapper. */
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { HARDWARE_NAMES, hardwareNamed } from '../../models/hardware/index.ts'
 import { ENERGY_SETS, memoryEnergy } from '../../src/cost/energy-sets.ts'
@@ -7,6 +8,7 @@ import { fanoutOf, type Hardware } from '../../src/schedule/hardware.ts'
 import { mapProblem } from '../../src/schedule/mapper.ts'
 import type { Loop, Mapping } from '../../src/schedule/mapping.ts'
 import { DATAFLOWS } from '../../src/schedule/dataflow.ts'
+import { parseHardware } from '../../src/schedule/parse.ts'
 import { DIMENSIONS, OPERANDS, convProblem, extentOf, macsOf, type Dimension, type Problem } from '../../src/schedule/problem.ts'
 
 const PROBLEM = convProblem({ N: 2, M: 24, C: 6, P: 7, Q: 9, R: 3, S: 3, stride: [2, 1], padding: [1, 1, 1, 1] })
@@ -167,6 +169,30 @@ test('sizes, clocks, widths and peaks are the published ones', () => {
   console.log(`hardware files: ${compared} published figures compared; peaks that differ: ${differing.join(', ')}`)
   expect(Object.keys(PUBLISHED)).toEqual(HARDWARE_NAMES)
   expect(differing).toEqual(Object.entries(PUBLISHED).flatMap(([name, { why }]) => (why === undefined ? [] : [name])))
+})
+
+test('docs/hardware.md: its example is a hardware, its table has every file as it is, its fields are those of the schema', () => {
+  const text = readFileSync(new URL('../../docs/hardware.md', import.meta.url), 'utf8')
+  const example = /```json\n([\s\S]*?)```/.exec(text)?.[1] ?? ''
+  const toy = parseHardware(JSON.parse(example))
+  expect(pesOf(toy)).toBe(16)
+  expect(evaluate(PROBLEM, toy, spreadOut(PROBLEM, toy)).macs).toBe(macsOf(PROBLEM))
+  const rows = text.split('\n').filter((line) => /^\| `[a-z0-9-]+` \| [a-z-]+ \| [0-9,]+ \| [0-9]+ \|/.test(line))
+  const expected = HARDWARE_NAMES.map((name) => {
+    const hardware = hardwareNamed(name)
+    const words = hardware.levels.flatMap((level) =>
+      (level.words ?? 0) > 0 ? [`${level.name} ${level.words?.toLocaleString('en-US')}`] : [],
+    )
+    const pes = pesOf(hardware).toLocaleString('en-US')
+    return `\`${name}\` | ${hardware.dataflow} | ${pes} | ${hardware.word_bits} | ${words.join(', ')}`
+  })
+  const cells = rows.map((row) => row.split(' | '))
+  expect(cells.map(([name, flow, pes, bits, , words]) => `${name?.slice(2)} | ${flow} | ${pes} | ${bits} | ${words}`)).toEqual(
+    expected,
+  )
+  for (const field of [...Object.keys(toy), ...toy.levels.flatMap((level) => Object.keys(level))]) {
+    expect(text).toMatch(new RegExp(`^\\| [^|]*\`${field}\\b`, 'm'))
+  }
 })
 
 describe.each(HARDWARE_NAMES)('%s', (name) => {
