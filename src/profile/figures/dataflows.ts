@@ -1,83 +1,86 @@
 /**
  * The six dataflows as ISCA 2016 defines them (sections IV and VI-A), as constraints for the mapper. They differ from `DATAFLOWS`
- * in what may be spread over the array: the paper numbers 256 PEs and groups them as a layer needs, images of the batch among
- * them, where `DATAFLOWS` gives the two axes of a workgroup one dimension each. What stays in a PE, and what runs while it stays,
- * is the same.
+ * in two points. The paper numbers 256 PEs and groups them as a layer needs, images of the batch among them, where `DATAFLOWS`
+ * gives the two axes of a workgroup one dimension each. And stationary means to the end: a weight that has been fetched
+ * "runs through all operations that use it", an output stays in its PE until its sum is whole. So the loops that use the
+ * stationary operand run at one level of the chip alone, the buffer (`inside`) or DRAM (`outside`, the buffer loops over nothing
+ * else then); both are searched.
  *
- * The mapper is freer than the paper's models: an operand may pass by the buffer or be kept there as is cheaper, and loops run in
- * any order that leaves the stationary operand in place.
+ * The mapper is freer than the paper's models: an operand may pass by the buffer or be kept there as is cheaper, tiles may have any
+ * size, and loops run in any order that leaves the stationary operand in place.
  */
 import { parseDataflow, type Dataflow } from '../../schedule/dataflow.ts'
+import type { Dimension } from '../../schedule/problem.ts'
 import type { Compared } from './equal-area.ts'
 
 const ALL = ['weights', 'inputs', 'outputs']
+const EVERY: readonly Dimension[] = ['G', 'N', 'M', 'C', 'P', 'Q', 'R', 'S']
 
-const CONSTRAINTS: Readonly<Record<Compared, object>> = {
-  ws: {
+/** The loops that run while a stationary operand stays. */
+function staying(loops: readonly Dimension[]): readonly object[] {
+  const others = EVERY.filter((dimension) => !loops.includes(dimension))
+  const inside = { innermost: loops, order: [loops], levels: { DRAM: { temporal: others } } }
+  const outside = { innermost: loops, levels: { DRAM: { order: [loops] }, GLB: { temporal: loops } } }
+  return [inside, outside]
+}
+
+function outputs(title: string, spatial: object, more: object = {}): readonly object[] {
+  return staying(['C', 'R', 'S']).map((loops) => ({
+    title: `output stationary: ${title}`,
+    spatial,
+    keep: { buffer: ['weights', 'inputs'], registers: ['outputs'] },
+    optional: { buffer: ALL },
+    registers: [],
+    ...loops,
+    ...more,
+  }))
+}
+
+const CONSTRAINTS: Readonly<Record<Compared, readonly object[]>> = {
+  ws: staying(['N', 'P', 'Q']).map((loops) => ({
     title: 'weight stationary: planes of R × S weights of several filters and channels',
     spatial: { x: ['R', 'S', 'C', 'M'], y: [] },
     keep: { buffer: ['inputs', 'outputs'], registers: ['weights'] },
     optional: { buffer: ALL },
-    innermost: ['C', 'R', 'S', 'N', 'P', 'Q'],
-    order: [
-      ['C', 'R', 'S'],
-      ['N', 'P', 'Q'],
-    ],
     registers: [],
-  },
-  'os-a': {
-    title: 'output stationary: a tile of one output plane, inputs pass between neighbours',
-    // A PE may hold the inputs of one row of the filter, which its neighbour above needs for the row before.
-    spatial: { x: ['P', 'N'], y: ['Q', 'N'] },
-    keep: { buffer: ['weights', 'inputs'], registers: ['outputs'] },
-    optional: { buffer: ALL, registers: ['inputs'] },
-    innermost: ['C', 'R', 'S'],
-    order: [['C', 'R', 'S']],
-    registers: ['S'],
-    forward: ['inputs'],
-  },
-  'os-b': {
-    title: 'output stationary: pixels of a row, of several output channels',
-    spatial: { x: ['Q', 'N', 'M'], y: [] },
-    keep: { buffer: ['weights', 'inputs'], registers: ['outputs'] },
-    optional: { buffer: ALL },
-    innermost: ['C', 'R', 'S'],
-    order: [['C', 'R', 'S']],
-    registers: [],
-  },
-  'os-c': {
-    title: 'output stationary: one pixel of many output channels',
-    spatial: { x: ['M'], y: [] },
-    keep: { buffer: ['weights', 'inputs'], registers: ['outputs'] },
-    optional: { buffer: ALL },
-    innermost: ['C', 'R', 'S'],
-    order: [['C', 'R', 'S']],
-    registers: [],
-  },
-  nlr: {
-    title: 'no local reuse: channels summed over groups of PEs, filters within a group',
-    spatial: { x: ['C', 'M'], y: [] },
-    keep: { buffer: ALL, registers: [] },
-    innermost: ['N', 'P', 'Q', 'C', 'R', 'S'],
-    order: [],
-    registers: [],
-  },
-  rs: {
-    title: 'row stationary: rows of a filter and of inputs, of several channels and filters, in each PE',
-    spatial: { x: ['R', 'P', 'C', 'M'], y: [] },
-    keep: { buffer: ['inputs', 'outputs'], registers: ALL },
-    optional: { buffer: ALL },
-    innermost: ['M', 'C', 'N', 'Q'],
-    order: [
-      ['M', 'C'],
-      ['N', 'P', 'Q'],
-    ],
-    registers: ['M', 'C', 'S'],
-    whole: ['R', 'S'],
-  },
+    ...loops,
+  })),
+  // A PE may hold the inputs of one row of the filter, which its neighbour above needs for the row before.
+  'os-a': outputs(
+    'a tile of one output plane, inputs pass between neighbours',
+    { x: ['P', 'N'], y: ['Q', 'N'] },
+    { optional: { buffer: ALL, registers: ['inputs'] }, registers: ['S'], forward: ['inputs'] },
+  ),
+  'os-b': outputs('pixels of a row, of several output channels', { x: ['Q', 'N', 'M'], y: [] }),
+  'os-c': outputs('one pixel of many output channels', { x: ['M'], y: [] }),
+  nlr: [
+    {
+      title: 'no local reuse: channels summed over groups of PEs, filters within a group',
+      spatial: { x: ['C', 'M'], y: [] },
+      keep: { buffer: ALL, registers: [] },
+      innermost: [],
+      order: [],
+      registers: [],
+    },
+  ],
+  rs: [
+    {
+      title: 'row stationary: rows of a filter and of inputs, of several channels and filters, in each PE',
+      spatial: { x: ['R', 'P', 'C', 'M'], y: [] },
+      keep: { buffer: ['inputs', 'outputs'], registers: ALL },
+      optional: { buffer: ALL },
+      innermost: ['M', 'C', 'N', 'Q'],
+      order: [
+        ['M', 'C'],
+        ['N', 'P', 'Q'],
+      ],
+      registers: ['M', 'C', 'S'],
+      whole: ['R', 'S'],
+    },
+  ],
 }
 
-/** The constraint of a dataflow. */
-export function constraintOf(dataflow: Compared): Dataflow {
-  return parseDataflow({ name: `${dataflow}-isca16`, ...CONSTRAINTS[dataflow] })
+/** The constraints of a dataflow; the best mapping under any of them is the dataflow's. */
+export function constraintsOf(dataflow: Compared): readonly Dataflow[] {
+  return CONSTRAINTS[dataflow].map((constraint, index) => parseDataflow({ name: `${dataflow}-isca16-${index + 1}`, ...constraint }))
 }

@@ -4,14 +4,16 @@
  * silicon does not.
  */
 import type { Convention } from '../../cost/prices.ts'
+import { MappingError } from '../../errors.ts'
 import type { Dataflow } from '../../schedule/dataflow.ts'
 import type { Hardware } from '../../schedule/hardware.ts'
 import type { MapResult } from '../../schedule/mapper.ts'
 import { macsOf, type Problem } from '../../schedule/problem.ts'
 import type { Cell } from './cells.ts'
 import { claimsOf } from './claims.ts'
-import { constraintOf } from './dataflows.ts'
+import { constraintsOf } from './dataflows.ts'
 import { COMPARED, ROOMS, bufferBytes, equalAreaHardware, type Compared } from './equal-area.ts'
+import { totalOf } from './energy.ts'
 import { alexnetLayers, type Job, type Kind } from './layers.ts'
 import { priceMapping } from './pricing.ts'
 import { publishedCell } from './published.ts'
@@ -34,16 +36,27 @@ export function jobsOf(figure: FigureName, batch: number): Job[] {
   return COMPARED.flatMap((dataflow) => layers.filter(({ kind }) => wanted(dataflow, kind)).map((layer) => ({ layer, dataflow })))
 }
 
-export function questionOf({ layer, dataflow }: Job): Question {
-  return { problem: layer.problem, hardware: equalAreaHardware(dataflow), dataflow: constraintOf(dataflow) }
+export function questionsOf({ layer, dataflow }: Job): Question[] {
+  const hardware = equalAreaHardware(dataflow)
+  return constraintsOf(dataflow).map((constraint) => ({ problem: layer.problem, hardware, dataflow: constraint }))
 }
 
-/** A job's figures from the mapping found for it. @throws MappingError when it is not legal */
-export function cellOf({ layer, dataflow }: Job, { mapping, searched }: MapResult, convention: Convention): Cell {
+/** A job's figures from the mappings found for it: those of the one that needs least. @throws MappingError where one is not legal */
+export function cellOf({ layer, dataflow }: Job, found: readonly MapResult[], convention: Convention): Cell {
   const { name, kind, problem } = layer
-  const priced = priceMapping(problem, equalAreaHardware(dataflow), mapping, convention)
-  const { seen, total, exhaustive } = searched
-  return { layer: name, kind, dataflow, macs: macsOf(problem), ...priced, mapping, searched: { seen, total, exhaustive } }
+  const priced = found.map(({ mapping, searched }) => ({
+    ...priceMapping(problem, equalAreaHardware(dataflow), mapping, convention),
+    mapping,
+    searched,
+  }))
+  const [best] = priced.toSorted((a, b) => totalOf(a.energy) - totalOf(b.energy))
+  if (best === undefined) throw new MappingError(`No mapping of ${name} under ${dataflow} was found`)
+  const searched = {
+    seen: priced.reduce((sum, { searched: { seen } }) => sum + seen, 0),
+    total: priced.reduce((sum, { searched: { total } }) => sum + total, 0),
+    exhaustive: priced.every(({ searched: { exhaustive } }) => exhaustive),
+  }
+  return { layer: name, kind, dataflow, macs: macsOf(problem), ...best, searched }
 }
 
 /** The result of a run, whole or stopped. */

@@ -1,8 +1,9 @@
 /** Runs the jobs of a figure through the mapper, and stops with what it has. */
 import type { Convention } from '../../cost/prices.ts'
+import { MappingError } from '../../errors.ts'
 import { DEFAULT_BUDGET } from '../../schedule/mapper.ts'
 import { mapMany, type ManyOptions } from '../../schedule/search/many.ts'
-import { cellOf, figuresOf, jobsOf, questionOf } from './figures.ts'
+import { cellOf, figuresOf, jobsOf, questionsOf } from './figures.ts'
 import type { FigureName, Figures } from './result.ts'
 
 export interface RedoOptions extends Pick<ManyOptions, 'spawn' | 'signal' | 'onProgress'> {
@@ -11,7 +12,7 @@ export interface RedoOptions extends Pick<ManyOptions, 'spawn' | 'signal' | 'onP
   readonly batch?: number
   /** Default: `isca16`, as in the survey. */
   readonly convention?: Convention
-  /** Mappings looked at for each layer and dataflow, at most. */
+  /** Mappings looked at for each layer and constraint, at most. */
   readonly budget?: number
   readonly seed?: number
   /** Threads (default 0: this one). */
@@ -25,13 +26,20 @@ export interface RedoOptions extends Pick<ManyOptions, 'spawn' | 'signal' | 'onP
 export async function redoFigures(options: RedoOptions = {}): Promise<Figures> {
   const { figure = 'all', batch = 16, convention = 'isca16', budget = DEFAULT_BUDGET, seed = 1, workers = 0, ...how } = options
   const jobs = jobsOf(figure, batch)
-  const tasks = jobs.map((job) => ({ ...questionOf(job), objective: 'energy' as const, convention, budget, seed }))
+  const asked = jobs.flatMap((job) => questionsOf(job).map((question) => ({ job, question })))
+  const tasks = asked.map(({ question }) => ({ ...question, objective: 'energy' as const, convention, budget, seed }))
   const outcomes = await mapMany(tasks, { workers, ...how })
-  const cells = jobs.flatMap((job, index) => {
-    const { result, error } = outcomes[index] ?? {}
-    if (error !== undefined) throw error
-    // A search that was cut short is not the dataflow's best.
-    return result === undefined || result.searched.stopped === true ? [] : [cellOf(job, result, convention)]
+  const cells = jobs.flatMap((job) => {
+    const own = outcomes.filter((_, index) => asked[index]?.job === job)
+    const found = own.flatMap(({ result }) => result ?? [])
+    const error = own.find((outcome) => outcome.error !== undefined)?.error
+    // Where one way of staying does not fit, another may.
+    if (error !== undefined && (found.length === 0 || !(error instanceof MappingError))) throw error
+    // A search that was cut short, or not begun, is not the dataflow's best.
+    const isWhole = own.every(({ result, error: fault }) =>
+      result === undefined ? fault !== undefined : result.searched.stopped !== true,
+    )
+    return isWhole ? [cellOf(job, found, convention)] : []
   })
   return figuresOf({ figure, batch, convention, budget, seed }, cells)
 }
