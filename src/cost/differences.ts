@@ -3,8 +3,8 @@
  * any set of steps makes a mapping between the two, which covers the problem as both ends do. A step is
  *   - one dimension's bounds, over all levels at once (a part of them would not multiply to the extent);
  *   - the order of the loops of one level, where the loops that both have stand in another order;
- *   - one operand kept or not at one level, or handed on between neighbours (an operand whose forwarding changes moves as a whole:
- *     a mapping that forwards it twice without keeping it between is not legal);
+ *   - where one operand is kept, and where it is handed on between neighbours, over all levels at once (between two places it might be
+ *     kept in neither, or forwarded twice without being kept between, which is not legal);
  *   - one level of the hardware, the rest of it, and the counting convention.
  * What lies between may not fit the real buffers: counts do not depend on sizes, so it is counted on `roomy` hardware.
  */
@@ -172,36 +172,38 @@ function orders(a: Side, b: Side): Step[] {
 /** A mapping that does not say keeps what the level can hold. */
 const keptBy = ({ mapping, hardware }: Side, level: number, operand: Operand): boolean => keeps(mapping, level, operand, hardware)
 
+/** One step for all levels of an operand: between them it might be kept nowhere, which is neither a nor b. */
 function keepings(a: Side, b: Side): Step[] {
-  const keeping: Step[] = []
-  const handing: Step[] = []
-  for (const operand of OPERANDS) {
-    const forwards = a.mapping.levels.flatMap(({ name, forward }, level): { key: string; name: string; label: string }[] => {
-      const [before, after] = [forward?.[operand], b.mapping.levels[level]?.forward?.[operand]]
-      if (before === after) return []
-      const label =
-        after === undefined
-          ? `${operand} no longer handed on along ${before} below ${name}`
-          : `${operand} handed on along ${after} below ${name}${before === undefined ? '' : ` instead of ${before}`}`
-      return [{ key: `forward ${operand} ${level}`, name, label }]
-    })
-    const kept = a.mapping.levels.flatMap(({ name }, level): { key: string; name: string; label: string }[] => {
-      const after = keptBy(b, level, operand)
-      if (keptBy(a, level, operand) === after) return []
-      const label = after ? `${name} keeps ${operand}` : `${name} no longer keeps ${operand}`
-      return [{ key: `keep ${operand} ${level}`, name, label }]
-    })
-    const [first] = forwards
-    if (first === undefined) {
-      for (const { key, name, label } of kept)
-        keeping.push({ difference: { kind: 'keep', operand, level: name, label }, keys: [key] })
-      continue
+  return OPERANDS.flatMap((operand): Step[] => {
+    const places = a.mapping.levels.map(({ name, forward }, level) => ({
+      name,
+      level,
+      kept: [keptBy(a, level, operand), keptBy(b, level, operand)] as const,
+      handed: [forward?.[operand], b.mapping.levels[level]?.forward?.[operand]] as const,
+    }))
+    const moved = places.filter(({ kept }) => kept[0] !== kept[1])
+    const handing = places.filter(({ handed }) => handed[0] !== handed[1])
+    if (moved.length + handing.length === 0) return []
+    const names = (keptAtB: boolean): string => moved.flatMap(({ name, kept }) => (kept[1] === keptAtB ? [name] : [])).join(' and ')
+    const [gained, lost] = [names(true), names(false)]
+    const keeping =
+      gained === '' ? `${lost} no longer keeps ${operand}` : `${gained} keeps ${operand}${lost === '' ? '' : ` instead of ${lost}`}`
+    const labels = handing.map(({ name, handed: [before, after] }) =>
+      after === undefined
+        ? `${operand} no longer handed on along ${before} below ${name}`
+        : `${operand} handed on along ${after} below ${name}${before === undefined ? '' : ` instead of ${before}`}`,
+    )
+    const difference: Difference = {
+      kind: handing.length > 0 ? 'forward' : 'keep',
+      operand,
+      label: [...(moved.length > 0 ? [keeping] : []), ...labels].join('; '),
     }
-    const all = [...forwards, ...kept]
-    const label = all.map((one) => one.label).join('; ')
-    handing.push({ difference: { kind: 'forward', operand, level: first.name, label }, keys: all.map(({ key }) => key) })
-  }
-  return [...keeping, ...handing]
+    const keys = [
+      ...moved.map(({ level }) => `keep ${operand} ${level}`),
+      ...handing.map(({ level }) => `forward ${operand} ${level}`),
+    ]
+    return [{ difference, keys }]
+  })
 }
 
 /** What of a level matters to counts and energy, field by field. */
