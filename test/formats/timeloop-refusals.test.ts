@@ -266,7 +266,7 @@ describe('hostile files end in a named error within a second', () => {
       'expected a map',
     ],
     ['many documents', () => '---\na: 1\n'.repeat(14_000), 'holds several YAML documents'],
-    ['many brackets that close nothing', () => `problem: ${']'.repeat(20_000)}`, 'this is no YAML'],
+    ['many brackets that close nothing', () => `problem: ${']'.repeat(100_000)}`, 'is no YAML: a bracket closes'],
     ['many quotes', () => `problem: ${'"a" '.repeat(10_000)}`, 'this is no YAML'],
     ['all tokens', () => `problem:\n${'  k: 1\n'.repeat(18_000)}`, 'f.yaml is too large (limit 50000 tokens of YAML)'],
     ['many tags', () => `problem: ${'!x '.repeat(50_000)}`, 'FileFormatError'],
@@ -306,9 +306,11 @@ describe('hostile files end in a named error within a second', () => {
     ],
   ])('%s', (_, make, message) => {
     const text = make()
-    const start = performance.now()
+    // Of the processor: other tests run beside this one.
+    const start = process.cpuUsage()
     const refusal = refusalOf(text)
-    const took = performance.now() - start
+    const { user, system } = process.cpuUsage(start)
+    const took = (user + system) / 1000
     expect(refusal.slice(0, 2000)).toContain(message)
     expect(took).toBeLessThan(1000)
     expect(refusal.length).toBeLessThan(4000)

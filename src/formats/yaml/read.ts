@@ -185,6 +185,7 @@ function firstDocument(name: string, text: string, lines: LineCounter): Document
     else if (lexeme === '-' || lexeme === '?') indicators++
     else if (lexeme.startsWith('\n')) indicators = 0
     if (depth > DEEPEST || indicators > DEEPEST) throw tooDeep(name)
+    if (depth < 0) throw new FileFormatError(`${name} is no YAML: a bracket closes what was not opened`)
     for (const token of parser.next(lexeme)) documents.push(...composer.next(token))
     if (documents.length > 1) break
   }
