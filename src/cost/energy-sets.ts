@@ -131,13 +131,18 @@ export const ENERGY_SETS = {
 } as const satisfies Record<string, EnergySet>
 
 export type EnergySetName = keyof typeof ENERGY_SETS
-export const ENERGY_SET_NAMES: readonly string[] = Object.keys(ENERGY_SETS)
+/** Sets that are whole price lists, which `withEnergies` takes; the others are figures only. */
+export const ENERGY_SET_NAMES: readonly string[] = Object.entries<EnergySet>(ENERGY_SETS).flatMap(([name, { memories, dram }]) =>
+  memories === undefined || dram === undefined ? [] : [name],
+)
 
 /** @throws OptionError listing the names */
 export function energySetNamed(name: string): EnergySet {
   const found = Object.entries<EnergySet>(ENERGY_SETS).find(([known]) => known === name)
   if (found !== undefined) return found[1]
-  throw new OptionError(`There is no energy set called "${name}"`, { remedy: `Choose one of ${ENERGY_SET_NAMES.join(', ')}` })
+  throw new OptionError(`There is no energy set called "${name}"`, {
+    remedy: `Choose one of ${Object.keys(ENERGY_SETS).join(', ')}`,
+  })
 }
 
 /** A figure, and whether the source prints it or how it follows from what it prints. */
@@ -209,7 +214,7 @@ export function withEnergies(hardware: Hardware, chosen: string | EnergySet, opt
   const { memories, dram } = set
   if (memories === undefined || dram === undefined) {
     throw new OptionError(`${set.title}: figures, and no whole price list`, {
-      remedy: `Choose ${ENERGY_SET_NAMES.filter((known) => energySetNamed(known).dram !== undefined).join(', ')}`,
+      remedy: `Choose ${ENERGY_SET_NAMES.join(', ')}`,
     })
   }
   const width = hardware.word_bits
