@@ -11,7 +11,7 @@
 import { MappingError, OptionError } from '../errors.ts'
 import type { Hardware } from '../schedule/hardware.ts'
 import { encode } from '../schedule/code.ts'
-import type { Mapping } from '../schedule/mapping.ts'
+import { keeps, type Mapping } from '../schedule/mapping.ts'
 import { OPERANDS, macsOf, type Operand, type Problem } from '../schedule/problem.ts'
 import { differencesOf, roomy, type Difference, type Differences, type Side } from './differences.ts'
 import { evaluate } from './evaluate.ts'
@@ -289,11 +289,22 @@ function whyOf(problem: Problem, line: Line, difference: Difference, before: Sid
   if (joint && difference.kind === 'hardware') return 'a word costs another energy'
   const together = joint ? 'only together with the other differences' : ''
   if (operand === undefined || kind === 'operations') return together
-  if (kind === 'hops' || kind === 'deliveries') return networkChanges(operand, line.level, before, after) || together
-  const at = line.level
-  const asked = { problem, level, operand, kind }
-  const facts = factChanges(asked, factsOf(problem, before, at, operand, kind), factsOf(problem, after, at, operand, kind))
-  return facts.join('; ') || together || besides(asked, difference, before, after)
+  // What goes over a network goes to or from the level above it that keeps the operand.
+  const isNetwork = kind === 'hops' || kind === 'deliveries'
+  const at = isNetwork ? serving(after, operand, line.level) : line.level
+  const counted = isNetwork ? (operand === 'outputs' ? 'updates' : 'reads') : kind
+  const spread = isNetwork ? networkChanges(operand, line.level, before, after) : ''
+  const asked = { problem, level: after.mapping.levels[at]?.name ?? level, operand, kind: counted }
+  const facts = factChanges(asked, factsOf(problem, before, at, operand, counted), factsOf(problem, after, at, operand, counted))
+  const said = [spread, ...facts].filter((reason) => reason !== '')
+  return said.join('; ') || together || besides(asked, difference, before, after)
+}
+
+/** The innermost level at or above `level` that keeps an operand. */
+function serving({ mapping, hardware }: Side, operand: Operand, level: number): number {
+  let at = level
+  while (at > 0 && !keeps(mapping, at, operand, hardware)) at--
+  return at
 }
 
 /** 3.2×, or what appeared or vanished. */
