@@ -14,6 +14,9 @@ export interface Walk {
   /** Input accesses to zero padding, by level. */
   readonly padding: Readonly<Record<string, number>>
   readonly hops: Readonly<Record<Operand, number>>
+  /** The hops by the level in whose fan-out they occur. */
+  readonly hopsByLevel: Readonly<Record<string, Readonly<Record<Operand, number>>>>
+  readonly deliveries: Readonly<Record<string, Readonly<Record<Operand, number>>>>
 }
 
 type Point = Record<Dimension, number>
@@ -35,9 +38,10 @@ export function walk(problem: Problem, hardware: Hardware, mapping: Mapping): Wa
   const depth = mapping.levels.length
   const tallies = mapping.levels.map(() => blank())
   const padding = mapping.levels.map(() => 0)
-  const hops = { weights: 0, inputs: 0, outputs: 0 }
+  const hops = mapping.levels.map(none)
+  const deliveries = mapping.levels.map(none)
   for (const operand of OPERANDS) {
-    const chain = [...mapping.levels.keys()].filter((level) => keeps(mapping, level, operand))
+    const chain = [...mapping.levels.keys()].filter((level) => keeps(mapping, level, operand, hardware))
     for (const [index, parent] of chain.entries()) {
       const child = chain[index + 1] ?? depth
       const link = walkLink({ problem, hardware, mapping, loops, operand, parent, child })
@@ -52,21 +56,35 @@ export function walk(problem: Problem, hardware: Hardware, mapping: Mapping): Wa
         padding[child] = (padding[child] ?? 0) + link.paddingFills
       }
       padding[parent] = (padding[parent] ?? 0) + link.paddingReads
-      hops[operand] += link.hops
+      for (const [level, count] of link.hops) {
+        const at = hops[level]
+        if (at !== undefined) at[operand] += count
+      }
+      const delivered = deliveries[parent]
+      if (delivered !== undefined) delivered[operand] += link.deliveries
     }
   }
   const work = countWork(problem, loops)
+  const byLevel = <T>(values: readonly T[]): Record<string, T> =>
+    Object.fromEntries(values.map((value, level) => [mapping.levels[level]?.name ?? '', value]))
+  const total = (operand: Operand): number => hops.reduce((sum, at) => sum + at[operand], 0)
   return {
     ...work,
-    accesses: Object.fromEntries(mapping.levels.map(({ name }, level) => [name, tallies[level] ?? blank()])),
-    padding: Object.fromEntries(mapping.levels.map(({ name }, level) => [name, padding[level] ?? 0])),
-    hops,
+    accesses: byLevel(tallies),
+    padding: byLevel(padding),
+    hops: { weights: total('weights'), inputs: total('inputs'), outputs: total('outputs') },
+    hopsByLevel: byLevel(hops),
+    deliveries: byLevel(deliveries),
   }
 }
 
+function none(): Record<Operand, number> {
+  return { weights: 0, inputs: 0, outputs: 0 }
+}
+
 function blank(): Record<Operand, { reads: number; fills: number; updates: number }> {
-  const none = { reads: 0, fills: 0, updates: 0 }
-  return { weights: { ...none }, inputs: { ...none }, outputs: { ...none } }
+  const nothing = { reads: 0, fills: 0, updates: 0 }
+  return { weights: { ...nothing }, inputs: { ...nothing }, outputs: { ...nothing } }
 }
 
 /** Every combination of trips of `loops`, the last loop fastest. */
@@ -132,12 +150,16 @@ interface Link {
   childFills: number
   paddingReads: number
   paddingFills: number
-  hops: number
+  deliveries: number
+  /** By level. */
+  readonly hops: Map<number, number>
 }
 
 /** One instance of the child below one instance of the parent. */
 interface ChildInstance {
   readonly trip: readonly (readonly [WalkLoop, number])[]
+  /** The level along whose fan-out it has neighbours. */
+  readonly network: number
   /** Which instance of the parent it is below. */
   readonly parent: string
   /** Which of the parent's reads it shares: the trips of spatial loops that do not multicast. */
@@ -153,7 +175,15 @@ function walkLink(context: LinkContext): Link {
   const inside = loops.filter(({ level }) => level >= child)
   const instances = childInstances(context)
   const isResident = child < mapping.levels.length
-  const link: Link = { parentReads: 0, parentUpdates: 0, childFills: 0, paddingReads: 0, paddingFills: 0, hops: 0 }
+  const link: Link = {
+    parentReads: 0,
+    parentUpdates: 0,
+    childFills: 0,
+    paddingReads: 0,
+    paddingFills: 0,
+    deliveries: 0,
+    hops: new Map(),
+  }
   /** Outputs that a parent instance holds a partial sum of. */
   const written = new Set<string>()
   for (const values of trips(time)) {
@@ -174,12 +204,15 @@ function walkLink(context: LinkContext): Link {
   return link
 
   function takeStep(step: Step, into: Link): void {
+    const hop = (level: number, count: number): void => void into.hops.set(level, (into.hops.get(level) ?? 0) + count)
+    /** Children that send up a sum of a word, by what serves them and the word. */
+    const senders = new Map<string, ChildInstance[]>()
     const served = new Map<string, Set<string>>()
     for (const [instance, tile] of step.tiles) {
       for (const word of tile) {
         if (step.isResident && instance.held.has(word)) continue
         if (instance.neighbours.some((neighbour) => step.tiles.has(neighbour) && neighbour.held.has(word))) {
-          into.hops++
+          hop(instance.network, 1)
           if (step.isResident) into.childFills++
           if (step.isResident && word.endsWith('pad')) into.paddingFills++
           continue
@@ -187,9 +220,10 @@ function walkLink(context: LinkContext): Link {
         const group = `${instance.parent}|${instance.shared}`
         const words = served.get(group) ?? new Set()
         served.set(group, words)
+        into.deliveries++
         if (step.operand === 'outputs') {
-          // Children below one fan-out add up on the way: each but the first costs a hop.
-          if (words.has(word)) into.hops++
+          const key = `${group}|${word}`
+          senders.set(key, [...(senders.get(key) ?? []), instance])
         } else if (step.isResident) {
           into.childFills++
           if (word.endsWith('pad')) into.paddingFills++
@@ -197,6 +231,7 @@ function walkLink(context: LinkContext): Link {
         words.add(word)
       }
     }
+    for (const instances of senders.values()) addUp(instances, hop)
     const before = new Set(step.written)
     const begun = new Set<string>()
     for (const [group, words] of served) {
@@ -216,6 +251,17 @@ function walkLink(context: LinkContext): Link {
         begun.add(name)
       }
     }
+  }
+
+  /** Children add up on the way, level by level from the innermost: at each fan-out all sums but the first cost a hop. */
+  function addUp(instances: readonly ChildInstance[], hop: (level: number, count: number) => void): void {
+    const sums = (outside: number): number =>
+      new Set(
+        instances.map(({ trip, shared }) =>
+          [shared, ...trip.map(([loop, value]) => (loop.level < outside ? value : ''))].join(' '),
+        ),
+      ).size
+    for (let level = child - 1; level >= context.parent; level--) hop(level, sums(level + 1) - sums(level))
   }
 }
 
@@ -244,6 +290,7 @@ function childInstances({ hardware, mapping, loops, operand, parent, child }: Li
       parent: part(above),
       shared: part(alone),
       neighbours: [],
+      network: forwarding,
       held: new Set(),
     })
   }

@@ -43,21 +43,21 @@ const problems: fc.Arbitrary<Problem> = fc
 /** Where a loop may stand: a level's temporal loops, or its x or y. */
 type Slot = readonly [level: number, axis: 'temporal' | 'x' | 'y']
 
-/** Mappings of up to `depth` levels; `always` forwards an operand along an axis that has loops, where there is one. */
-const casesOf = (depth: number, always: boolean): fc.Arbitrary<Case> =>
+/** Mappings of `least` to `depth` levels; `always` forwards an operand along an axis that has loops, where there is one. */
+const casesOf = (depth: number, always: boolean, least = 1): fc.Arbitrary<Case> =>
   problems.chain((problem) =>
     fc
       .record({
-        depth: fc.integer({ min: 1, max: depth }),
+        depth: fc.integer({ min: least, max: depth }),
         splits: fc.array(
           fc.record({ dimension: fc.nat(), bound: fc.integer({ min: 2, max: 4 }), slot: fc.nat(), order: fc.nat(1000) }),
           { maxLength: 9 },
         ),
-        keep: fc.array(fc.subarray([...OPERANDS]), { minLength: 4, maxLength: 4 }),
-        multicast: fc.array(fc.oneof(fc.constant(true), fc.boolean()), { minLength: 4, maxLength: 4 }),
+        keep: fc.array(fc.subarray([...OPERANDS]), { minLength: 6, maxLength: 6 }),
+        multicast: fc.array(fc.oneof(fc.constant(true), fc.boolean()), { minLength: 6, maxLength: 6 }),
         forward: fc.option(
           fc.record({
-            level: fc.nat(3),
+            level: fc.nat(depth - 1),
             operand: fc.constantFrom<Operand>(...OPERANDS),
             axis: fc.constantFrom<'x' | 'y'>('x', 'y'),
           }),
@@ -68,6 +68,38 @@ const casesOf = (depth: number, always: boolean): fc.Arbitrary<Case> =>
   )
 
 export const cases: fc.Arbitrary<Case> = casesOf(4, false)
+
+/** Four to six levels, some without storage, some that hold only some operands; what a level keeps may go unsaid. */
+export const deepCases: fc.Arbitrary<Case> = fc
+  .tuple(
+    casesOf(6, false, 4),
+    fc.array(
+      fc.record({
+        isBare: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)),
+        holds: fc.subarray([...OPERANDS]),
+        isSaid: fc.boolean(),
+      }),
+      { minLength: 6, maxLength: 6 },
+    ),
+  )
+  .map(([{ problem, hardware, mapping }, choices]) => {
+    const bare = (index: number): boolean => index > 0 && choices[index]?.isBare === true
+    const holds = (index: number): readonly Operand[] => (index === 0 ? OPERANDS : (choices[index]?.holds ?? OPERANDS))
+    return {
+      problem,
+      hardware: {
+        ...hardware,
+        levels: hardware.levels.map((level, index) => ({ ...level, ...(bare(index) ? { words: 0 } : { holds: holds(index) }) })),
+      },
+      mapping: {
+        levels: mapping.levels.map(({ keep, ...level }, index): MappingLevel => {
+          if (bare(index)) return { ...level, keep: [] }
+          if (keep === undefined || choices[index]?.isSaid !== true) return level
+          return { ...level, keep: keep.filter((operand) => holds(index).includes(operand)) }
+        }),
+      },
+    }
+  })
 
 /** Forwarding networks: few levels, so that an operand is forwarded to registers and straight to the MACs alike. */
 export const forwardingCases: fc.Arbitrary<Case> = casesOf(2, true)
