@@ -34,6 +34,13 @@ const REUSED = 0
 const OWN = 1
 const SLIDING = 2
 
+export interface CounterOptions {
+  /** Count only inputs, and of those only what is not zero padding. */
+  readonly real?: boolean
+  /** Digit chains remembered between mappings (see `loops.ts`). */
+  readonly mostChains?: number
+}
+
 /** Counts one mapping after another, of one problem on one hardware. */
 export class AccessCounter {
   /** Counts of the last mapping, laid out as `tally.ts` says. */
@@ -78,10 +85,7 @@ export class AccessCounter {
   readonly #value = new Float64Array(DEPTH)
   readonly #forwarding = { level: -1, axis: 0, dimension: -1 }
 
-  /**
-   * @param real count only inputs, and of those only what is not zero padding
-   */
-  constructor(problem: Problem, hardware: Hardware, halo: Halo, real = false) {
+  constructor(problem: Problem, hardware: Hardware, halo: Halo, { real = false, mostChains }: CounterOptions = {}) {
     const levels = hardware.levels.length
     const multicast = hardware.levels.map((level) => level.multicast ?? true)
     this.#levels = levels
@@ -128,7 +132,7 @@ export class AccessCounter {
       return { outer: U, inner: D, boxes: this.#isTimeloop, ...(real ? { range } : {}) }
     })
     this.#sizes = Float64Array.from(ranges, ([from, to]) => Math.max(0, to - from))
-    this.#chains = new Chains(this.#extents, multicast, ranges)
+    this.#chains = new Chains(this.#extents, multicast, ranges, mostChains)
     this.#lines = new Lines(this.#chains, { isPlaced: real, isBoxes: this.#isTimeloop })
     const [vertical, horizontal] = windows
     const first = new Windows(vertical ?? NO_WINDOW, this.#lines)

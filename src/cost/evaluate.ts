@@ -114,7 +114,7 @@ function counterOf(problem: Problem, hardware: Hardware, halo: Halo, real: boole
   if (ofHardware === undefined) ofProblem.set(hardware, (ofHardware = new Map()))
   const key = `${halo} ${real}`
   let counter = ofHardware.get(key)
-  if (counter === undefined) ofHardware.set(key, (counter = new AccessCounter(problem, hardware, halo, real)))
+  if (counter === undefined) ofHardware.set(key, (counter = new AccessCounter(problem, hardware, halo, { real })))
   return counter
 }
 

@@ -48,6 +48,7 @@ export class Chains {
   readonly #slots: readonly Slot[]
   /** Tables of a chain: one for each slot, then one for each child level. */
   readonly #width: number
+  readonly #most: number
   #count = 0
   /** By chain: the shorter chain, and its last digit as one number. */
   #shorter = new Int32Array(256)
@@ -60,9 +61,13 @@ export class Chains {
   values = new Float64Array(4096)
   readonly #caps = new Float64Array(256)
 
-  /** @param ranges by dimension, the coordinates counted where they are an operand's own */
-  constructor(extents: readonly number[], multicast: readonly boolean[], ranges: readonly Range[]) {
+  /**
+   * @param ranges by dimension, the coordinates counted where they are an operand's own
+   * @param most chains remembered
+   */
+  constructor(extents: readonly number[], multicast: readonly boolean[], ranges: readonly Range[], most = MOST_CHAINS) {
     this.extents = extents
+    this.#most = most
     this.#levels = multicast.length
     this.#multicast = multicast
     this.#multicasts = !multicast.includes(false)
@@ -89,7 +94,7 @@ export class Chains {
 
   /** Whether so much is kept that it is time to `clear`. */
   get isFull(): boolean {
-    return this.#count > MOST_CHAINS || this.#used > MOST_VALUES
+    return this.#count > this.#most || this.#used > MOST_VALUES
   }
 
   /** Forgets all chains but the empty one of each dimension, which is numbered as the dimension. */

@@ -24,8 +24,8 @@ export class Scorer {
   readonly #systolic: Hardware['systolic']
   readonly #extents: Float64Array
   readonly #forwards: boolean
-  #energy = 0
-  #cycles = 0
+  /** Energy and cycles: an array, since a number in a field would be a new object each time. */
+  readonly #result = new Float64Array(2)
 
   /** @throws OptionError where prices cannot be had (see `pricesOf`) */
   constructor(problem: Problem, hardware: Hardware, { halo = 'exact', convention }: ScorerOptions = {}) {
@@ -41,12 +41,12 @@ export class Scorer {
 
   /** Energy of the last legal mapping scored, in the hardware's unit. */
   get energy(): number {
-    return this.#energy
+    return this.#result[0] ?? 0
   }
 
   /** Cycles of the last legal mapping scored. */
   get cycles(): number {
-    return this.#cycles
+    return this.#result[1] ?? 0
   }
 
   /**
@@ -63,9 +63,9 @@ export class Scorer {
     if (!this.fits(code)) return false
     const counter = this.#counter
     counter.count(code)
-    this.#energy = energyOf(this.#prices, counter.tally, counter.macs)
+    this.#result[0] = energyOf(this.#prices, counter.tally, counter.macs)
     const folds = this.#systolic === undefined ? 0 : foldsOf(code, this.#extents, this.#systolic)
-    this.#cycles = this.#clock.cycles(counter.tally, counter.steps, counter.instances, folds)
+    this.#result[1] = this.#clock.cycles(counter.tally, counter.steps, counter.instances, folds)
     return true
   }
 }

@@ -45,27 +45,29 @@ type Slot = readonly [level: number, axis: 'temporal' | 'x' | 'y']
 
 /** Mappings of `least` to `depth` levels; `always` forwards an operand along an axis that has loops, where there is one. */
 const casesOf = (depth: number, always: boolean, least = 1): fc.Arbitrary<Case> =>
-  problems.chain((problem) =>
-    fc
-      .record({
-        depth: fc.integer({ min: least, max: depth }),
-        splits: fc.array(
-          fc.record({ dimension: fc.nat(), bound: fc.integer({ min: 2, max: 4 }), slot: fc.nat(), order: fc.nat(1000) }),
-          { maxLength: 9 },
-        ),
-        keep: fc.array(fc.subarray([...OPERANDS]), { minLength: 6, maxLength: 6 }),
-        multicast: fc.array(fc.oneof(fc.constant(true), fc.boolean()), { minLength: 6, maxLength: 6 }),
-        forward: fc.option(
-          fc.record({
-            level: fc.nat(depth - 1),
-            operand: fc.constantFrom<Operand>(...OPERANDS),
-            axis: fc.constantFrom<'x' | 'y'>('x', 'y'),
-          }),
-        ),
-        rest: fc.array(fc.record({ slot: fc.nat(), order: fc.nat(1000) }), { minLength: 8, maxLength: 8 }),
-      })
-      .map((choice) => build(problem, choice, always)),
-  )
+  problems.chain((problem) => mappingsOf(problem, depth, always, least))
+
+function mappingsOf(problem: Problem, depth: number, always: boolean, least: number): fc.Arbitrary<Case> {
+  return fc
+    .record({
+      depth: fc.integer({ min: least, max: depth }),
+      splits: fc.array(
+        fc.record({ dimension: fc.nat(), bound: fc.integer({ min: 2, max: 4 }), slot: fc.nat(), order: fc.nat(1000) }),
+        { maxLength: 9 },
+      ),
+      keep: fc.array(fc.subarray([...OPERANDS]), { minLength: 6, maxLength: 6 }),
+      multicast: fc.array(fc.oneof(fc.constant(true), fc.boolean()), { minLength: 6, maxLength: 6 }),
+      forward: fc.option(
+        fc.record({
+          level: fc.nat(depth - 1),
+          operand: fc.constantFrom<Operand>(...OPERANDS),
+          axis: fc.constantFrom<'x' | 'y'>('x', 'y'),
+        }),
+      ),
+      rest: fc.array(fc.record({ slot: fc.nat(), order: fc.nat(1000) }), { minLength: 8, maxLength: 8 }),
+    })
+    .map((choice) => build(problem, choice, always))
+}
 
 export const cases: fc.Arbitrary<Case> = casesOf(4, false)
 
@@ -100,6 +102,21 @@ export const deepCases: fc.Arbitrary<Case> = fc
       },
     }
   })
+
+/** Many mappings of one problem on one hardware of three levels. */
+export const families: fc.Arbitrary<{
+  readonly problem: Problem
+  readonly hardware: Hardware
+  readonly mappings: readonly Mapping[]
+}> = problems.chain((problem) =>
+  fc
+    .array(mappingsOf(problem, 3, false, 3), { minLength: 20, maxLength: 20 })
+    .map((made) => ({ problem, hardware: made[0]?.hardware ?? fail(), mappings: made.map(({ mapping }) => mapping) })),
+)
+
+function fail(): never {
+  throw new Error('No mapping was made')
+}
 
 /** Forwarding networks: few levels, so that an operand is forwarded to registers and straight to the MACs alike. */
 export const forwardingCases: fc.Arbitrary<Case> = casesOf(2, true)
