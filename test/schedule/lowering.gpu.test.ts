@@ -11,17 +11,28 @@ import { differences, readCounters } from '../../src/schedule/lowering/counters.
 import { predictIssued } from '../../src/schedule/lowering/issued.ts'
 import { COUNTERS, lower } from '../../src/schedule/lowering/lower.ts'
 import type { Mapping } from '../../src/schedule/mapping.ts'
-import { convProblem, inputSpan } from '../../src/schedule/problem.ts'
-import { generator, integers, loopNest, randomMapping, randomProblem, type RandomProblem } from './random-mapping.ts'
+import { convProblem, inputSpan, macsOf } from '../../src/schedule/problem.ts'
+import { generator, integers, loopNest, randomMapping, randomProblem, widerProblem, type RandomProblem } from './random-mapping.ts'
 
 let gpu: Gpu
+const held = { mappings: 0, figures: 0, macs: 0 }
 beforeAll(async () => {
   gpu = await openGpu()
 })
-afterAll(() => gpu.dispose())
+afterAll(() => {
+  console.log(`counted: ${held.mappings} mappings of ${held.macs} MACs in all, ${held.figures} figures equal to the prediction`)
+  gpu.dispose()
+})
+/** Loads and stores of two address spaces and hops, for three operands; MACs. */
+const FIGURES = 3 * (2 * 2 + 1) + 1
 
 /** Runs both builds of a mapping and holds them against the loop nest and the prediction. */
-async function check(given: RandomProblem, mapping: Mapping, seed: number): Promise<void> {
+async function check(
+  given: RandomProblem,
+  mapping: Mapping,
+  seed: number,
+  builds: readonly ('fast' | 'counted')[] = ['fast', 'counted'],
+): Promise<void> {
   const { problem, input } = given
   const { N, M, C, P, Q, R, S, groups } = problem
   const random = generator(seed)
@@ -32,7 +43,7 @@ async function check(given: RandomProblem, mapping: Mapping, seed: number): Prom
   const counts = { dtype: 'u32', shape: [2 * COUNTERS] } as const
   using onX = gpu.upload(x)
   using onW = gpu.upload(w)
-  for (const build of ['fast', 'counted'] as const) {
+  for (const build of builds) {
     const { nest, plan } = lower(problem, mapping, gpu.facts, build, { x, w }, input)
     const outputs = build === 'fast' ? [y] : [y, counts]
     const results = await runPlan(gpu, plan, [onX, onW], outputs)
@@ -44,6 +55,9 @@ async function check(given: RandomProblem, mapping: Mapping, seed: number): Prom
     if (build === 'counted') {
       const wrong = differences(predictIssued(nest, input), readCounters(counters as Uint32Array))
       expect(wrong, JSON.stringify({ problem, input, mapping })).toEqual([])
+      held.mappings++
+      held.figures += FIGURES
+      held.macs += macsOf(problem)
     }
   }
 }
@@ -111,6 +125,67 @@ describe('any mapping', () => {
     }
     expect(run).toBe(40)
     expect(refused).toBeLessThan(40)
+  })
+})
+
+describe('counted equals predicted at every size', () => {
+  const sizes: readonly (readonly [string, RandomProblem])[] = [
+    [
+      '27×27, 5×5, padded, grouped',
+      {
+        problem: convProblem({ M: 8, C: 3, P: 27, Q: 27, R: 5, S: 5, padding: [2, 2, 2, 2], groups: 2 }),
+        input: { rows: 27, columns: 27 },
+      },
+    ],
+    [
+      'primes, asymmetric padding',
+      {
+        problem: convProblem({ N: 3, M: 17, C: 13, P: 11, Q: 13, R: 3, S: 2, padding: [1, 0, 0, 2] }),
+        input: { rows: 12, columns: 12 },
+      },
+    ],
+    [
+      'depthwise, dilated',
+      {
+        problem: convProblem({ P: 19, Q: 23, R: 3, S: 3, dilation: [2, 2], padding: [2, 2, 2, 2], groups: 31 }),
+        input: { rows: 19, columns: 23 },
+      },
+    ],
+    ['fully connected', { problem: convProblem({ N: 2, M: 251, C: 29, R: 3, S: 3 }), input: { rows: 3, columns: 3 } }],
+    ['matrix product of primes', { problem: convProblem({ P: 101, M: 67, C: 59 }), input: { rows: 101, columns: 1 } }],
+    ['K = 1', { problem: convProblem({ P: 53, M: 47 }), input: { rows: 53, columns: 1 } }],
+  ]
+  for (const name of DATAFLOW_NAMES) {
+    test(`${name}`, { timeout: 120_000 }, async () => {
+      const before = held.figures
+      const random = generator(DATAFLOW_NAMES.indexOf(name) + 100)
+      const randoms = Array.from({ length: 5 }, (_, k) => [`random ${k}`, widerProblem(random)] as const)
+      for (const [title, given] of [...sizes, ...randoms]) {
+        const { mapping } = mapForGpu(given.problem, DATAFLOWS[name], gpuHardware(gpu.facts), gpu.facts, given.input, {
+          budget: 100,
+        })
+        await check(given, mapping, 11, ['counted']).catch((error: unknown) => {
+          throw new Error(title, { cause: error })
+        })
+      }
+      expect(held.figures - before).toBe((sizes.length + 5) * FIGURES)
+    })
+  }
+
+  test('random mappings', { timeout: 120_000 }, async () => {
+    let run = 0
+    for (let seed = 5000; run < 40; seed++) {
+      const random = generator(seed)
+      const given = widerProblem(random)
+      const mapping = randomMapping(given.problem, random)
+      try {
+        await check(given, mapping, seed, ['counted'])
+        run++
+      } catch (error) {
+        if (!(error instanceof MappingError)) throw new Error(`seed ${seed}`, { cause: error })
+      }
+    }
+    expect(run).toBe(40)
   })
 })
 

@@ -1,6 +1,15 @@
 /** Random small problems and random legal mappings of them on a workgroup, for property tests. Deterministic for a seed. */
 import type { Loop, Mapping } from '../../src/schedule/mapping.ts'
-import { convProblem, DIMENSIONS, extentOf, inputSpan, OPERANDS, REDUCTION, type Problem } from '../../src/schedule/problem.ts'
+import {
+  convProblem,
+  DIMENSIONS,
+  extentOf,
+  inputSpan,
+  macsOf,
+  OPERANDS,
+  REDUCTION,
+  type Problem,
+} from '../../src/schedule/problem.ts'
 import { HostTensor } from '../../src/tensor/tensor.ts'
 
 /** Mulberry32: numbers in [0, 1). */
@@ -19,20 +28,43 @@ export interface RandomProblem {
   readonly input: { readonly rows: number; readonly columns: number }
 }
 
-export function randomProblem(random: () => number): RandomProblem {
+/** As `randomProblem`, up to some hundred thousand multiply-accumulates. */
+export function widerProblem(random: () => number): RandomProblem {
+  for (;;) {
+    const given = randomProblem(random, {
+      N: 3,
+      M: 41,
+      C: 23,
+      P: 29,
+      Q: 31,
+      R: 7,
+      S: 5,
+      groups: 5,
+      stride: 4,
+      dilation: 3,
+      padding: 3,
+    })
+    const macs = macsOf(given.problem)
+    if (macs >= 20_000 && macs <= 400_000) return given
+  }
+}
+
+const SMALL = { N: 2, M: 7, C: 6, P: 7, Q: 7, R: 4, S: 4, groups: 2, stride: 3, dilation: 2, padding: 2 }
+
+export function randomProblem(random: () => number, most: typeof SMALL = SMALL): RandomProblem {
   const upTo = (most: number): number => 1 + Math.floor(random() * most)
-  const padding = [0, 0, 0, 0].map(() => (random() < 0.4 ? upTo(2) : 0)) as [number, number, number, number]
+  const padding = [0, 0, 0, 0].map(() => (random() < 0.4 ? upTo(most.padding) : 0)) as [number, number, number, number]
   const problem = convProblem({
-    groups: random() < 0.3 ? 2 : 1,
-    N: upTo(2),
-    M: upTo(7),
-    C: upTo(6),
-    P: upTo(7),
-    Q: upTo(7),
-    R: upTo(4),
-    S: upTo(4),
-    stride: [upTo(3), upTo(3)],
-    dilation: [upTo(2), upTo(2)],
+    groups: random() < 0.3 ? most.groups : 1,
+    N: upTo(most.N),
+    M: upTo(most.M),
+    C: upTo(most.C),
+    P: upTo(most.P),
+    Q: upTo(most.Q),
+    R: upTo(most.R),
+    S: upTo(most.S),
+    stride: [upTo(most.stride), upTo(most.stride)],
+    dilation: [upTo(most.dilation), upTo(most.dilation)],
     padding,
   })
   const span = inputSpan(problem)
