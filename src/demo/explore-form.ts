@@ -2,11 +2,14 @@
 import { HARDWARE_NAMES } from '../../models/hardware/index.ts'
 import { NETWORKS } from '../../models/index.ts'
 import { freshId, h } from '../profile/html/dom.ts'
+import { plural, si } from '../profile/html/format.ts'
 import { chip } from '../profile/html/header.ts'
 import { flowSwatch } from '../profile/html/mapping/charts.ts'
 import { colour } from '../profile/html/palette.ts'
 import { DATAFLOW_NAMES } from '../schedule/dataflow.ts'
+import type { Hardware } from '../schedule/hardware.ts'
 import type { Objective } from '../schedule/mapper.ts'
+import { parseHardware } from '../schedule/parse.ts'
 import type { Problem } from '../schedule/problem.ts'
 import { errorCard } from './panels.ts'
 import type { LayerChoice, Subject } from './explore-protocol.ts'
@@ -151,12 +154,17 @@ export function hardwareForm(jsonOf: (name: string) => Promise<string>, changed:
     class: 'demo-code',
     input: changed,
   })
+  const about = h('div', { class: 'tw-note' })
   const own = h('details', { class: 'demo-own' }, h('summary', {}, 'Change it, as JSON'), field(ids.json, 'Hardware', text))
   async function fill(): Promise<void> {
     try {
       const name = select.value
       const json = await jsonOf(name)
-      if (name === select.value) text.value = json
+      if (name === select.value) {
+        text.value = json
+        const known = parseHardware(JSON.parse(json))
+        about.replaceChildren(h('p', {}, hardwareWords(known)), ...(known.source === undefined ? [] : [h('p', {}, known.source)]))
+      }
     } catch {
       // The name alone will do: it is refused, if at all, where it is used.
       text.value = ''
@@ -166,9 +174,15 @@ export function hardwareForm(jsonOf: (name: string) => Promise<string>, changed:
   select.addEventListener('change', () => void fill())
   void fill()
   return {
-    element: h('div', {}, field(ids.select, 'Published as', select), own),
+    element: h('div', {}, field(ids.select, 'Published as', select), about, own),
     given: () => (own.open && text.value.trim() !== '' ? text.value : select.value),
   }
+}
+
+/** `14×12 array · DRAM · GLB 55,296 words · RF 256 words`. */
+function hardwareWords({ array, levels, clock_hz: clock }: Hardware): string {
+  const sizes = levels.map(({ name, words }) => (words === undefined ? name : `${name} ${plural(words, 'word')}`))
+  return [`${array.x}×${array.y} array`, ...sizes, ...(clock === undefined ? [] : [`${si(clock)}Hz`])].join(' · ')
 }
 
 export interface SearchForm {
