@@ -114,7 +114,7 @@ describe('map and evaluate', () => {
     const { evaluation } = JSON.parse(readFileSync(file, 'utf8')) as { evaluation: object }
     const { code, out } = await tilewright(['evaluate', file, '--json'])
     expect(code).toBe(0)
-    expect(JSON.parse(out)).toEqual({ schema: 'tilewright.evaluate/1', halo: 'exact', ...evaluation })
+    expect(JSON.parse(out)).toEqual({ schema: 'tilewright.evaluate/1', halo: 'exact', convention: 'tilewright', ...evaluation })
   })
 })
 

@@ -1,20 +1,25 @@
 /** `tilewright evaluate`: what a mapping costs on a hardware, predicted. Needs no GPU. */
 import { Command } from 'commander'
-import { hardwareNamed } from '../../../models/hardware/index.ts'
 import { evaluate } from '../../cost/evaluate.ts'
 import type { Evaluation } from '../../cost/evaluation.ts'
-import { OptionError } from '../../errors.ts'
+import { CONVENTIONS, type Convention } from '../../cost/prices.ts'
+import { timeloopFile } from '../../formats/timeloop/write.ts'
+import { loopNest } from '../../schedule/loopnest.ts'
 import { OPERANDS } from '../../schedule/problem.ts'
-import { choiceOption, colorsFor, EXIT, type Context } from '../context.ts'
-import { HARDWARE_HELP, PROBLEM_HELP, readHardware, readMapping, readProblem } from '../hardware.ts'
+import { adjusted, adjustments, adjustOptions, type AdjustFlags } from '../adjust.ts'
+import { choiceOption, colorsFor, EXIT, remark, type Context } from '../context.ts'
+import { HARDWARE_HELP, MAPPING_HELP, PROBLEM_HELP, readSubject } from '../hardware.ts'
 import { modelOptions, type ModelFlags } from '../model.ts'
-import { JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
-import { grouped, short, table, type Column } from '../table.ts'
+import { JSON_FLAGS, JSON_HELP, checkWritable, present, writeText, type JsonTarget } from '../output.ts'
+import { duration, grouped, short, table, type Column } from '../table.ts'
 
 export const EVALUATE_SCHEMA = 'tilewright.evaluate/1'
 
-interface Options extends ModelFlags {
+interface Options extends ModelFlags, AdjustFlags {
   readonly halo: 'exact' | 'timeloop'
+  readonly convention: Convention
+  readonly nest?: true
+  readonly yaml?: string
   readonly json?: JsonTarget
 }
 
@@ -22,35 +27,51 @@ const EXAMPLES = `
 Examples:
   tilewright evaluate conv2.json                       a file with problem, hardware and mapping
   tilewright evaluate alexnet:conv2 eyeriss mapping.json
-  tilewright evaluate problem.json hardware.json mapping.json --halo timeloop --json out.json`
+  tilewright evaluate problem.json hardware.json mapping.json --halo timeloop --json out.json
+  tilewright evaluate prob.yaml arch.yaml map.yaml --halo timeloop         Timeloop's files; or one file with all three
+  tilewright evaluate alexnet.csv:Conv2 google.cfg     SCALE-Sim's files: the layer runs in folds of the systolic array
+  tilewright evaluate conv2.json --nest --yaml conv2.yaml`
 
 export function evaluateCommand(context: Context, exit: (code: number) => void): Command {
   const command = new Command('evaluate')
     .description('Predicts accesses, energy and cycles of a mapping.')
     .argument('PROBLEM', PROBLEM_HELP)
     .argument('[HARDWARE]', HARDWARE_HELP)
-    .argument('[MAPPING]', 'a JSON file')
+    .argument('[MAPPING]', MAPPING_HELP)
     .option(
       '--halo <MODE>',
       'exact, or timeloop: overlaps as Timeloop counts them',
       choiceOption('--halo', ['exact', 'timeloop'] as const),
       'exact',
     )
+    .option(
+      '--convention <C>',
+      'what energy is charged for: tilewright (accesses and hops), or isca16 (deliveries, as Eyeriss was evaluated)',
+      choiceOption('--convention', CONVENTIONS),
+      'tilewright',
+    )
+    .option('--nest', 'print the mapping as a loop nest first')
+    .option('--yaml <FILE>', "write hardware, problem and mapping as Timeloop's YAML")
     .option(JSON_FLAGS, JSON_HELP)
     .addHelpText('after', EXAMPLES)
-  return modelOptions(command).action(
+  return modelOptions(adjustOptions(command)).action(
     async (text: string, hardwareText: string | undefined, mappingFile: string | undefined, options: Options) => {
-      const file = await readProblem(context, text, options)
-      const hardware = hardwareText === undefined ? file.hardware : await readHardware(context, hardwareText)
-      const mapping = mappingFile === undefined ? file.mapping : await readMapping(context, mappingFile)
-      if (hardware === undefined)
-        throw new OptionError(`There is no hardware in ${text}`, { remedy: 'Give one: evaluate PROBLEM HARDWARE MAPPING' })
-      if (mapping === undefined)
-        throw new OptionError(`There is no mapping in ${text}`, { remedy: 'Give one: evaluate PROBLEM HARDWARE MAPPING' })
-      const known = typeof hardware === 'string' ? hardwareNamed(hardware) : hardware
-      const evaluation = evaluate(file.problem, known, mapping, { halo: options.halo })
-      present(context, options.json, { schema: EVALUATE_SCHEMA, halo: options.halo, ...evaluation }, () =>
-        renderEvaluation(context, evaluation),
+      checkWritable(options.yaml, options.json)
+      const subject = await readSubject(context, { problem: text, hardware: hardwareText, mapping: mappingFile }, options)
+      const { problem, mapping } = subject
+      const hardware = adjusted(subject.hardware, options)
+      const { halo, convention } = options
+      const evaluation = evaluate(problem, hardware, mapping, { halo, convention })
+      if (options.yaml !== undefined) {
+        writeText(options.yaml, timeloopFile(problem, hardware, mapping))
+        remark(context, `Wrote ${options.yaml}`)
+      }
+      present(context, options.json, { schema: EVALUATE_SCHEMA, halo, convention, ...evaluation }, () =>
+        [
+          ...(options.nest === true ? [`${loopNest(problem, hardware, mapping)}\n`] : []),
+          ...adjustments(options),
+          renderEvaluation(context, evaluation),
+        ].join('\n'),
       )
       exit(EXIT.ok)
     },
@@ -58,7 +79,8 @@ export function evaluateCommand(context: Context, exit: (code: number) => void):
 }
 
 /** Accesses by level and operand, and the totals. */
-export function renderEvaluation(context: Context, { macs, cycles, utilization, accesses, network, energy }: Evaluation): string {
+export function renderEvaluation(context: Context, evaluation: Evaluation): string {
+  const { macs, cycles, utilization, accesses, network, energy } = evaluation
   const colors = colorsFor(context, context.out)
   const columns: Column[] = [
     { title: 'Level' },
@@ -75,11 +97,21 @@ export function renderEvaluation(context: Context, { macs, cycles, utilization, 
   )
   const levels = Object.entries(energy.levels).map(([level, value]) => `${level} ${short(value)}`)
   const hops = OPERANDS.map((operand) => `${operand} ${short(network.hops[operand])}`)
+  const operands = OPERANDS.map((operand) => `${operand} ${short(energy.per_operand[operand])}`)
   return [
     table(columns, rows, colors),
     '',
-    `${grouped(macs)} MACs in ${grouped(cycles)} cycles, utilisation ${(100 * utilization).toPrecision(3)} %`,
+    `${grouped(macs)} MACs in ${grouped(cycles)} cycles, utilisation ${(100 * utilization).toPrecision(3)} %${renderTime(evaluation)}`,
     `Hops: ${hops.join(', ')}`,
     `Energy ${short(energy.total)} (${(energy.total / macs).toPrecision(3)} per MAC): ${levels.join(', ')}, network ${short(energy.network)}, MAC ${short(energy.mac)}`,
+    `Energy by operand: ${operands.join(', ')}`,
   ].join('\n')
+}
+
+/** What the time waits for, where anything does, and seconds where the clock is known. */
+function renderTime({ time }: Evaluation): string {
+  if (time === undefined) return ''
+  const seconds = time.seconds === undefined ? '' : `, ${duration(1000 * time.seconds)}`
+  const bound = time.bound === 'compute' ? '' : `, bound by ${time.bound} (${grouped(time.compute)} steps)`
+  return `${bound}${seconds}`
 }

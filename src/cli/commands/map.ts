@@ -10,7 +10,7 @@ import type { Hardware } from '../../schedule/hardware.ts'
 import { DEFAULT_BUDGET } from '../../schedule/mapper.ts'
 import { loopNest } from '../../schedule/loopnest.ts'
 import { choiceOption, colorsFor, EXIT, integerOption, remark, type Context } from '../context.ts'
-import { HARDWARE_HELP, PROBLEM_HELP, readHardware, readJson, readProblem } from '../hardware.ts'
+import { HARDWARE_HELP, PROBLEM_HELP, readConstraints, readHardware, readJson, readProblem } from '../hardware.ts'
 import { located } from '../input.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP } from '../gpu.ts'
 import { mappingSpace, readProfile } from '../map/page.ts'
@@ -78,7 +78,11 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
     .description('Finds the best mappings of a layer, or of all layers of a network, on a hardware under dataflows.')
     .argument('PROBLEM', `${PROBLEM_HELP}; or MODEL for all its layers`)
     .option('--hardware <H>', HARDWARE_HELP)
-    .option('--dataflow <D>', `${DATAFLOW_NAMES.join(', ')}; several, all, none (no constraint) or a JSON file`, 'none')
+    .option(
+      '--dataflow <D>',
+      `${DATAFLOW_NAMES.join(', ')}; several, all, none (no constraint), a JSON file, or Timeloop's YAML with constraints`,
+      'none',
+    )
     .option(
       '--objective <O>',
       'energy, edp or latency; time: measured on the GPU',
@@ -201,6 +205,7 @@ async function readDataflows(context: Context, text: string): Promise<readonly D
   const lists = await Promise.all(
     names.map(async (name): Promise<readonly Dataflow[]> => {
       if (name === 'all') return [...DATAFLOW_NAMES.map((known) => DATAFLOWS[known]), UNCONSTRAINED]
+      if (/\.ya?ml$/i.test(name)) return [await readConstraints(context, name)]
       if (!/\.json$/i.test(name)) return [constraintNamed(name)]
       const json = await readJson(context, name)
       return [located(name, () => parseDataflow(json))]

@@ -20,6 +20,8 @@ export interface TimeloopSource {
   /** For messages. */
   readonly name: string
   readonly text: string
+  /** The sections that count (`architecture`, …), where others hold in place of the rest; absent: all. */
+  readonly sections?: readonly string[]
 }
 
 export interface ReadTimeloopOptions {
@@ -56,7 +58,14 @@ const LEFT: ReadonlyMap<string, string> = new Map([
   ['ERT_summary', 'the energy reference table is Accelergy’s: not read'],
   ['ART', 'the area reference table is Accelergy’s: not read'],
 ])
-const CONSTRAINTS = ['architecture_constraints', 'arch_constraints', 'mapspace_constraints', 'constraints', 'mapspace'] as const
+/** Sections that hold constraints. */
+export const CONSTRAINTS = [
+  'architecture_constraints',
+  'arch_constraints',
+  'mapspace_constraints',
+  'constraints',
+  'mapspace',
+] as const
 
 /** Whether a text looks like one of Timeloop's files: a section of theirs at the start of a line. */
 export function looksLikeTimeloop(text: string): boolean {
@@ -105,10 +114,11 @@ export function readTimeloop(sources: readonly TimeloopSource[], options: ReadTi
 
 function sectionsOf(sources: readonly TimeloopSource[], notes: string[]): ReadonlyMap<string, Field> {
   const sections = new Map<string, Field>()
-  for (const { name, text } of sources) {
+  for (const { name, text, sections: wanted } of sources) {
     const root = readYaml(name, text)
     if (root.value === null) throw new FileFormatError(`${name} is empty`)
     for (const [key, field] of root.map()) {
+      if (wanted?.includes(key) === false) continue
       const before = sections.get(key)
       const left = LEFT.get(key)
       if (left === undefined) {
