@@ -25,6 +25,19 @@ export {
   type MapTask,
   type MapWorker,
 } from './schedule/search/many.ts'
+export { loopNest } from './schedule/loopnest.ts'
+export {
+  readTimeloop,
+  timeloopArchitecture,
+  timeloopFile,
+  timeloopMapping,
+  timeloopProblem,
+  type ReadTimeloopOptions,
+  type TimeloopFiles,
+  type TimeloopOptions,
+  type TimeloopSource,
+} from './formats/timeloop/index.ts'
+export { readConfig as readScaleSimConfig, readTopology as readScaleSimTopology, type Topology } from './formats/scalesim/index.ts'
 export { evaluate } from './cost/evaluate.ts'
 export { diffMappings, type DiffOptions, type DiffRow, type MappingDiff } from './cost/diff.ts'
 export type { Accesses, Evaluation, Issued, PerOperand } from './cost/evaluation.ts'

@@ -75,7 +75,7 @@ function namedLoops(mapping: Mapping): NamedLoop[] {
 function heading(problem: Problem, hardware: Hardware, mapping: Mapping, index: number): string {
   const level = mapping.levels[index]
   const storage = hardware.levels.find(({ name }) => name === level?.name)
-  const kept = OPERANDS.filter((operand) => keeps(mapping, index, operand))
+  const kept = OPERANDS.filter((operand) => keeps(mapping, index, operand, hardware))
   const passed = OPERANDS.filter((operand) => !kept.includes(operand))
   const sizes = kept.map((operand): readonly [Operand, number] => [operand, tileWords(problem, mapping, index, operand)])
   const parts: string[] = []
@@ -84,7 +84,7 @@ function heading(problem: Problem, hardware: Hardware, mapping: Mapping, index: 
     const total = sizes.reduce((sum, [, words]) => sum + words, 0)
     const list = sizes.map(([operand, words]) => `${operand} ${words.toLocaleString('en-US')}`).join(' + ')
     const sum = sizes.length > 1 ? ` = ${total.toLocaleString('en-US')}` : ''
-    parts.push(`${list}${sum}${room(storage)} words`)
+    parts.push(`${list}${sum}${room(storage)}`)
   }
   if (kept.length > 0 && passed.length > 0) parts.push(`passes ${passed.join(' and ')}`)
   const { x, y } = fanoutOf(hardware, index)
@@ -93,9 +93,10 @@ function heading(problem: Problem, hardware: Hardware, mapping: Mapping, index: 
 }
 
 function room(storage: StorageLevel | undefined): string {
-  if (storage?.words === undefined) return ''
-  const words = storage.double_buffered === true ? Math.floor(storage.words / 2) : storage.words
-  return ` of ${words.toLocaleString('en-US')}${storage.double_buffered === true ? ' (half of a double buffer)' : ''}`
+  if (storage?.words === undefined) return ' words'
+  const isDouble = storage.double_buffered === true
+  const words = isDouble ? Math.floor(storage.words / 2) : storage.words
+  return ` of ${words.toLocaleString('en-US')} words${isDouble ? ' (half of a double buffer)' : ''}`
 }
 
 function clipped(name: string): string {

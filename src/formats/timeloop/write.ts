@@ -51,7 +51,7 @@ export function timeloopMapping(problem: Problem, hardware: Hardware, mapping: M
     write('temporal', temporal.toReversed())
     const fanout = fanoutOf(hardware, index)
     if (fanout.x * fanout.y > 1) write('spatial', [...x.toReversed(), ...y.toReversed()], [`    split: ${x.length}`])
-    const kept = OPERANDS.filter((operand) => keeps(mapping, index, operand))
+    const kept = OPERANDS.filter((operand) => keeps(mapping, index, operand, hardware))
     const passed = OPERANDS.filter((operand) => !kept.includes(operand))
     lines.push(
       `  - target: ${quoted(level.name)}`,
