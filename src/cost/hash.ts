@@ -1,7 +1,7 @@
 /** A table from two integers to a number, without allocating on look-up: what a search has counted before. */
 export class HashTable {
-  #first = new Int32Array(1024)
-  #second = new Int32Array(1024)
+  #first = new Float64Array(1024)
+  #second = new Float64Array(1024)
   /** NaN where free. */
   #values = new Float64Array(1024).fill(NaN)
   #size = 0
@@ -13,6 +13,14 @@ export class HashTable {
   clear(): void {
     this.#values.fill(NaN)
     this.#size = 0
+  }
+
+  /** The value of a pair that counts up as pairs come. */
+  number(first: number, second: number): number {
+    const at = this.find(first, second)
+    if (at !== -1) return this.valueAt(at)
+    this.add(first, second, this.#size)
+    return this.#size - 1
   }
 
   /** Where a value lies, or −1. */
@@ -45,8 +53,8 @@ export class HashTable {
 
   #grow(): void {
     const [first, second, values] = [this.#first, this.#second, this.#values]
-    this.#first = new Int32Array(2 * first.length)
-    this.#second = new Int32Array(2 * first.length)
+    this.#first = new Float64Array(2 * first.length)
+    this.#second = new Float64Array(2 * first.length)
     this.#values = new Float64Array(2 * first.length).fill(NaN)
     this.#size = 0
     for (let at = 0; at < values.length; at++) {

@@ -3,6 +3,7 @@
  * dimension, now and in the step before. States of the same shape are counted once, wherever they lie (but where padding is told
  * apart); lists of shapes are numbered, so that two of them can be looked up together (`sliding.ts`).
  */
+import { HashTable } from './hash.ts'
 import { grown, type Chains, type Slot } from './loops.ts'
 
 const MOST_LISTS = 2 ** 17
@@ -11,17 +12,16 @@ const MOST_STATES = 2 ** 20
 /** One state, relative to its first coordinate. */
 export interface Shape {
   readonly children: number
-  /** By child: where its interval starts, and how long it is, now and in the step before. */
-  readonly now: Float64Array
-  readonly length: Float64Array
-  readonly before: Float64Array
-  readonly beforeLength: Float64Array
-  /** Two by child: its neighbours' intervals of the step before; of length 0 where there is none. Empty without forwarding. */
-  readonly near: Float64Array
-  readonly nearLength: Float64Array
-  /** Levels of fan-out between parent and child, and by child and level which part of the fan-out it is in. */
+  /**
+   * By child, `width` numbers: where its interval starts and how long it is, now and in the step before; with forwarding, the same
+   * of its two neighbours in the step before (length 0 where there is none); for boxes, which part of each level's fan-out it
+   * is in. Empty for plain shapes.
+   */
+  readonly cells: readonly number[]
+  readonly width: number
+  readonly hasNear: boolean
+  /** Levels of fan-out told apart. */
   readonly levels: number
-  readonly places: Int32Array
   /** Where the last interval ends. */
   readonly end: number
   /** Equal intervals side by side that all moved by `move`: `children` of `tile` each. */
@@ -34,28 +34,19 @@ export interface Shape {
   readonly offsets: number[]
 }
 
-/** Between which steps a line is looked at: what moves it. */
-interface Transition {
-  /** The digit that advances, or −1 where it is of another dimension. */
-  readonly advancing: number
-  /** Temporal digits inside the loop that advances, which go back to 0. */
-  readonly isReset: readonly boolean[]
-  /** The digit whose neighbours forward, or −1. */
-  readonly forwarding: number
-}
-
 /** What shapes are told apart by: their sizes; where they lie as well; which part of the fan-out their children are in as well. */
 export interface Kind {
   readonly isPlaced: boolean
   readonly isBoxes: boolean
 }
 
-type Role = 'free' | 'child' | 'tile'
+const NONE: readonly number[] = []
 
 export class Lines {
   readonly #chains: Chains
   readonly #kind: Kind
   readonly #slots: number
+  readonly #spread: Spread
   /** By chain and slot: where its states start in `lists` and `counts`. */
   #tables = new Int32Array(4096)
   readonly #forwarded = new Map<number, number>()
@@ -64,6 +55,9 @@ export class Lines {
   lists = new Int32Array(4096)
   counts = new Float64Array(4096)
   readonly #known = new Map<string, number>()
+  /** Plain lists: sizes by tile and children, lists by sizes and move. */
+  readonly #sizes = new HashTable()
+  readonly #plain = new HashTable()
   readonly #shapes: (readonly Shape[])[] = []
   /** By list: 1 where it is a single plain shape, and that shape's sizes. */
   isPlain = new Uint8Array(256)
@@ -75,6 +69,7 @@ export class Lines {
     this.#chains = chains
     this.#kind = kind
     this.#slots = chains.slots
+    this.#spread = new Spread(chains, kind)
   }
 
   get isFull(): boolean {
@@ -87,6 +82,8 @@ export class Lines {
     this.#forwarded.clear()
     this.#used = 1
     this.#known.clear()
+    this.#sizes.clear()
+    this.#plain.clear()
     this.#shapes.length = 0
   }
 
@@ -138,39 +135,40 @@ export class Lines {
   #list(at: number, chain: number, slot: number, times: number, state: number, forwarding: number): void {
     const place = this.#chains.slotAt(slot)
     const dimension = this.#chains.spell(chain)
-    const { digits } = this.#chains
-    const temporal: number[] = []
-    let along = -1
-    for (let i = 0; i < digits.length; i++) {
-      if (digits.axis[i] === 0 && (digits.level[i] ?? 0) < place.child) temporal.push(i)
-      if (3 * (digits.level[i] ?? 0) + (digits.axis[i] ?? 0) === forwarding) along = i
+    const { isPlaced } = this.#kind
+    const isOwn = state > times
+    const outside = isOwn ? state - times : state
+    const shapes = this.#spread.shapes(place, this.#chains.extents[dimension] ?? 1, outside, isOwn, forwarding)
+    const [only] = shapes
+    if (isPlaced || only === undefined || shapes.length > 1 || !only.isPlain) {
+      const common = isPlaced ? 1 : shapes.reduce((divisor, { count }) => gcd(divisor, count), 0)
+      for (const shape of shapes) shape.count /= Math.max(1, common)
+      this.counts[at] = common
+      this.lists[at] = this.#listOf(shapes)
+      return
     }
-    const outside = state > times ? state - times : state
-    const inside = new Set(temporal.slice(outside))
-    const { isPlaced, isBoxes } = this.#kind
-    const shapes = new Spread(this.#chains, place, this.#chains.extents[dimension] ?? 1, this.#kind, {
-      advancing: state > times ? (temporal[outside - 1] ?? -1) : -1,
-      isReset: Array.from({ length: digits.length }, (_, i) => inside.has(i)),
-      forwarding: along,
-    }).shapes()
-    const common = isPlaced ? 1 : shapes.reduce((divisor, [, { count }]) => gcd(divisor, count), 0)
-    this.counts[at] = common
-    const levels = isBoxes ? place.child : ''
-    const key = isPlaced ? '' : `${levels}|${shapes.map(([name, { count }]) => `${name} ${count / common}`).join('|')}`
-    let list = isPlaced ? undefined : this.#known.get(key)
-    if (list === undefined) {
-      list = this.#shapes.length
-      if (!isPlaced) this.#known.set(key, list)
-      for (const [, shape] of shapes) shape.count /= Math.max(1, common)
-      this.#enter(
-        list,
-        shapes.map(([, shape]) => shape),
-      )
-    }
-    this.lists[at] = list
+    this.counts[at] = only.count
+    only.count = 1
+    const sizes = this.#sizes.number(only.tile, only.children)
+    const list = this.#plain.find(sizes, only.move)
+    if (list === -1) this.#plain.add(sizes, only.move, this.#enter(shapes))
+    this.lists[at] = list === -1 ? this.#shapes.length - 1 : this.#plain.valueAt(list)
   }
 
-  #enter(list: number, shapes: readonly Shape[]): void {
+  /** The number of a list of several shapes, or of children that differ. */
+  #listOf(shapes: readonly Shape[]): number {
+    if (this.#kind.isPlaced) return this.#enter(shapes)
+    const names = shapes.map(({ isPlain, children, tile, move, levels, cells, count }) =>
+      isPlain ? `${count}:${children},${tile},${move}` : `${count}:${levels};${cells.join()}`,
+    )
+    const key = names.join('|')
+    let list = this.#known.get(key)
+    if (list === undefined) this.#known.set(key, (list = this.#enter(shapes)))
+    return list
+  }
+
+  #enter(shapes: readonly Shape[]): number {
+    const list = this.#shapes.length
     this.#shapes.push(shapes)
     if (list >= this.isPlain.length) {
       const isPlain = new Uint8Array(2 * list)
@@ -185,168 +183,227 @@ export class Lines {
     this.tile[list] = only?.tile ?? 0
     this.across[list] = only?.children ?? 0
     this.move[list] = only?.move ?? 0
+    return list
   }
 }
 
-/** All states of one line under one transition. */
+/** All states of one line: what moves it is a loop with `outside` of its temporal digits outside that loop, or the last of these. */
 class Spread {
   readonly #chains: Chains
-  readonly #extent: number
   readonly #kind: Kind
-  readonly #transition: Transition
-  readonly #roles: readonly Role[]
-  readonly #levels: number
-  readonly #tile: number
+  #extent = 1
+  #levels = 0
+  #tile = 1
   /** How far the children of one state reach. */
-  readonly #span: number
+  #span = 1
   /** How far back at most the step before was: the loops that went back were there at their last trips. */
-  readonly #back: number
-  readonly #found = new Map<string, Shape>()
+  #back = 0
+  /** The digit that advances, or −1 where it is of another dimension; the one whose neighbours forward, or −1. */
+  #advancing = -1
+  #forwarding = -1
+  /** By digit: 1 where the states run over its trips, where it tells children apart, where it went back to 0. */
+  readonly #isRun = new Uint8Array(256)
+  readonly #isChild = new Uint8Array(256)
+  readonly #isReset = new Uint8Array(256)
+  /** Of the digits from one inwards: how far their states reach, and how many there are. */
+  readonly #reaches = new Float64Array(257)
+  readonly #ways = new Float64Array(257)
+  /** Where children start. */
+  #starts = new Float64Array(256)
+  #children = 0
+  /** States far from the end of the extent, which all look alike. */
+  #alike = 0
+  #offsets: number[] = []
+  #found: Shape[] = []
+  /** The state being looked at, see Shape. */
+  #cells = new Float64Array(1024)
+  #width = 4
 
-  constructor(chains: Chains, slot: Slot, extent: number, kind: Kind, transition: Transition) {
+  constructor(chains: Chains, kind: Kind) {
     this.#chains = chains
-    this.#extent = extent
     this.#kind = kind
-    this.#transition = transition
-    const { length, bound, stride, level, axis } = chains.digits
-    const roles: Role[] = []
-    let tile = 1
-    let span = 0
-    let back = 0
-    for (let i = 0; i < length; i++) {
-      const reachOf = ((bound[i] ?? 1) - 1) * (stride[i] ?? 1)
-      if ((level[i] ?? 0) >= slot.child) {
-        roles.push('tile')
-        tile *= bound[i] ?? 1
-      } else if (axis[i] === 0 || !chains.isShared(slot, level[i] ?? 0)) {
-        roles.push('free')
-        if (transition.isReset[i] === true) back += reachOf
-      } else {
-        roles.push('child')
-        span += reachOf
-      }
-    }
-    if (transition.advancing !== -1) back -= stride[transition.advancing] ?? 0
-    this.#roles = roles
-    this.#levels = kind.isBoxes ? slot.child : 0
-    this.#tile = tile
-    this.#span = span + tile
-    this.#back = back
   }
 
-  /** Shapes by a name that says all of them. */
-  shapes(): (readonly [string, Shape])[] {
-    const { length } = this.#chains.digits
-    const { bound, stride } = this.#chains.digits
-    /** Of the loops from a digit inwards: how far their states reach, and how many there are. */
-    const reaches = Array.from({ length: length + 1 }, () => 0)
-    const ways = Array.from({ length: length + 1 }, () => 1)
-    for (let i = length - 1; i >= 0; i--) {
-      const isRun = this.#isRun(i)
-      const trips = isRun ? (bound[i] ?? 1) : 1
-      reaches[i] = (reaches[i + 1] ?? 0) + (trips - 1) * (stride[i] ?? 1)
-      ways[i] = (ways[i + 1] ?? 1) * (i === this.#transition.advancing ? trips - 1 : trips)
+  /** Shapes of the chain that was spelt last, each once. */
+  shapes(slot: Slot, extent: number, outside: number, isOwn: boolean, forwarding: number): Shape[] {
+    const { length, bound, stride, level, axis } = this.#chains.digits
+    this.#extent = extent
+    this.#levels = this.#kind.isBoxes ? slot.child : 0
+    this.#tile = 1
+    this.#advancing = -1
+    this.#forwarding = -1
+    let span = 0
+    let back = 0
+    let times = 0
+    for (let i = 0; i < length; i++) {
+      const at = level[i] ?? 0
+      const isOutside = at < slot.child
+      const isTemporal = isOutside && axis[i] === 0
+      if (isTemporal && ++times === outside && isOwn) this.#advancing = i
+      const isReset = isTemporal && times > outside
+      const isChild = isOutside && !isTemporal && this.#chains.isShared(slot, at)
+      this.#isReset[i] = isReset ? 1 : 0
+      this.#isChild[i] = isChild ? 1 : 0
+      this.#isRun[i] = isOutside && !isReset && !isChild ? 1 : 0
+      const reach = ((bound[i] ?? 1) - 1) * (stride[i] ?? 1)
+      if (!isOutside) this.#tile *= bound[i] ?? 1
+      if (isReset) back += reach
+      if (isChild) span += reach
+      if (3 * at + (axis[i] ?? 0) === forwarding) this.#forwarding = i
     }
-    // Far from the end of the extent all states look alike.
-    let alike = 0
-    const offsets: number[] = []
+    this.#width = (this.#forwarding === -1 ? 4 : 8) + this.#levels
+    this.#span = span + this.#tile
+    this.#back = this.#advancing === -1 ? back : back - (stride[this.#advancing] ?? 0)
+    this.#reaches[length] = 0
+    this.#ways[length] = 1
+    for (let i = length - 1; i >= 0; i--) {
+      const trips = this.#isRun[i] === 1 ? (bound[i] ?? 1) : 1
+      this.#reaches[i] = (this.#reaches[i + 1] ?? 0) + (trips - 1) * (stride[i] ?? 1)
+      this.#ways[i] = (this.#ways[i + 1] ?? 1) * (i === this.#advancing ? trips - 1 : trips)
+    }
+    this.#alike = 0
+    this.#offsets = []
+    this.#found = []
+    this.#visit(0, 0)
+    if (this.#alike > 0) this.#add(0, Infinity, this.#alike, this.#offsets)
+    return this.#found
+  }
+
+  #visit(i: number, start: number): void {
+    if (start >= this.#extent) return
+    const { length, bound, stride } = this.#chains.digits
     const { isPlaced } = this.#kind
-    const visit = (i: number, start: number): void => {
-      if (start >= this.#extent) return
-      const end = start + (reaches[i] ?? 0) + this.#span
-      const isFar = this.#transition.forwarding === -1 && end <= this.#extent && end + this.#back <= this.#extent
-      if (isFar && (!isPlaced || i === length)) {
-        alike += ways[i] ?? 1
-        if (isPlaced) offsets.push(start)
-      } else if (i === length) this.#add(start, this.#extent, 1, [start])
-      else if (!this.#isRun(i)) visit(i + 1, start)
-      else {
-        for (let trip = i === this.#transition.advancing ? 1 : 0; trip < (bound[i] ?? 1); trip++) {
-          visit(i + 1, start + trip * (stride[i] ?? 1))
+    const end = start + (this.#reaches[i] ?? 0) + this.#span
+    const isFar = this.#forwarding === -1 && end <= this.#extent && end + this.#back <= this.#extent
+    if (isFar && (!isPlaced || i === length)) {
+      this.#alike += this.#ways[i] ?? 1
+      if (isPlaced) this.#offsets.push(start)
+    } else if (i === length) this.#add(start, this.#extent, 1, [start])
+    else if (this.#isRun[i] === 0) this.#visit(i + 1, start)
+    else {
+      const pitch = stride[i] ?? 1
+      for (let trip = i === this.#advancing ? 1 : 0; trip < (bound[i] ?? 1); trip++) this.#visit(i + 1, start + trip * pitch)
+    }
+  }
+
+  /** Lists where the children of a state start, the innermost digit fastest. */
+  #place(start: number, extent: number): void {
+    const { length, bound, stride } = this.#chains.digits
+    this.#children = 1
+    this.#starts[0] = start
+    for (let i = length - 1; i >= 0; i--) {
+      if (this.#isChild[i] === 0) continue
+      const inner = this.#children
+      const trips = bound[i] ?? 1
+      if (inner * trips > this.#starts.length) this.#starts = grown(this.#starts, new Float64Array(2 * inner * trips))
+      for (let trip = 1; trip < trips; trip++) {
+        const offset = trip * (stride[i] ?? 1)
+        if (start + offset >= extent) break
+        for (let child = 0; child < inner; child++) {
+          this.#starts[this.#children++] = (this.#starts[child] ?? 0) + offset
         }
       }
     }
-    visit(0, 0)
-    if (alike > 0) this.#add(0, Infinity, alike, offsets)
-    return [...this.#found.entries()].toSorted(([a], [b]) => (a < b ? -1 : 1))
+    // Starts grow with the child, so those outside are the last.
+    while ((this.#starts[this.#children - 1] ?? 0) >= extent) this.#children--
   }
 
-  /** Whether the states run over a digit's trips. */
-  #isRun(i: number): boolean {
-    return this.#roles[i] === 'free' && this.#transition.isReset[i] !== true
+  #length(from: number, extent: number): number {
+    return Math.min(this.#tile, extent - from)
+  }
+
+  /** Whether the children placed are equal intervals side by side that all moved alike. */
+  #isPlain(start: number, extent: number, tile: number, move: number): boolean {
+    if (this.#kind.isBoxes || this.#forwarding !== -1) return false
+    for (let child = 0; child < this.#children; child++) {
+      const now = this.#starts[child] ?? 0
+      const then = this.#before(now, extent)
+      if (now !== start + child * tile || now - then !== move) return false
+      if (this.#length(now, extent) !== tile || this.#length(then, extent) !== tile) return false
+    }
+    return true
   }
 
   #add(start: number, extent: number, count: number, offsets: readonly number[]): void {
-    const { length, bound, stride, level } = this.#chains.digits
-    const { isPlaced, isBoxes } = this.#kind
-    const starts: number[] = []
-    const places: number[] = []
-    const at = Array.from({ length: this.#levels }, () => 0)
-    const place = (i: number, now: number): void => {
-      if (now >= extent) return
-      if (i === length) {
-        starts.push(now)
-        if (isBoxes) places.push(...at)
-        return
-      }
-      if (this.#roles[i] !== 'child') return place(i + 1, now)
-      const here = level[i] ?? 0
-      const outer = at[here] ?? 0
-      for (let trip = 0; trip < (bound[i] ?? 1); trip++) {
-        at[here] = outer * (bound[i] ?? 1) + trip
-        place(i + 1, now + trip * (stride[i] ?? 1))
-      }
-      at[here] = outer
-    }
-    place(0, start)
-    const lengthOf = (from: number): number => Math.min(this.#tile, extent - from)
-    const before = starts.map((now) => this.#before(now, extent))
-    const near = starts.flatMap((now) => this.#near(now, extent))
-    const name = starts
-      .map((now, i) => `${now - start},${lengthOf(now)},${(before[i] ?? 0) - start},${lengthOf(before[i] ?? 0)}`)
-      .concat(isBoxes ? places.join(',') : [])
-      .concat(near.map((there) => (there === -1 ? '-' : `${there - start}:${lengthOf(there)}`)))
-      .join(' ')
-    const known = this.#found.get(name)
-    if (known !== undefined) {
+    this.#place(start, extent)
+    const children = this.#children
+    const tile = this.#length(start, extent)
+    const move = start - this.#before(start, extent)
+    const isPlain = this.#isPlain(start, extent, tile, move)
+    const end = isPlain ? children * tile : this.#describe(start, extent)
+    for (const known of this.#found) {
+      if (known.isPlain !== isPlain || known.children !== children) continue
+      if (isPlain ? known.tile !== tile || known.move !== move : !this.#isDescribed(known.cells)) continue
       known.count += count
-      if (isPlaced) known.offsets.push(...offsets)
+      if (this.#kind.isPlaced) known.offsets.push(...offsets)
       return
     }
-    const tile = lengthOf(start)
-    const move = start - (before[0] ?? start)
-    this.#found.set(name, {
-      children: starts.length,
-      now: Float64Array.from(starts, (now) => now - start),
-      length: Float64Array.from(starts, lengthOf),
-      before: Float64Array.from(before, (then) => then - start),
-      beforeLength: Float64Array.from(before, lengthOf),
-      near: Float64Array.from(near, (there) => there - start),
-      nearLength: Float64Array.from(near, (there) => (there === -1 ? 0 : lengthOf(there))),
+    this.#found.push({
+      children,
+      cells: isPlain ? NONE : Array.from(this.#cells.subarray(0, children * this.#width)),
+      width: this.#width,
+      hasNear: this.#forwarding !== -1,
       levels: this.#levels,
-      places: Int32Array.from(places),
-      end: Math.max(...starts.map((now) => now - start + lengthOf(now))),
-      isPlain:
-        !isBoxes &&
-        near.length === 0 &&
-        starts.every((now, i) => {
-          const then = before[i] ?? 0
-          return now === start + i * tile && lengthOf(now) === tile && lengthOf(then) === tile && now - then === move
-        }),
+      end,
+      isPlain,
       tile,
       move,
       count,
-      offsets: isPlaced ? [...offsets] : [],
+      offsets: this.#kind.isPlaced ? [...offsets] : [],
     })
+  }
+
+  #isDescribed(cells: readonly number[]): boolean {
+    for (let i = 0; i < cells.length; i++) if (this.#cells[i] !== cells[i]) return false
+    return true
+  }
+
+  /** Writes the children placed into `cells`. Returns where the last interval ends. */
+  #describe(start: number, extent: number): number {
+    const width = this.#width
+    if (width * this.#children > this.#cells.length) this.#cells = new Float64Array(2 * width * this.#children)
+    const cells = this.#cells
+    let end = 0
+    for (let child = 0; child < this.#children; child++) {
+      const now = this.#starts[child] ?? 0
+      const then = this.#before(now, extent)
+      const length = this.#length(now, extent)
+      end = Math.max(end, now - start + length)
+      let at = child * width
+      cells[at++] = now - start
+      cells[at++] = length
+      cells[at++] = then - start
+      cells[at++] = this.#length(then, extent)
+      for (const there of this.#near(now, extent)) {
+        cells[at++] = there - start
+        cells[at++] = there === -1 ? 0 : this.#length(there, extent)
+      }
+      if (this.#levels > 0) cells.set(this.#placesOf(now - start), at)
+    }
+    return end
+  }
+
+  /** By level, which part of the fan-out a child is in that starts so far from the first. */
+  #placesOf(offset: number): number[] {
+    const { length, bound, stride, level } = this.#chains.digits
+    const places = Array.from({ length: this.#levels }, () => 0)
+    let rest = offset
+    for (let i = 0; i < length; i++) {
+      if (this.#isChild[i] === 0) continue
+      const trip = Math.floor(rest / (stride[i] ?? 1))
+      rest -= trip * (stride[i] ?? 1)
+      const at = level[i] ?? 0
+      places[at] = (places[at] ?? 0) * (bound[i] ?? 1) + trip
+    }
+    return places
   }
 
   /** Where the child that starts at `now` was in the step before: each loop that went back was at its last trip. */
   #before(now: number, extent: number): number {
     const { length, bound, stride } = this.#chains.digits
-    const { advancing, isReset } = this.#transition
-    let before = advancing === -1 ? now : now - (stride[advancing] ?? 0)
+    let before = this.#advancing === -1 ? now : now - (stride[this.#advancing] ?? 0)
     for (let i = 0; i < length; i++) {
-      if (isReset[i] !== true) continue
+      if (this.#isReset[i] === 0) continue
       const pitch = stride[i] ?? 1
       before += Math.min((bound[i] ?? 1) - 1, Math.floor((extent - 1 - before) / pitch)) * pitch
     }
@@ -354,11 +411,10 @@ class Spread {
   }
 
   /** Where the two neighbours of a child were in the step before; −1 where there is none. */
-  #near(now: number, extent: number): number[] {
-    const { forwarding } = this.#transition
-    if (forwarding === -1) return []
-    const stride = this.#chains.digits.stride[forwarding] ?? 1
-    const bound = this.#chains.digits.bound[forwarding] ?? 1
+  #near(now: number, extent: number): readonly number[] {
+    if (this.#forwarding === -1) return NONE
+    const stride = this.#chains.digits.stride[this.#forwarding] ?? 1
+    const bound = this.#chains.digits.bound[this.#forwarding] ?? 1
     const trip = Math.floor(now / stride) % bound
     return [trip - 1, trip + 1].map((other) => {
       const there = now + (other - trip) * stride

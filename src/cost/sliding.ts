@@ -116,19 +116,27 @@ export class Windows {
     /** 1: needed; 2: needed by a child that did not hold it. */
     const marks = this.#marks.fill(0, 0, span)
     for (let i = 0; i < a.children; i++) {
-      const [p, ps, pOld, psOld] = [a.now[i] ?? 0, a.length[i] ?? 1, a.before[i] ?? 0, a.beforeLength[i] ?? 1]
+      const x = i * a.width
+      const p = a.isPlain ? i * a.tile : (a.cells[x] ?? 0)
+      const ps = a.isPlain ? a.tile : (a.cells[x + 1] ?? 1)
+      const pOld = a.isPlain ? p - a.move : (a.cells[x + 2] ?? 0)
+      const psOld = a.isPlain ? ps : (a.cells[x + 3] ?? 1)
       for (let j = 0; j < b.children; j++) {
-        const [r, rs, rOld, rsOld] = [b.now[j] ?? 0, b.length[j] ?? 1, b.before[j] ?? 0, b.beforeLength[j] ?? 1]
+        const y = j * b.width
+        const r = b.isPlain ? j * b.tile : (b.cells[y] ?? 0)
+        const rs = b.isPlain ? b.tile : (b.cells[y + 1] ?? 1)
+        const rOld = b.isPlain ? r - b.move : (b.cells[y + 2] ?? 0)
+        const rsOld = b.isPlain ? rs : (b.cells[y + 3] ?? 1)
         for (let row = p; row < p + ps; row++) {
           for (let column = r; column < r + rs; column++) {
             const at = row * U + column * D
             if (marks[at] === 2 || at < from || at >= to) continue
             let isHeld = resident && reaches(at, U, D, pOld, psOld, rOld, rsOld)
-            for (let side = 2 * i; !isHeld && side < 2 * i + 2 && side < a.near.length; side++) {
-              isHeld = reaches(at, U, D, a.near[side] ?? 0, a.nearLength[side] ?? 0, rOld, rsOld)
+            for (let near = x + 4; a.hasNear && !isHeld && near < x + 8; near += 2) {
+              isHeld = reaches(at, U, D, a.cells[near] ?? 0, a.cells[near + 1] ?? 0, rOld, rsOld)
             }
-            for (let side = 2 * j; !isHeld && side < 2 * j + 2 && side < b.near.length; side++) {
-              isHeld = reaches(at, U, D, pOld, psOld, b.near[side] ?? 0, b.nearLength[side] ?? 0)
+            for (let near = y + 4; b.hasNear && !isHeld && near < y + 8; near += 2) {
+              isHeld = reaches(at, U, D, pOld, psOld, b.cells[near] ?? 0, b.cells[near + 1] ?? 0)
             }
             marks[at] = isHeld ? 1 : 2
           }
@@ -176,10 +184,13 @@ function reaches(row: number, U: number, D: number, p: number, pLength: number, 
 
 /** A child of two lines, as a box. */
 interface Box {
-  readonly outer: number
-  readonly inner: number
+  /** By level, which part of the fan-out it is in. */
+  readonly outer: readonly number[]
+  readonly inner: readonly number[]
   readonly start: number
   readonly end: number
+  readonly before: number
+  readonly beforeEnd: number
 }
 
 /** Bounding boxes, of which those that are identical below one level are shared. */
@@ -187,26 +198,33 @@ function heldBoxes({ outer: U, inner: D }: Window, a: Shape, b: Shape, low: numb
   const all: Box[] = []
   for (let i = 0; i < a.children; i++) {
     for (let j = 0; j < b.children; j++) {
-      const start = (a.now[i] ?? 0) * U + (b.now[j] ?? 0) * D
-      const end = start + ((a.length[i] ?? 1) - 1) * U + ((b.length[j] ?? 1) - 1) * D + 1
-      all.push({ outer: i, inner: j, start, end })
+      const [p = 0, ps = 1, pOld = 0, psOld = 1] = a.cells.slice(i * a.width, i * a.width + 4)
+      const [r = 0, rs = 1, rOld = 0, rsOld = 1] = b.cells.slice(j * b.width, j * b.width + 4)
+      const start = p * U + r * D
+      const before = pOld * U + rOld * D
+      all.push({
+        outer: a.cells.slice((i + 1) * a.width - a.levels, (i + 1) * a.width),
+        inner: b.cells.slice((j + 1) * b.width - b.levels, (j + 1) * b.width),
+        start,
+        end: start + (ps - 1) * U + (rs - 1) * D + 1,
+        before,
+        beforeEnd: before + (psOld - 1) * U + (rsOld - 1) * D + 1,
+      })
     }
   }
   let held = 0
-  for (const { outer: i, inner: j, start, end } of distinct(a, b, all, 0)) {
-    const before = (a.before[i] ?? 0) * U + (b.before[j] ?? 0) * D
-    const beforeEnd = before + ((a.beforeLength[i] ?? 1) - 1) * U + ((b.beforeLength[j] ?? 1) - 1) * D + 1
+  for (const { start, end, before, beforeEnd } of distinct(all, 0)) {
     held += Math.max(0, Math.min(end, beforeEnd, high) - Math.max(start, before, low))
   }
   return held
 }
 
 /** Of the boxes below one instance of a level, those that differ at that level, and so on inwards. */
-function distinct(a: Shape, b: Shape, boxes: readonly Box[], level: number): readonly Box[] {
-  if (level === a.levels) return boxes.slice(0, 1)
+function distinct(boxes: readonly Box[], level: number): readonly Box[] {
+  if (level === boxes[0]?.outer.length) return boxes.slice(0, 1)
   const groups = new Map<string, Box[]>()
   for (const box of boxes) {
-    const key = `${a.places[box.outer * a.levels + level]} ${b.places[box.inner * b.levels + level]}`
+    const key = `${box.outer[level]} ${box.inner[level]}`
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [box])
     else group.push(box)
@@ -218,6 +236,6 @@ function distinct(a: Shape, b: Shape, boxes: readonly Box[], level: number): rea
     const key = `${start} ${end}`
     if (seen.has(key)) return []
     seen.add(key)
-    return distinct(a, b, group, level + 1)
+    return distinct(group, level + 1)
   })
 }

@@ -32,7 +32,7 @@ function isLegal(problem: Problem, hardware: Hardware, mapping: Mapping): boolea
 }
 
 describe('one scorer, many mappings', () => {
-  test('counts what the walk counts, though it forgets now and then', () => {
+  test('counts what the walk counts, though it forgets now and then', { timeout: 60_000 }, () => {
     let figures = 0
     fc.assert(
       fc.property(families, ({ problem, hardware, mappings }) => {
