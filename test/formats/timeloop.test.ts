@@ -226,6 +226,58 @@ architecture:
     expect(notes.join('\n')).toContain('psum (class smartbuffer_RF): flavour not read')
   })
 
+  test('the form that v0.4 is processed into: absolute meshes, dummies, switches that are off', () => {
+    const part = (name: string, className: string, own: string, x: number, y: number): string => `
+      - name: ${name}[1..${x * y}]
+        class: ${className}
+        attributes: {${own}, n_banks: 2, cluster_size: 1, reduction_supported: true, multiple_buffering: 1, min_utilization: 0,
+          allow_overbooking: false, meshX: ${x}, meshY: ${y}, technology: -1, power_gated_at: "${name}", has_power_gating: false}
+        required_actions: [read, write, leak]
+        enabled: true`
+    const { hardware, mapping, notes } = readTimeloop([
+      {
+        name: 'parsed-processed-input.yaml',
+        text: `dumped_by_timeloop_front_end: true
+architecture:
+    version: '0.4'
+    subtree:
+    - name: top
+      attributes: {version: '0.4', technology: 32nm, global_cycle_seconds: 1e-9}
+      local:${part('DRAM', 'DRAM', 'type: LPDDR4, width: 64, datawidth: 8', 1, 1)}${part('inter_PE_spatial', 'dummy_storage', 'width: 1, depth: 1, datawidth: 1', 1, 1)}${part('spad', 'smartbuffer_RF', 'depth: 12, width: 16, datawidth: 8', 14, 12)}${part('mac', 'intmac', 'datawidth: 8', 14, 12)}
+architecture_constraints: {targets: []}
+problem:
+    version: '0.4'
+    shape: {name: v, dimensions: [M, P], coefficients: [], data_spaces: [
+      {name: Weights, projection: [[[M]]], read_write: false}, {name: Inputs, projection: [[[P]]], read_write: false},
+      {name: Outputs, projection: [[[M]], [[P]]], read_write: true}]}
+    instance: {M: 12, P: 28, densities: {}}
+compound_components: {version: '0.4', classes: []}
+mapping:
+  - {target: DRAM, type: temporal, factors: 'M=1,P=1', permutation: PM}
+  - {type: spatial, target: inter_PE_spatial, factors: 'P=14,M=12', permutation: PM, split: 1}
+  - {factors: 'P=1,M=1', permutation: MP, type: temporal, target: inter_PE_spatial}
+  - {bypass: [Weights, Inputs, Outputs], type: dataspace, target: inter_PE_spatial}
+  - {target: 0, type: temporal, factors: 'P=2,M=1', permutation: PM}
+mapper: {algorithm: hybrid}
+mapspace: {version: '0.4', template: ruby}
+globals: {version: '0.4'}
+`,
+      },
+    ])
+    expect(hardware).toMatchObject({ name: 'top', array: { x: 14, y: 12 }, word_bits: 8 })
+    expect(hardware?.levels.map(({ name, words }) => [name, words])).toEqual([
+      ['DRAM', undefined],
+      ['inter_PE_spatial', 0],
+      ['spad', 24],
+    ])
+    expect(mapping?.levels).toEqual([
+      { name: 'DRAM', temporal: [] },
+      { name: 'inter_PE_spatial', temporal: [], spatial: { x: [['P', 14]], y: [['M', 12]] }, keep: [] },
+      { name: 'spad', temporal: [['P', 2]] },
+    ])
+    expect(notes.filter((note) => note.includes('not read'))).toEqual(['compound components are Accelergy’s: not read'])
+  })
+
   test('energies of the file, where all are given', () => {
     const text = ARCH_V3.replace('{ width: 64 }', '{ width: 64, vector-access-energy: 512 }')
       .replace('n_banks: 2', 'n_banks: 2, vector-access-energy: 20')
