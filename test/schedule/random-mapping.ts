@@ -123,6 +123,30 @@ export function randomMapping(problem: Problem, random: () => number): Mapping {
   }
 }
 
+/** The mapping with some loops in two parts, side by side or not, ragged or not. */
+export function withSplitLoops(mapping: Mapping, random: () => number): Mapping {
+  const split = (loops: readonly Loop[]): Loop[] => {
+    const result: Loop[] = []
+    for (const [dimension, bound] of loops) {
+      if (bound < 3 || random() < 0.5) {
+        result.push([dimension, bound])
+        continue
+      }
+      const inner = 2 + Math.floor(random() * (bound - 2))
+      result.splice(Math.floor(random() * (result.length + 1)), 0, [dimension, Math.ceil(bound / inner)])
+      result.push([dimension, inner])
+    }
+    return result
+  }
+  return {
+    levels: mapping.levels.map(({ temporal, spatial, ...rest }) => ({
+      ...rest,
+      temporal: split(temporal),
+      ...(spatial === undefined ? {} : { spatial: { x: split(spatial.x ?? []), y: split(spatial.y ?? []) } }),
+    })),
+  }
+}
+
 /** Small integers, so that every sum is exact in f32 and any order gives the same bits. */
 export function integers(shape: readonly number[], random: () => number): HostTensor<'f32'> {
   const size = shape.reduce((product, extent) => product * extent, 1)

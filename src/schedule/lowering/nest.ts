@@ -133,7 +133,7 @@ export function nestOf(problem: Problem, mapping: Mapping): Nest {
     tile,
     registerTile,
     reduction,
-    slide: slideOf(problem, [...dram, ...buffer], fill.registers.inputs, keep, registerTile),
+    slide: slideOf(problem, [...dram, ...buffer], fill.registers.inputs, keep, registers),
     forward,
   }
 }
@@ -182,9 +182,10 @@ function slideOf(
   temporal: readonly NestLoop[],
   depth: number,
   keep: Nest['keep'],
-  tile: Readonly<Record<Dimension, number>>,
+  registers: readonly NestLoop[],
 ): number {
   const last = temporal[depth - 1]
+  const [window, ...others] = registers.filter(({ dimension }) => dimension === 'S')
   const shift = problem.stride[1]
   const slides =
     keep.registers.has('inputs') &&
@@ -192,8 +193,8 @@ function slideOf(
     last?.dimension === 'Q' &&
     last.step === 1 &&
     problem.dilation[1] === 1 &&
-    tile.S > 1 &&
-    tile.S === problem.S &&
-    shift < tile.S
+    window?.bound === problem.S &&
+    others.length === 0 &&
+    shift < problem.S
   return slides ? shift : 0
 }

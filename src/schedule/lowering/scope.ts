@@ -130,14 +130,18 @@ export class Scope {
   }
 
   registerStep(operand: Operand, loop: NestLoop): string {
-    return this.param(`a${SHORT[operand]}_reg_${loop.dimension}`, this.distance(operand, loop.dimension, loop.step))
+    const alike = this.#nest.registers.filter(({ dimension }) => dimension === loop.dimension)
+    const which = alike.length > 1 ? `_${alike.indexOf(loop)}` : ''
+    return this.param(`a${SHORT[operand]}_reg_${loop.dimension}${which}`, this.distance(operand, loop.dimension, loop.step))
   }
 
+  /** Whether the coordinate lies inside the problem, with the register loops over it up to the k-th open. */
   insideRegister(loop: NestLoop, k: number): string {
+    const open = this.#nest.registers.slice(0, k + 1)
     const parts = [
       ...(this.coordinate[loop.dimension] === '' ? [] : [this.coordinate[loop.dimension]]),
       ...(this.laneDimensions.has(loop.dimension) ? [`lane_${loop.dimension.toLowerCase()}`] : []),
-      `j_${k} * ${loop.step}u`,
+      ...open.flatMap(({ dimension, step }, j) => (dimension === loop.dimension ? [`j_${j} * ${step}u`] : [])),
     ]
     return `${parts.join(' + ')} < ${extentParam(loop.dimension)}`
   }
