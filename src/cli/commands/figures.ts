@@ -2,10 +2,11 @@
 import { availableParallelism, cpus } from 'node:os'
 import { Command } from 'commander'
 import { CONVENTIONS, type Convention } from '../../cost/prices.ts'
+import { STAYS, type Stay } from '../../profile/figures/dataflows.ts'
 import { PARTS } from '../../profile/figures/energy.ts'
 import { FIGURE_NAMES, type FigureName, type Figures } from '../../profile/figures/result.ts'
 import { redoFigures } from '../../profile/figures/redo.ts'
-import { byLayer, comparison, figuresCsv, type SheetRow } from '../../profile/figures/sheets.ts'
+import { byLayer, comparison, figuresCsv, singly, type SheetRow } from '../../profile/figures/sheets.ts'
 import { OPERANDS } from '../../schedule/problem.ts'
 import { builtMapWorker, nodeMapWorker } from '../../schedule/search/node-spawn.ts'
 import { choiceOption, colorsFor, EXIT, integerOption, remark, type Context } from '../context.ts'
@@ -17,6 +18,7 @@ import { grouped, short, table, type Column } from '../table.ts'
 interface Options {
   readonly batch: number
   readonly convention: Convention
+  readonly stationary: Stay
   readonly budget?: number
   readonly seed: number
   readonly workers?: number
@@ -30,6 +32,7 @@ Examples:
   tilewright figures                                     all three: 8 layers, 6 dataflows
   tilewright figures 33 --html out/figures.html          the CONV layers, with a page of charts
   tilewright figures 35 --convention tilewright          row stationary, layer by layer, multicast free
+  tilewright figures --stationary buffer                 stationary operands may leave between tiles of the buffer
   tilewright figures all --json out/figures.json --csv out/figures.csv
 
 Figures: 33 the CONV layers of AlexNet under six dataflows, 34 its FC layers, 35 its layers under row stationary.
@@ -47,7 +50,17 @@ export function figuresCommand(context: Context, exit: (code: number) => void): 
       choiceOption('--convention', CONVENTIONS),
       'isca16',
     )
-    .option('--budget <N>', 'mappings to look at for each layer and dataflow, at most', integerOption('--budget', 1))
+    .option(
+      '--stationary <S>',
+      'a stationary operand stays to the end, or while a tile of the buffer is worked on',
+      choiceOption('--stationary', STAYS),
+      'end',
+    )
+    .option(
+      '--budget <N>',
+      'mappings to look at for each layer and constraint, at most (default: 40000)',
+      integerOption('--budget', 1),
+    )
     .option('--seed <N>', 'seed of the search', integerOption('--seed', 0), 1)
     .option('--workers <N>', 'threads, 0 for none beside this one (default: one for each core)', integerOption('--workers', 0))
     .option('--html <FILE>', 'write a self-contained page with charts')
@@ -72,7 +85,7 @@ export function figuresCommand(context: Context, exit: (code: number) => void): 
 }
 
 async function run(context: Context, figure: FigureName, options: Options): Promise<Figures> {
-  const { batch, convention, seed, budget } = options
+  const { batch, convention, stationary, seed, budget } = options
   // Where the sources run unbuilt there is no script for a thread.
   const { workers = builtMapWorker() === undefined ? 0 : availableParallelism() } = options
   const date = new Date().toISOString()
@@ -82,6 +95,7 @@ async function run(context: Context, figure: FigureName, options: Options): Prom
     figure,
     batch,
     convention,
+    stationary,
     seed,
     workers,
     spawn: () => nodeMapWorker(),
@@ -95,11 +109,11 @@ async function run(context: Context, figure: FigureName, options: Options): Prom
 }
 
 function render(context: Context, figures: Figures): string {
-  const { cells, claims, figure, batch, convention } = figures
+  const { cells, claims, figure, batch, convention, stationary } = figures
   const colors = colorsFor(context, context.out)
   const sections: string[] = []
   const section = (title: string, body: string): void => void sections.push(`${colors.bold(title)}\n\n${body}`)
-  const unit = `energy per MAC, in MACs; batch ${batch}, convention ${convention}`
+  const unit = `energy per MAC, in MACs; batch ${batch}, convention ${convention}, stationary to the ${stationary === 'end' ? 'end' : 'end of a buffer tile'}`
   const sheet = (title: string, rows: readonly SheetRow[], first: string): void => {
     if (rows.length === 0) return
     const extra = rows.some(({ share }) => share !== undefined)
@@ -130,6 +144,7 @@ function render(context: Context, figures: Figures): string {
   if (figure !== '34' && figure !== '35') sheet(`Fig. 33: CONV layers (${unit})`, comparison(cells, 'conv'), 'dataflow')
   if (figure !== '33' && figure !== '35') sheet(`Fig. 34: FC layers (${unit})`, comparison(cells, 'fc'), 'dataflow')
   if (figure !== '33' && figure !== '34') sheet(`Fig. 35: row stationary by layer (${unit})`, byLayer(cells), 'layer')
+  if (!figures.complete) sheet(`Layers that were done (${unit})`, singly(cells), 'layer')
   section(
     'What the survey says, and what comes out',
     claims

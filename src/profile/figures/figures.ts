@@ -11,7 +11,7 @@ import type { MapResult } from '../../schedule/mapper.ts'
 import { macsOf, type Problem } from '../../schedule/problem.ts'
 import type { Cell } from './cells.ts'
 import { claimsOf } from './claims.ts'
-import { constraintsOf } from './dataflows.ts'
+import { constraintsOf, type Stay } from './dataflows.ts'
 import { COMPARED, ROOMS, bufferBytes, equalAreaHardware, type Compared } from './equal-area.ts'
 import { totalOf } from './energy.ts'
 import { alexnetLayers, type Job, type Kind } from './layers.ts'
@@ -36,9 +36,9 @@ export function jobsOf(figure: FigureName, batch: number): Job[] {
   return COMPARED.flatMap((dataflow) => layers.filter(({ kind }) => wanted(dataflow, kind)).map((layer) => ({ layer, dataflow })))
 }
 
-export function questionsOf({ layer, dataflow }: Job): Question[] {
+export function questionsOf({ layer, dataflow }: Job, stay: Stay): Question[] {
   const hardware = equalAreaHardware(dataflow)
-  return constraintsOf(dataflow).map((constraint) => ({ problem: layer.problem, hardware, dataflow: constraint }))
+  return constraintsOf(dataflow, stay).map((constraint) => ({ problem: layer.problem, hardware, dataflow: constraint }))
 }
 
 /** A job's figures from the mappings found for it: those of the one that needs least. @throws MappingError where one is not legal */

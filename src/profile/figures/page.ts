@@ -13,7 +13,7 @@ import { table, type Column } from '../html/table.ts'
 import type { Claim } from './claims.ts'
 import { PARTS, partOf, totalOf, type Part } from './energy.ts'
 import type { Figures } from './result.ts'
-import { byLayer, comparison, figuresCsv, type SheetRow } from './sheets.ts'
+import { byLayer, comparison, figuresCsv, singly, type SheetRow } from './sheets.ts'
 
 const PART_SWATCHES: Readonly<Record<Part, Swatch>> = {
   ALU: { ...MAC, label: 'ALU' },
@@ -84,6 +84,7 @@ function head(figures: Figures): HTMLElement {
     ['Network', convention === 'isca16' ? 'each delivery' : 'each hop', `convention ${convention}`],
     ['Mappings', `${integer(seen)} seen`, `at most ${integer(budget)} each, seed ${seed}`],
     ['Batch', integer(batch), 'pictures'],
+    ['Stationary', figures.stationary === 'end' ? 'to the end' : 'within a buffer tile', 'how long an operand stays in a PE'],
     ...(run === undefined ? [] : [['Run', `${run.seconds.toFixed(0)} s`, `${run.date.slice(0, 10)}, ${run.machine}`] as const]),
   ] as const) {
     append(facts, [h('div', {}, h('dt', {}, term), h('dd', {}, value, h('span', { class: 'tw-unit' }, note)))])
@@ -279,6 +280,7 @@ function tables(figures: Figures, conv: readonly SheetRow[], fc: readonly SheetR
     ),
     conv.length > 0 && card('Fig. 33', table({ caption, columns: [...columns('Dataflow'), against], rows: conv })),
     fc.length > 0 && card('Fig. 34', table({ caption, columns: [...columns('Dataflow'), against], rows: fc })),
+    !figures.complete && card('Layers that were done', table({ caption, columns: columns('Layer'), rows: singly(figures.cells) })),
     layers.length > 0 && card('Row stationary by layer', table({ caption, columns: [...columns('Layer'), share], rows: layers })),
   )
 }

@@ -3,6 +3,7 @@ import type { Convention } from '../../cost/prices.ts'
 import { MappingError } from '../../errors.ts'
 import { DEFAULT_BUDGET } from '../../schedule/mapper.ts'
 import { mapMany, type ManyOptions } from '../../schedule/search/many.ts'
+import type { Stay } from './dataflows.ts'
 import { cellOf, figuresOf, jobsOf, questionsOf } from './figures.ts'
 import type { FigureName, Figures } from './result.ts'
 
@@ -12,6 +13,8 @@ export interface RedoOptions extends Pick<ManyOptions, 'spawn' | 'signal' | 'onP
   readonly batch?: number
   /** Default: `isca16`, as in the survey. */
   readonly convention?: Convention
+  /** How long a stationary operand stays (default: to the end). */
+  readonly stationary?: Stay
   /** Mappings looked at for each layer and constraint, at most. */
   readonly budget?: number
   readonly seed?: number
@@ -24,9 +27,18 @@ export interface RedoOptions extends Pick<ManyOptions, 'spawn' | 'signal' | 'onP
  * @throws OptionError for a batch, budget, seed or number of workers that is none
  */
 export async function redoFigures(options: RedoOptions = {}): Promise<Figures> {
-  const { figure = 'all', batch = 16, convention = 'isca16', budget = DEFAULT_BUDGET, seed = 1, workers = 0, ...how } = options
+  const {
+    figure = 'all',
+    batch = 16,
+    convention = 'isca16',
+    stationary = 'end',
+    budget = DEFAULT_BUDGET,
+    seed = 1,
+    workers = 0,
+    ...how
+  } = options
   const jobs = jobsOf(figure, batch)
-  const asked = jobs.flatMap((job) => questionsOf(job).map((question) => ({ job, question })))
+  const asked = jobs.flatMap((job) => questionsOf(job, stationary).map((question) => ({ job, question })))
   const tasks = asked.map(({ question }) => ({ ...question, objective: 'energy' as const, convention, budget, seed }))
   const outcomes = await mapMany(tasks, { workers, ...how })
   const cells = jobs.flatMap((job) => {
@@ -41,5 +53,5 @@ export async function redoFigures(options: RedoOptions = {}): Promise<Figures> {
     )
     return isWhole ? [cellOf(job, found, convention)] : []
   })
-  return figuresOf({ figure, batch, convention, budget, seed }, cells)
+  return figuresOf({ figure, batch, convention, stationary, budget, seed }, cells)
 }

@@ -2,6 +2,7 @@
 import type { Convention } from '../../cost/prices.ts'
 import type { Cell, Charged } from './cells.ts'
 import type { Claim } from './claims.ts'
+import type { Stay } from './dataflows.ts'
 import type { Compared } from './equal-area.ts'
 
 export const FIGURES_SCHEMA = 'tilewright.figures/1'
@@ -22,6 +23,8 @@ export interface Settings {
   readonly figure: FigureName
   readonly batch: number
   readonly convention: Convention
+  /** How long a stationary operand stays (`dataflows.ts`). */
+  readonly stationary: Stay
   readonly budget: number
   readonly seed: number
 }

@@ -43,6 +43,11 @@ export function byLayer(cells: readonly Charged[], dataflow: Compared = 'rs'): S
   return [...layers, ...kinds]
 }
 
+/** Each layer under each dataflow by itself: what there is to show of a run that was stopped. */
+export function singly(cells: readonly Charged[]): SheetRow[] {
+  return cells.map((cell) => rowOf(`${cell.dataflow} ${cell.layer}`, totalOfCells([cell])))
+}
+
 function rowOf(name: string, { macs, energy }: Total): SheetRow {
   const part = (which: Part): number => partOf(energy, which) / macs
   const operand = (which: Operand): number => operandOf(energy, which) / macs
