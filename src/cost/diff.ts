@@ -329,6 +329,16 @@ function summaryOf(
   return `${what} ${how}: ${differences[first.difference]?.label}${why}`
 }
 
+/**
+ * A sentence where the differences make up for each other: taken alone, some would cost far more than either mapping does (an operand
+ * kept elsewhere before its loops follow), so that their parts are large and of both signs. Empty elsewhere.
+ */
+export function entangled({ differences, energy }: MappingDiff): string {
+  const parts = differences.reduce((sum, part) => sum + Math.abs(part.energy), 0)
+  if (parts <= 2 * Math.max(energy.a, energy.b)) return ''
+  return 'The differences depend on one another: some cost much without the others, and make up for them. Read them together.'
+}
+
 /** The bills of the ends must be those of the evaluations: else the parts would explain something else. */
 function checkTotals(first: Bill, last: Bill, { a, b }: MappingDiff['evaluations']): void {
   for (const [bill, evaluation] of [

@@ -147,9 +147,10 @@ export function factChanges({ level, operand, kind }: Asked, before: Facts, afte
   const [sharedBefore, sharedAfter] = [product(before.shared), product(after.shared)]
   if (sharedBefore !== sharedAfter) {
     const loops = list(sharedAfter > sharedBefore ? after.shared : before.shared)
+    const sums = (count: number): string => (count === 1 ? 'no partial sums are' : `${count} partial sums are`)
     said.push(
       isOutput
-        ? `${sharedAfter} partial sums are added on the way instead of ${sharedBefore} (${loops})`
+        ? `${sums(sharedAfter)} added on the way instead of ${sharedBefore === 1 ? 'none' : sharedBefore} (${loops})`
         : `one read serves ${sharedAfter} instead of ${sharedBefore} (${loops})`,
     )
   }

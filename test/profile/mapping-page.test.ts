@@ -134,6 +134,29 @@ describe('the page', () => {
     expect(roofs).toBeGreaterThan(3)
   })
 
+  it('draws no mapping above its roof', () => {
+    const layer = convProblem({ M: 96, C: 64, P: 13, Q: 13, R: 3, S: 3, padding: [1, 1, 1, 1] })
+    let compared = 0
+    for (const name of HARDWARE_NAMES) {
+      const hardware = hardwareNamed(name)
+      const { peak, roofs } = roofsOf(hardware)
+      if (roofs.length === 0) continue
+      const chosen = [...sampleMappings(layer, hardware, { count: 20 })].map(({ mapping }) => ({
+        dataflow: 'none',
+        mapping,
+        evaluation: evaluate(layer, hardware, mapping),
+        nest: '',
+      }))
+      for (const { level, intensity, rate } of intensitiesOf({ hardware, chosen })) {
+        const bytes = roofs.find((roof) => roof.level === level)?.bytes ?? Infinity
+        // What DRAM does not hold, zero padding, moves a point to the right, not up.
+        expect(rate, `${name} ${level}`).toBeLessThanOrEqual(Math.min(peak, intensity * bytes) * (1 + 1e-9))
+        compared++
+      }
+    }
+    expect(compared).toBeGreaterThan(60)
+  })
+
   it('is one file that fetches nothing, with its data and its words, whatever a name says', () => {
     const made = space()
     const html = renderMappingPage(made, { script: 'console.log("</script>")' })

@@ -1,7 +1,7 @@
 /** `tilewright diff`: which accesses grew or shrank between two mappings, and why. Needs no GPU. */
 import { Command } from 'commander'
 import { hardwareNamed } from '../../../models/hardware/index.ts'
-import { diffMappings, factor, type Change, type DiffRow, type MappingDiff } from '../../cost/diff.ts'
+import { diffMappings, entangled, factor, type Change, type DiffRow, type MappingDiff } from '../../cost/diff.ts'
 import { OptionError } from '../../errors.ts'
 import type { Hardware } from '../../schedule/hardware.ts'
 import type { EvaluationFile } from '../../schedule/parse.ts'
@@ -126,6 +126,7 @@ export function renderDiff(context: Context, found: MappingDiff, reasons: number
     ...difference,
     mark: String.fromCodePoint(97 + (index % 26)) + (index < 26 ? '' : '′'),
   }))
+  const note = entangled(found)
   parts.push(
     '',
     table(
@@ -135,6 +136,7 @@ export function renderDiff(context: Context, found: MappingDiff, reasons: number
         .map(({ mark, energy, label }) => [mark, signed(energy), wrapped(label, 90).join('\n')]),
       colors,
     ),
+    ...(note === '' ? [] : [note]),
     '',
     table(
       [{ title: 'Access' }, right('A words'), right('B words'), right('B / A'), right('Energy'), { title: 'Mostly by' }],

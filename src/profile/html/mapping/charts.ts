@@ -155,7 +155,7 @@ export function spaceRoofline({ points, levels, dataflows, peak, roofs, width, a
         text: ({ level, bytes }: { level: string; bytes: number }) => `${level} ${si(bytes)} B/cycle`,
         textAnchor: 'start',
         dx: 8,
-        dy: -4,
+        dy: 14,
         fill: 'currentColor',
         fillOpacity: 0.75,
       }),

@@ -3,7 +3,7 @@
  * as the sheet that the sampler and the mapper fill in and the page draws; nothing here needs a browser.
  */
 import type { Evaluation } from '../../../cost/evaluation.ts'
-import { fanoutOf, type Hardware } from '../../../schedule/hardware.ts'
+import { compressionOf, fanoutOf, wordsPerValue, type Hardware, type StorageLevel } from '../../../schedule/hardware.ts'
 import { keeps, type Loop, type Mapping } from '../../../schedule/mapping.ts'
 import type { Searched } from '../../../schedule/mapper.ts'
 import { OPERANDS, type Problem } from '../../../schedule/problem.ts'
@@ -116,17 +116,39 @@ export function roofLevels(hardware: Hardware): string[] {
     .map(({ name }) => name)
 }
 
-export function intensitiesOf({ hardware, chosen }: MappingSpace): Intensity[] {
+export function intensitiesOf({ hardware, chosen }: Pick<MappingSpace, 'hardware' | 'chosen'>): Intensity[] {
   const levels = roofLevels(hardware)
   return chosen.flatMap(({ dataflow, evaluation }) =>
     levels.flatMap((level): Intensity[] => {
-      const accesses = Object.values(evaluation.accesses[level] ?? {})
-      const words = accesses.reduce((sum, { reads, fills, updates }) => sum + reads + fills + updates, 0)
-      const bytes = ((words - (evaluation.padding?.[level] ?? 0)) * bitsOf(hardware, level)) / 8
+      const bytes = bytesAt(hardware, level, evaluation)
       const operations = 2 * evaluation.macs
       return bytes > 0 ? [{ dataflow, level, intensity: operations / bytes, rate: operations / evaluation.cycles }] : []
     }),
   )
+}
+
+/**
+ * Bytes through those ports of a level that have a bandwidth (both, where neither has): reads through one, fills and updates through
+ * the other. Stored as the level stores them; zero padding, which DRAM does not hold, is left out there.
+ */
+function bytesAt(hardware: Hardware, level: string, { accesses, padding }: Evaluation): number {
+  const index = hardware.levels.findIndex(({ name }) => name === level)
+  const { read, write } = portsOf(hardware.levels[index]?.bandwidth)
+  const words = OPERANDS.reduce((sum, operand) => {
+    const { reads = 0, fills = 0, updates = 0 } = accesses[level]?.[operand] ?? {}
+    const zeros = operand === 'inputs' && index === 0 ? (padding?.[level] ?? 0) : 0
+    const moved = (read ? reads - zeros : 0) + (write ? fills + updates : 0)
+    return sum + moved * wordsPerValue(hardware, index, operand) * compressionOf(hardware, index, operand)
+  }, 0)
+  return (words * bitsOf(hardware, level)) / 8
+}
+
+function portsOf({ read, write }: NonNullable<StorageLevel['bandwidth']> = {}): {
+  readonly read: boolean
+  readonly write: boolean
+} {
+  const neither = read === undefined && write === undefined
+  return { read: neither || read !== undefined, write: neither || write !== undefined }
 }
 
 export const bitsOf = (hardware: Hardware, name: string): number =>
@@ -134,7 +156,7 @@ export const bitsOf = (hardware: Hardware, name: string): number =>
 
 export interface Roof {
   readonly level: string
-  /** Bytes per cycle, all instances together. */
+  /** Bytes per cycle through the ports that have a bandwidth, all instances together. */
   readonly bytes: number
 }
 
@@ -151,8 +173,9 @@ export function roofsOf(hardware: Hardware): { readonly peak: number; readonly r
   const roofs = roofLevels(hardware).flatMap((level): Roof[] => {
     const index = hardware.levels.findIndex(({ name }) => name === level)
     const { read, write } = hardware.levels[index]?.bandwidth ?? {}
-    const words = read === undefined || write === undefined ? (read ?? write) : Math.min(read, write)
-    return words === undefined ? [] : [{ level, bytes: (words * (instances[index] ?? 1) * bitsOf(hardware, level)) / 8 }]
+    if (read === undefined && write === undefined) return []
+    const words = (read ?? 0) + (write ?? 0)
+    return [{ level, bytes: (words * (instances[index] ?? 1) * bitsOf(hardware, level)) / 8 }]
   })
   return { peak: 2 * pes, roofs }
 }

@@ -296,7 +296,7 @@ function rooflineFigure(space: MappingSpace): Figure {
     unit: shapes,
     legend: [...new Set(points.map(({ dataflow }) => dataflow))].map((key) => ({ key, swatch: flowSwatch(key) })),
     notes: [
-      `Two operations per MAC; bytes are a level’s reads, fills and updates, padding left out.${clock}`,
+      `Two operations per MAC; bytes are what goes through the ports of a level whose bandwidth is given: reads, or fills and updates, or both.${clock}`,
       without.length > 0 && `The hardware gives no bandwidth for ${without.join(' and ')}: no slope is drawn there.`,
     ],
     draw: (width) =>

@@ -8,7 +8,7 @@ import { decode, emptyCode } from '../../../schedule/code.ts'
 import { constraintNamed, type Dataflow } from '../../../schedule/dataflow.ts'
 import type { Hardware } from '../../../schedule/hardware.ts'
 import type { Mapping } from '../../../schedule/mapping.ts'
-import type { Problem } from '../../../schedule/problem.ts'
+import { OPERANDS, type Problem } from '../../../schedule/problem.ts'
 import { Candidate } from '../../../schedule/search/candidate.ts'
 import { Random } from '../../../schedule/search/random.ts'
 import { Space } from '../../../schedule/search/space.ts'
@@ -71,7 +71,7 @@ export function* sampleMappings(problem: Problem, hardware: Hardware, options: S
     let score = scorer.energy * scorer.cycles
     for (let step = 1; step <= STEPS && found < count; step++) {
       next.copy(here)
-      if (!next.mutate(random) || !isLegal(next)) continue
+      if (!change(next, random) || !isLegal(next)) continue
       if (scorer.energy * scorer.cycles <= score) {
         score = scorer.energy * scorer.cycles
         here.copy(next)
@@ -83,4 +83,22 @@ export function* sampleMappings(problem: Problem, hardware: Hardware, options: S
       }
     }
   }
+}
+
+/** One random change: a factor to another place, a loop to another place in its level, an operand kept or not. */
+function change(candidate: Candidate, random: Random): boolean {
+  const { space } = candidate
+  const kind = random.next()
+  const level = random.below(space.rules.length)
+  if (kind < 0.15 || space.active.length === 0) return candidate.flipKeep(level, 1 << random.below(OPERANDS.length))
+  if (kind < 0.4) {
+    const loops = candidate.loops(level)
+    return loops > 1 && candidate.move(level, random.below(loops), random.below(loops))
+  }
+  const d = space.active[random.below(space.active.length)] ?? 0
+  const [from, to] = [random.below(space.slots.length), random.below(space.slots.length)]
+  const bound = candidate.bound(d, from)
+  if (from === to || bound === 1) return false
+  const primes = [2, 3, 5, 7].filter((prime) => bound % prime === 0)
+  return candidate.transfer(d, from, to, primes[random.below(primes.length)] ?? bound)
 }

@@ -1,5 +1,5 @@
 /** One evaluation, and the difference of two, as elements of a page: what `tilewright evaluate` and `tilewright diff` print. */
-import { factor, type Change, type DiffRow, type MappingDiff } from '../../../cost/diff.ts'
+import { entangled, factor, type Change, type DiffRow, type MappingDiff } from '../../../cost/diff.ts'
 import type { Evaluation } from '../../../cost/evaluation.ts'
 import { OPERANDS } from '../../../schedule/problem.ts'
 import { h } from '../dom.ts'
@@ -85,6 +85,7 @@ export function diffView(diff: MappingDiff, unit: string, names: readonly [strin
       ],
       rows: differences.toSorted((one, other) => Math.abs(other.energy) - Math.abs(one.energy)),
     }),
+    entangled(diff) !== '' && h('p', { class: 'tw-note' }, entangled(diff)),
     table<DiffRow>({
       caption: `Accesses that differ, most energy first; ${equal} lines are equal.`,
       columns: [
