@@ -29,7 +29,7 @@ export interface MapOptions extends ScorerOptions {
   readonly objective?: Objective
   /** Chooses which part of a large space is seen. An integer, default 1. */
   readonly seed?: number
-  /** Mappings evaluated at most. Default: 40,000. */
+  /** Mappings evaluated at most. Default: 60,000. */
   readonly budget?: number
   /** Mappings to begin from, as far as the constraint allows them: the result is never worse than one that follows it. */
   readonly from?: readonly Mapping[]
@@ -65,7 +65,7 @@ export interface MapResult {
   readonly searched: Searched
 }
 
-export const DEFAULT_BUDGET = 40_000
+export const DEFAULT_BUDGET = 60_000
 /** Mappings that each dataflow of the literature may take for a start. */
 const LARGEST_START = 2000
 

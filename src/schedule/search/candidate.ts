@@ -143,21 +143,21 @@ export class Candidate {
     return false
   }
 
-  /** One random change; false where the draw changes nothing. */
-  mutate(random: Random): boolean {
+  /** One random change, of anything but what level `frozen` keeps; false where the draw changes nothing. */
+  mutate(random: Random, frozen: number): boolean {
+    const { space } = this
+    if (space.active.length === 0 || space.last === 0) return this.#flip(random, frozen)
     const kind = random.next()
-    if (kind < 0.35) return this.#retile(random)
-    if (kind < 0.7) return this.#shift(random)
+    if (kind < 0.25) return this.#retile(random, random.below(space.last), this.#anyActive(random))
+    if (kind < 0.5) return this.#shift(random)
+    if (kind < 0.75) return this.#exchange(random)
     if (kind < 0.9) return this.#reorder(random)
-    return this.#flip(random)
+    return this.#flip(random, frozen)
   }
 
   /** Another bound at one slot; the outermost loop takes the difference. */
-  #retile(random: Random): boolean {
+  #retile(random: Random, s: number, d: number): boolean {
     const { space } = this
-    if (space.active.length === 0 || space.last === 0) return false
-    const d = space.active[random.below(space.active.length)] ?? 0
-    const s = random.below(space.last)
     const rest = this.rest(d, s)
     const count = space.choices(d, s, rest, this.room(d, s))
     if (count <= 1) return false
@@ -167,11 +167,28 @@ export class Candidate {
     return this.settle(d)
   }
 
+  #anyActive(random: Random): number {
+    return this.space.active[random.below(this.space.active.length)] ?? 0
+  }
+
+  /** Less of one dimension at a slot, and another bound of a second one in its place: full levels and arrays stay full. */
+  #exchange(random: Random): boolean {
+    const { space } = this
+    const s = random.below(space.last)
+    const d = this.#anyActive(random)
+    const bound = this.bound(d, s)
+    if (bound === 1) return this.#retile(random, s, d)
+    if ((space.fixed[d * space.slots.length + s] ?? 0) > 0) return false
+    this.setBound(d, s, 1 + random.below(bound - 1))
+    if (!this.settle(d)) return false
+    this.#retile(random, s, this.#anyActive(random))
+    return true
+  }
+
   /** A factor from one slot of a dimension to another. */
   #shift(random: Random): boolean {
     const { space } = this
-    if (space.active.length === 0) return false
-    const d = space.active[random.below(space.active.length)] ?? 0
+    const d = this.#anyActive(random)
     const from = random.below(space.slots.length)
     const to = random.below(space.slots.length)
     const bound = this.bound(d, from)
@@ -235,10 +252,11 @@ export class Candidate {
     return moved
   }
 
-  #flip(random: Random): boolean {
+  #flip(random: Random, frozen: number): boolean {
     const level = random.below(this.space.rules.length)
     const bit = 1 << random.below(OPERANDS.length)
-    return random.next() < 0.75 ? this.flipKeep(level, bit) : this.flipForward(level, bit)
+    if (random.next() < 0.25) return this.flipForward(level, bit)
+    return level !== frozen && this.flipKeep(level, bit)
   }
 
   flipKeep(level: number, bit: number): boolean {
