@@ -287,6 +287,7 @@ function partsOf(problem: Problem, walk: Walk, line: Line, index: number, shares
 function whyOf(problem: Problem, line: Line, difference: Difference, before: Side, after: Side, joint: boolean): string {
   const { operand, kind, level } = line.says
   if (joint && difference.kind === 'hardware') return 'a word costs another energy'
+  if (joint && difference.kind === 'convention') return 'as many words, charged otherwise'
   const together = joint ? 'only together with the other differences' : ''
   if (operand === undefined || kind === 'operations') return together
   // What goes over a network goes to or from the level above it that keeps the operand.

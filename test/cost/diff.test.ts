@@ -355,6 +355,21 @@ describe('reasons', () => {
     )
   })
 
+  it('put energies down to prices where the counts are the same', () => {
+    const found = checkSums(problem, eyeriss, rowStationary(), rowStationary(), { b: { convention: 'isca16' } })
+    expect(found.rows.length).toBeGreaterThan(5)
+    expect(found.rows.some(({ kind }) => kind === 'deliveries')).toBe(true)
+    for (const { words: line, parts } of found.rows) {
+      expect(line.change).toBe(0)
+      expect(parts.map(({ why }) => why)).toEqual(['as many words, charged otherwise'])
+    }
+    const dearer = { ...eyeriss, levels: eyeriss.levels.map((level, index) => (index === 1 ? { ...level, energy: 12 } : level)) }
+    const priced = checkSums(problem, eyeriss, rowStationary(), rowStationary(), { hardwareB: dearer })
+    expect(priced.differences).toMatchObject([{ kind: 'hardware', level: 'GLB', label: `GLB of ${eyeriss.name}: energy 6 → 12` }])
+    expect(priced.rows.every(({ level, energy }) => level === 'GLB' && energy.b === 2 * energy.a)).toBe(true)
+    expect(priced.rows[0]?.parts[0]?.why).toBe('a word costs another energy')
+  })
+
   it('find nothing between a mapping and itself', () => {
     const found = diffMappings(problem, eyeriss, rowStationary(), rowStationary())
     expect(found).toMatchObject({ differences: [], rows: [], energy: { change: 0 }, cycles: { change: 0 } })
