@@ -1,18 +1,22 @@
 /** Options that change what a hardware costs: another set of energies, other bits, activations compressed on their way to DRAM. */
 import type { Command } from 'commander'
+import { isNetworkName } from '../../models/index.ts'
 import { runLengthRatio, withRunLength } from '../cost/compression.ts'
 import { ENERGY_SET_NAMES, energySetNamed, withEnergies } from '../cost/energy-sets.ts'
 import { atPrecision } from '../cost/precision.ts'
 import { OptionError } from '../errors.ts'
 import type { Hardware } from '../schedule/hardware.ts'
 import { OPERANDS, type Operand } from '../schedule/problem.ts'
+import { zerosOfLayer, type MeasuredZeros } from '../profile/zeros.ts'
+import type { Context } from './context.ts'
+import { openBound, type ModelFlags } from './model.ts'
 
 type ByOperand = Partial<Record<Operand, number>>
 
 export interface AdjustFlags {
   readonly energies?: string
   readonly bits?: ByOperand
-  readonly zeros?: ByOperand
+  readonly zeros?: ByOperand | 'measured'
 }
 
 /** Adds the options to a command. */
@@ -22,33 +26,76 @@ export function adjustOptions(command: Command): Command {
     .option('--bits <LIST>', 'bits of operands, as 8 or weights=4,inputs=8,outputs=32', byOperand('--bits'))
     .option(
       '--zeros <LIST>',
-      'part of the values that is zero, as inputs=0.6,outputs=0.5: compressed by run length at the outermost level',
-      byOperand('--zeros'),
+      'part of the values that is zero, as inputs=0.6,outputs=0.5, or measured (inputs of MODEL:LAYER): compressed by run length at the outermost level',
+      (text: string) => (text === 'measured' ? text : byOperand('--zeros')(text)),
     )
 }
 
-/** The hardware that the options make of one. @throws OptionError for values it cannot take */
-export function adjusted(hardware: Hardware, { energies, bits, zeros }: AdjustFlags): Hardware {
-  let result = hardware
-  if (energies !== undefined) result = withEnergies(result, energies)
-  if (bits !== undefined) result = atPrecision(result, bits)
-  if (zeros !== undefined) result = withRunLength(result, zeros)
-  return result
+/** A hardware as the options make it, and what they did, a line each, for people. */
+export interface Adjusted {
+  readonly hardware: Hardware
+  readonly lines: readonly string[]
 }
 
-/** What the options did, a line each, for people. */
-export function adjustments({ energies, bits, zeros }: AdjustFlags): string[] {
-  const list = (values: ByOperand, show: (value: number) => string): string =>
-    OPERANDS.flatMap((operand) => (values[operand] === undefined ? [] : [`${operand} ${show(values[operand])}`])).join(', ')
-  return [
-    ...(energies === undefined ? [] : [`Energies: ${energySetNamed(energies).title}`]),
-    ...(bits === undefined ? [] : [`Bits: ${list(bits, String)}`]),
-    ...(zeros === undefined
-      ? []
-      : [
-          `Run-length compressed at the outermost level, to ${list(zeros, (part) => `${(100 * runLengthRatio(part)).toFixed(1)} %`)} of the plain size`,
-        ]),
-  ]
+/**
+ * @param subject the PROBLEM argument, whose activations `--zeros measured` looks at
+ * @throws OptionError for values that the hardware cannot take, or activations that are not there to be measured
+ */
+export async function adjusted(
+  context: Context,
+  given: Hardware,
+  subject: string,
+  { energies, bits, zeros, ...flags }: AdjustFlags & ModelFlags,
+): Promise<Adjusted> {
+  let hardware = given
+  const lines: string[] = []
+  if (energies !== undefined) {
+    hardware = withEnergies(hardware, energies)
+    lines.push(`Energies: ${energySetNamed(energies).title}`)
+  }
+  if (bits !== undefined) {
+    hardware = atPrecision(hardware, bits)
+    lines.push(`Bits: ${list(bits, String)}`)
+  }
+  if (zeros === 'measured') {
+    const { part, ratio } = await measure(context, subject, flags)
+    hardware = compressed(hardware, ratio)
+    lines.push(
+      `Measured: ${percent(part)} of the inputs are zero, run-length compressed to ${percent(ratio)} at the outermost level`,
+    )
+  } else if (zeros !== undefined) {
+    hardware = withRunLength(hardware, zeros)
+    const ratios = list(zeros, (part) => percent(runLengthRatio(part)))
+    lines.push(`Run-length compressed at the outermost level, to ${ratios} of the plain size`)
+  }
+  return { hardware, lines }
+}
+
+function list(values: ByOperand, show: (value: number) => string): string {
+  return OPERANDS.flatMap((operand) => (values[operand] === undefined ? [] : [`${operand} ${show(values[operand])}`])).join(', ')
+}
+
+function percent(part: number): string {
+  return `${(100 * part).toFixed(1)} %`
+}
+
+/** Zeros among the inputs of a layer, the network run on the CPU with seeded inputs. */
+async function measure(context: Context, subject: string, flags: ModelFlags): Promise<MeasuredZeros> {
+  const colon = subject.lastIndexOf(':')
+  const model = subject.slice(0, colon)
+  if (colon < 1 || !(isNetworkName(model) || /\.onnx$/i.test(model))) {
+    throw new OptionError(`${subject} has no activations to measure zeros of`, {
+      remedy: 'Give MODEL:LAYER, or --zeros inputs=PART',
+    })
+  }
+  const graph = await openBound(context, model, flags)
+  return zerosOfLayer(graph, subject.slice(colon + 1))
+}
+
+function compressed(hardware: Hardware, inputs: number): Hardware {
+  const [outermost, ...others] = hardware.levels
+  if (outermost === undefined) throw new OptionError(`${hardware.name} has no level`)
+  return { ...hardware, levels: [{ ...outermost, compression: { ...outermost.compression, inputs } }, ...others] }
 }
 
 /** `8` for all operands, or `weights=4,inputs=8`. */

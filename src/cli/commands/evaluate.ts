@@ -6,7 +6,7 @@ import { CONVENTIONS, type Convention } from '../../cost/prices.ts'
 import { timeloopFile } from '../../formats/timeloop/write.ts'
 import { loopNest } from '../../schedule/loopnest.ts'
 import { OPERANDS } from '../../schedule/problem.ts'
-import { adjusted, adjustments, adjustOptions, type AdjustFlags } from '../adjust.ts'
+import { adjusted, adjustOptions, type AdjustFlags } from '../adjust.ts'
 import { choiceOption, colorsFor, EXIT, remark, type Context } from '../context.ts'
 import { HARDWARE_HELP, MAPPING_HELP, PROBLEM_HELP, readSubject } from '../hardware.ts'
 import { modelOptions, type ModelFlags } from '../model.ts'
@@ -59,7 +59,7 @@ export function evaluateCommand(context: Context, exit: (code: number) => void):
       checkWritable(options.yaml, options.json)
       const subject = await readSubject(context, { problem: text, hardware: hardwareText, mapping: mappingFile }, options)
       const { problem, mapping } = subject
-      const hardware = adjusted(subject.hardware, options)
+      const { hardware, lines } = await adjusted(context, subject.hardware, text, options)
       const { halo, convention } = options
       const evaluation = evaluate(problem, hardware, mapping, { halo, convention })
       if (options.yaml !== undefined) {
@@ -69,7 +69,7 @@ export function evaluateCommand(context: Context, exit: (code: number) => void):
       present(context, options.json, { schema: EVALUATE_SCHEMA, halo, convention, ...evaluation }, () =>
         [
           ...(options.nest === true ? [`${loopNest(problem, hardware, mapping)}\n`] : []),
-          ...adjustments(options),
+          ...lines,
           renderEvaluation(context, evaluation),
         ].join('\n'),
       )

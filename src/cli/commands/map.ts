@@ -9,6 +9,8 @@ import { DATAFLOWS, DATAFLOW_NAMES, UNCONSTRAINED, constraintNamed, parseDataflo
 import type { Hardware } from '../../schedule/hardware.ts'
 import { DEFAULT_BUDGET } from '../../schedule/mapper.ts'
 import { loopNest } from '../../schedule/loopnest.ts'
+import { CONVENTIONS, type Convention } from '../../cost/prices.ts'
+import { adjusted, adjustOptions, type AdjustFlags } from '../adjust.ts'
 import { choiceOption, colorsFor, EXIT, integerOption, remark, type Context } from '../context.ts'
 import { HARDWARE_HELP, PROBLEM_HELP, readConstraints, readHardware, readJson, readProblem } from '../hardware.ts'
 import { located } from '../input.ts'
@@ -27,11 +29,12 @@ import { renderEvaluation } from './evaluate.ts'
 export const MAP_SCHEMA = 'tilewright.map/1'
 export const MAPS_SCHEMA = 'tilewright.maps/1'
 
-interface Options extends Omit<ModelFlags, 'seed'> {
+interface Options extends Omit<ModelFlags, 'seed'>, AdjustFlags {
   readonly hardware?: string
   readonly dataflow: string
   readonly objective: RowObjective | 'time'
   readonly halo: 'exact' | 'timeloop'
+  readonly convention: Convention
   readonly seed?: number
   readonly budget?: number
   readonly workers?: number
@@ -95,6 +98,12 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
       choiceOption('--halo', ['exact', 'timeloop'] as const),
       'exact',
     )
+    .option(
+      '--convention <C>',
+      'what energy is charged for: tilewright (accesses and hops), or isca16 (deliveries, as Eyeriss was evaluated)',
+      choiceOption('--convention', CONVENTIONS),
+      'tilewright',
+    )
     .option('--seed <N>', 'which part of a space too large to walk is seen (default: 1)', integerOption('--seed', 0))
     .option(
       '--budget <N>',
@@ -116,7 +125,7 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
     .option(ADAPTER_FLAGS, `with --objective time: ${ADAPTER_HELP}`)
     .option(JSON_FLAGS, JSON_HELP)
     .addHelpText('after', EXAMPLES)
-  return shapeOptions(command).action(async (text: string, options: Options) => {
+  return shapeOptions(adjustOptions(command)).action(async (text: string, options: Options) => {
     checkWritable(options.csv, options.yaml, options.html, options.json)
     const found = await subject(context, text, options)
     const named = await readDataflows(context, options.dataflow)
@@ -132,7 +141,8 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
       return
     }
     const { layers } = found
-    const hardware = required(found.hardware)
+    const { hardware, lines } = await adjusted(context, required(found.hardware), text, shapeFlags(options))
+    for (const line of lines) remark(context, line)
     refuseTimeOptions(options)
     // Timeloop has no form for words that neighbours hand on.
     const dataflows = options.yaml === undefined ? named : named.map((dataflow) => ({ ...dataflow, forward: [] }))
@@ -174,10 +184,7 @@ async function subject(
   text: string,
   options: Options,
 ): Promise<{ readonly layers: readonly Layer[]; readonly hardware?: Hardware }> {
-  const flags = {
-    ...(options.batch === undefined ? {} : { batch: options.batch }),
-    ...(options.dim === undefined ? {} : { dim: options.dim }),
-  }
+  const flags = shapeFlags(options)
   const isModel = isNetworkName(text) || /\.onnx$/i.test(text)
   const file = isModel ? undefined : await readProblem(context, text, flags)
   const given = options.hardware === undefined ? file?.hardware : await readHardware(context, options.hardware)
@@ -186,6 +193,17 @@ async function subject(
   const layers = layerPlans(await openBound(context, text, flags))
   if (layers.length === 0) throw new OptionError(`${text} has no layer with a loop nest`)
   return { layers, ...hardware }
+}
+
+/** The options that a network and a hardware take; `--seed` is the search's. */
+function shapeFlags({ batch, dim, energies, bits, zeros }: Options): AdjustFlags & ModelFlags {
+  return {
+    ...(batch === undefined ? {} : { batch }),
+    ...(dim === undefined ? {} : { dim }),
+    ...(energies === undefined ? {} : { energies }),
+    ...(bits === undefined ? {} : { bits }),
+    ...(zeros === undefined ? {} : { zeros }),
+  }
 }
 
 function required(hardware: Hardware | undefined): Hardware {

@@ -1,5 +1,6 @@
 /** The searches of `tilewright map`: every layer at every swept point under every dataflow, over worker threads. */
 import { availableParallelism } from 'node:os'
+import type { Convention } from '../../cost/prices.ts'
 import { UNCONSTRAINED, type Dataflow } from '../../schedule/dataflow.ts'
 import type { Mapping } from '../../schedule/mapping.ts'
 import { DEFAULT_BUDGET } from '../../schedule/mapper.ts'
@@ -23,6 +24,7 @@ export interface SearchRequest {
   readonly dataflows: readonly Dataflow[]
   readonly objective: RowObjective
   readonly halo: 'exact' | 'timeloop'
+  readonly convention: Convention
   readonly seed?: number
   readonly budget?: number
   /** Absent: as many as there are cores. */
@@ -34,7 +36,7 @@ export interface SearchRequest {
  * dataflows found, so that no dataflow is better than none.
  */
 export async function searchRows(context: Context, request: SearchRequest): Promise<Row[]> {
-  const { layers, points, dataflows, objective, halo, seed, budget = DEFAULT_BUDGET } = request
+  const { layers, points, dataflows, objective, halo, convention, seed, budget = DEFAULT_BUDGET } = request
   const cells = points.flatMap((point) =>
     layers.flatMap((layer) =>
       dataflows.map((dataflow) => ({ point, layer, dataflow, group: `${points.indexOf(point)} ${layer.name}` })),
@@ -57,6 +59,7 @@ export async function searchRows(context: Context, request: SearchRequest): Prom
           dataflow,
           objective,
           halo,
+          convention,
           budget,
           from,
           ...(seed === undefined ? {} : { seed }),

@@ -6,6 +6,7 @@ import { tuneProblem, type TuneResult } from '../../profile/tune.ts'
 import type { Dataflow } from '../../schedule/dataflow.ts'
 import type { Hardware } from '../../schedule/hardware.ts'
 import { loopNest } from '../../schedule/loopnest.ts'
+import type { AdjustFlags } from '../adjust.ts'
 import { renderEvaluation } from '../commands/evaluate.ts'
 import { colorsFor, EXIT, remark, type Colors, type Context } from '../context.ts'
 import { adapterTitle, withGpu } from '../gpu.ts'
@@ -16,7 +17,7 @@ import type { Layer } from './search.ts'
 
 export const TIMED_SCHEMA = 'tilewright.map/1'
 
-export interface TimeFlags {
+export interface TimeFlags extends AdjustFlags {
   readonly halo: 'exact' | 'timeloop'
   readonly seed?: number
   readonly budget?: number
@@ -44,8 +45,8 @@ export async function mapByTime(
   if (layer === undefined || layers.length > 1) {
     throw new OptionError('Time is measured of one layer', { remedy: 'Give MODEL:LAYER or a problem' })
   }
-  const { workers, sweep, csv } = flags
-  const other = Object.entries({ workers, sweep, csv }).find(([, value]) => value !== undefined)
+  const { workers, sweep, csv, energies, bits, zeros } = flags
+  const other = Object.entries({ workers, sweep, csv, energies, bits, zeros }).find(([, value]) => value !== undefined)
   if (other !== undefined || flags.halo !== 'exact') {
     throw new OptionError(`--${other?.[0] ?? 'halo timeloop'} does not go with --objective time`, {
       remedy: 'Leave one of them out',
