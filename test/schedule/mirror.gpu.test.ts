@@ -22,6 +22,8 @@ import { generator, integers, loopNest } from './random-mapping.ts'
 
 let gpu: Gpu
 let mirrored = 0
+/** Results by problem: the same data runs under every mapping. */
+const references = new Map<string, Float32Array>()
 beforeAll(async () => {
   gpu = await openGpu()
 })
@@ -50,7 +52,9 @@ async function hold(problem: Problem, mapping: Mapping): Promise<void> {
   const [values, counts] = await Promise.all(results.map((result) => result.data()))
   for (const result of results) result.dispose()
   if (!(values instanceof Float32Array) || !(counts instanceof Uint32Array)) throw new Error('no result')
-  const expected = loopNest({ problem, input }, x.values, w.values)
+  const key = JSON.stringify(problem)
+  const expected = references.get(key) ?? loopNest({ problem, input }, x.values, w.values)
+  references.set(key, expected)
   expect(
     values.map((value) => value + 0),
     JSON.stringify(mapping),
@@ -62,7 +66,7 @@ async function hold(problem: Problem, mapping: Mapping): Promise<void> {
 describe('mappings found for Eyeriss, 14×12 and 55296 words', () => {
   // Tiles of the first are larger than workgroup memory.
   const problems = [
-    convProblem({ M: 48, C: 20, P: 27, Q: 27, R: 5, S: 5, padding: [2, 2, 2, 2] }),
+    convProblem({ M: 32, C: 16, P: 27, Q: 27, R: 3, S: 3, padding: [1, 1, 1, 1] }),
     convProblem({ N: 2, M: 13, C: 6, P: 11, Q: 12, R: 3, S: 3, stride: [2, 1], groups: 2 }),
   ]
   for (const dataflow of [...DATAFLOW_NAMES, undefined]) {
