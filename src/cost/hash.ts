@@ -1,9 +1,9 @@
 /** A table from two integers to a number, without allocating on look-up: what a search has counted before. */
 export class HashTable {
-  #first = new Float64Array(1024)
-  #second = new Float64Array(1024)
+  #first = new Float64Array(64)
+  #second = new Float64Array(64)
   /** NaN where free. */
-  #values = new Float64Array(1024).fill(NaN)
+  #values = new Float64Array(64).fill(NaN)
   #size = 0
 
   get size(): number {

@@ -48,12 +48,12 @@ export class Lines {
   readonly #slots: number
   readonly #spread: Spread
   /** By chain and slot: where its states start in `lists` and `counts`. */
-  #tables = new Int32Array(4096)
+  #tables = new Int32Array(256)
   readonly #forwarded = new Map<number, number>()
   #used = 1
   /** By state: the number of its list, −1 where not yet listed; and how often the list occurs. */
-  lists = new Int32Array(4096)
-  counts = new Float64Array(4096)
+  lists = new Int32Array(256)
+  counts = new Float64Array(256)
   readonly #known = new Map<string, number>()
   /** Plain lists: sizes by tile and children, lists by sizes and move. */
   readonly #sizes = new HashTable()
@@ -216,7 +216,7 @@ class Spread {
   #offsets: number[] = []
   #found: Shape[] = []
   /** The state being looked at, see Shape. */
-  #cells = new Float64Array(1024)
+  #cells = new Float64Array(64)
   #width = 4
 
   constructor(chains: Chains, kind: Kind) {

@@ -51,14 +51,14 @@ export class Chains {
   readonly #most: number
   #count = 0
   /** By chain: the shorter chain, and its last digit as one number. */
-  #shorter = new Int32Array(256)
-  #last = new Float64Array(256)
+  #shorter = new Int32Array(64)
+  #last = new Float64Array(64)
   /** By chain and table: where it starts in `values`, 0 where it is not yet counted. */
   #tables = new Int32Array(0)
   /** Chains by hash of shorter chain and last digit; −1 where free. */
-  #hash = new Int32Array(1024).fill(-1)
+  #hash = new Int32Array(256).fill(-1)
   #used = 1
-  values = new Float64Array(4096)
+  values = new Float64Array(256)
   readonly #caps = new Float64Array(256)
 
   /**
@@ -88,7 +88,7 @@ export class Chains {
       level: new Int32Array(room),
       axis: new Int32Array(room),
     }
-    this.#tables = new Int32Array(256 * this.#width)
+    this.#tables = new Int32Array(64 * this.#width)
     this.clear()
   }
 

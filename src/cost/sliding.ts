@@ -32,7 +32,7 @@ export class Windows {
   readonly #window: Window
   readonly #lines: Lines
   readonly #known = new HashTable()
-  #marks = new Uint8Array(1024)
+  #marks = new Uint8Array(256)
 
   constructor(window: Window, lines: Lines) {
     this.#window = window

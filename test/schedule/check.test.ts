@@ -5,7 +5,7 @@ import { MappingError } from '../../src/errors.ts'
 import { checkMapping, tileWords } from '../../src/schedule/check.ts'
 import type { Hardware } from '../../src/schedule/hardware.ts'
 import type { Mapping, MappingLevel } from '../../src/schedule/mapping.ts'
-import { convProblem } from '../../src/schedule/problem.ts'
+import { convProblem, type Operand } from '../../src/schedule/problem.ts'
 
 const hardware: Hardware = {
   name: 'small',
@@ -127,6 +127,68 @@ describe('checkMapping', () => {
     )
     expect(refusal(mapping(), withLevel({ words: 0 }))).toMatch(/limit 0 words/)
     expect(refusal(mapping({}, { keep: [] }), withLevel({ words: 0 }))).toBe('legal')
+  })
+
+  test('a level without storage says what to do', () => {
+    const bare: Hardware = { ...hardware, levels: hardware.levels.map((level, i) => (i === 1 ? { ...level, words: 0 } : level)) }
+    expect(refusal(mapping(), bare)).toMatch(/limit 0 words.*Add "keep": \[\] to GLB/)
+  })
+
+  test('a level keeps only what it holds; a mapping that says nothing keeps all of that', () => {
+    const holding = (holds: readonly Operand[], words: number): Hardware => ({
+      ...hardware,
+      levels: hardware.levels.map((level, i) => (i === 1 ? { ...level, holds, words } : level)),
+    })
+    expect(refusal(mapping({}, { keep: ['weights', 'inputs'] }), holding(['inputs', 'outputs'], 100))).toMatch(
+      /GLB of small does not hold weights \(level GLB; operand weights; limit it holds inputs, outputs\)/,
+    )
+    expect(refusal(mapping({}, { keep: ['outputs'] }), holding([], 100))).toMatch(/does not hold outputs.*it holds nothing/)
+    // weights 16, inputs 8, outputs 8
+    expect(refusal(mapping(), holding(['inputs'], 8))).toBe('legal')
+    expect(refusal(mapping(), holding(['inputs', 'outputs'], 15))).toMatch(/words inputs 8, outputs 8; limit 15 words/)
+    expect(refusal(mapping(), holding(['inputs', 'outputs'], 16))).toBe('legal')
+    expect(refusal(mapping({ keep: ['inputs'] }), holding(['inputs'], 8))).toBe('legal')
+  })
+
+  test.each([
+    // GLB needs weights 16, inputs 8, outputs 8 values
+    ['words as wide as values', { word_bits: 16 }, {}, 32, 31, /words weights 16, inputs 8, outputs 8; limit 31 words/],
+    ['values of half a word', { word_bits: 16, precision: { weights: 8 } }, {}, 24, 23, /weights 8, inputs 8, outputs 8; limit 23/],
+    ['wide sums', { word_bits: 8, precision: { outputs: 32 } }, {}, 56, 55, /weights 16, inputs 8, outputs 32; limit 55/],
+    [
+      'a level of wider words',
+      { word_bits: 16, precision: { inputs: 16 } },
+      { word_bits: 64 },
+      8,
+      7,
+      /weights 4, inputs 2, outputs 2; limit 7/,
+    ],
+    [
+      'half a double buffer',
+      { word_bits: 16, precision: { weights: 8 } },
+      { double_buffered: true },
+      48,
+      47,
+      /limit 23 words \(half/,
+    ],
+    [
+      'a fraction of a word',
+      { word_bits: 16, precision: { weights: 1 } },
+      {},
+      17,
+      16,
+      /17 words do not fit GLB.*weights 1, inputs 8/,
+    ],
+  ] as const)('room is counted in bits: %s', (_, bits, change, enough, tooFew, message) => {
+    const sized = (words: number): Hardware => ({
+      ...hardware,
+      ...bits,
+      levels: hardware.levels.map((level, i) =>
+        i === 1 ? { ...level, ...change, words } : i === 2 ? { ...level, words: 99 } : level,
+      ),
+    })
+    expect(refusal(mapping(), sized(enough))).toBe('legal')
+    expect(refusal(mapping(), sized(tooFew))).toMatch(message)
   })
 
   test('one operand is not forwarded by two networks at once', () => {
