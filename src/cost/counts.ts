@@ -72,6 +72,9 @@ export class AccessCounter {
   /** Dimensions with loops, and how many. */
   readonly #active = new Int32Array(DEPTH)
   #actives = 0
+  /** Of these, those of inputs that do not slide. */
+  readonly #single = new Int32Array(DEPTH)
+  #singles = 0
   /** Dimension and level of the temporal loops, outermost first; by level, how many lie outside it. */
   readonly #time = new Int32Array(256)
   readonly #timeLevel = new Int32Array(256)
@@ -83,6 +86,8 @@ export class AccessCounter {
   // The sum being made.
   readonly #inside = new Int32Array(DEPTH)
   readonly #value = new Float64Array(DEPTH)
+  /** By pair: its rows (columns) when a loop of another dimension advances, NaN where not yet counted. */
+  readonly #rows = new Float64Array(2)
   readonly #forwarding = { level: -1, axis: 0, dimension: -1 }
 
   constructor(problem: Problem, hardware: Hardware, halo: Halo, { real = false, mostChains }: CounterOptions = {}) {
@@ -197,8 +202,11 @@ export class AccessCounter {
       }
     }
     this.#actives = 0
+    this.#singles = 0
     for (let dimension = 0; dimension < DEPTH; dimension++) {
-      if (this.#isReal || chain[dimension] !== dimension) this.#active[this.#actives++] = dimension
+      if (!this.#isReal && chain[dimension] === dimension) continue
+      this.#active[this.#actives++] = dimension
+      if (this.#kind[INPUTS * DEPTH + dimension] !== SLIDING) this.#single[this.#singles++] = dimension
     }
   }
 
@@ -354,10 +362,9 @@ export class AccessCounter {
         words *= this.#value[dimension] = chains.values[start + times] ?? 1
       }
     }
-    if (operand === INPUTS) {
-      for (let pair = 0; pair < 2; pair++) words *= this.#slidingRows(pair, child, slot, -1)
-    }
-    return words
+    if (operand !== INPUTS) return words
+    this.#rows.fill(NaN)
+    return words * this.#rowsHeld(0, child, slot) * this.#rowsHeld(1, child, slot)
   }
 
   /** Σ over the loops that advance of the words held. */
@@ -386,6 +393,7 @@ export class AccessCounter {
       } else {
         if (isCredited) sum += this.#product(operand, child, slot, advancing, advancing, isHeld, isForwarded)
         this.#inside[advancing] = times - 1
+        this.#rows[advancing === PAIRS[0][0] || advancing === PAIRS[0][1] ? 0 : 1] = NaN
       }
       if (this.#isTimeloop && operand === INPUTS && kind !== REUSED) break
     }
@@ -412,24 +420,33 @@ export class AccessCounter {
     isForwarded: boolean,
   ): number {
     const { dimension: along } = this.#forwarding
+    const dimensions = operand === INPUTS ? this.#single : this.#active
+    const count = operand === INPUTS ? this.#singles : this.#actives
     let words = 1
-    for (let i = 0; i < this.#actives; i++) {
-      const dimension = this.#active[i] ?? 0
-      const kind = this.#kind[operand * DEPTH + dimension]
-      if (kind === SLIDING) continue
+    for (let i = 0; i < count; i++) {
+      const dimension = dimensions[i] ?? 0
       if (isForwarded && !isHeld && dimension === along) {
-        if (kind === OWN) return 0
+        if (this.#kind[operand * DEPTH + dimension] === OWN) return 0
         words *= this.#neighbours(dimension, child, slot, dimension === advancing)
       } else words *= this.#value[dimension] ?? 1
       if (words === 0) return 0
     }
     if (operand !== INPUTS) return words
     for (let pair = 0; pair < 2 && words !== 0; pair++) {
-      const [outer, inner] = PAIRS[pair === 0 ? 0 : 1]
-      const isAlong = isForwarded && (along === outer || along === inner)
-      words *= isAlong ? this.#forwardedRows(pair, child, slot, sliding, isHeld) : this.#slidingRows(pair, child, slot, sliding)
+      const outer = PAIRS[pair === 0 ? 0 : 1][0]
+      const inner = PAIRS[pair === 0 ? 0 : 1][1]
+      if (isForwarded && (along === outer || along === inner)) words *= this.#forwardedRows(pair, child, slot, sliding, isHeld)
+      else if (sliding === outer || sliding === inner) words *= this.#slidingRows(pair, child, slot, sliding)
+      else words *= this.#rowsHeld(pair, child, slot)
     }
     return words
+  }
+
+  /** Rows (columns) of a pair held when a loop of another dimension advances. */
+  #rowsHeld(pair: number, child: number, slot: number): number {
+    const known = this.#rows[pair] ?? NaN
+    if (known === known) return known
+    return (this.#rows[pair] = this.#slidingRows(pair, child, slot, -1))
   }
 
   /** Rows (or columns) of a pair that its children held when `advancing` advances; 1 where the pair is counted as single dimensions. */

@@ -340,7 +340,7 @@ class Spread {
     }
     this.#found.push({
       children,
-      cells: isPlain ? NONE : Array.from(this.#cells.subarray(0, children * this.#width)),
+      cells: isPlain ? NONE : this.#described(),
       width: this.#width,
       hasNear: this.#forwarding !== -1,
       levels: this.#levels,
@@ -351,6 +351,12 @@ class Spread {
       count,
       offsets: this.#kind.isPlaced ? [...offsets] : [],
     })
+  }
+
+  #described(): readonly number[] {
+    const cells: number[] = []
+    for (let i = 0; i < this.#children * this.#width; i++) cells.push(this.#cells[i] ?? 0)
+    return cells
   }
 
   #isDescribed(cells: readonly number[]): boolean {
