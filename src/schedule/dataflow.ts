@@ -44,7 +44,7 @@ const dataflowSchema = z.strictObject({
   registers: dimensions,
   /** Dimensions that run whole inside a PE or over the array, as far as there is room. */
   whole: dimensions.optional(),
-  /** Operands whose words neighbours along x hand on. */
+  /** Operands whose words neighbours along x hand on; the mapper may leave it. Where reads are multicast, inputs alone gain by it. */
   forward: operands.optional(),
   /** By name of a level of the hardware: what holds there in place of the above. */
   levels: z.record(z.string(), levelSchema).optional(),

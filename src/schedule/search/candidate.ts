@@ -8,6 +8,9 @@ import { DIMENSIONS, OPERANDS, type Dimension } from '../problem.ts'
 import type { Random } from './random.ts'
 import { D, type Space } from './space.ts'
 
+/** By dimension: whether it moves the inputs' window. */
+const SLIDES = Uint8Array.from(DIMENSIONS, (name) => ('PQRS'.includes(name) ? 1 : 0))
+
 export class Candidate {
   readonly space: Space
   /** D × slots. */
@@ -292,18 +295,22 @@ export class Candidate {
     }
     for (let level = 0; level < space.rules.length; level++) {
       into.keep[level] = level === 0 ? 7 : (this.keep[level] ?? 0)
-      const forward = this.isSpread(level) ? (this.forward[level] ?? 0) : 0
+      const forward = this.handsOn(level) ? (this.forward[level] ?? 0) : 0
       for (let at = 0; at < OPERANDS.length; at++) if ((forward & (1 << at)) !== 0) into.forward[3 * level + at] = 1
     }
   }
 
-  /** Whether the level's split along x has more than one instance: else nothing can be handed on. */
-  isSpread(level: number): boolean {
+  /**
+   * Whether a neighbour along x can have held a word that the parent does not read for all at once: the split slides a window, or
+   * the fan-out does not multicast.
+   */
+  handsOn(level: number): boolean {
     const { space } = this
+    const isShared = space.hardware.levels[level]?.multicast !== false
     for (let s = 0; s < space.slots.length; s++) {
       const slot = space.slots[s]
       if (slot === undefined || slot.level !== level || slot.axis !== 1) continue
-      for (let d = 0; d < D; d++) if (this.bound(d, s) > 1) return true
+      for (let d = 0; d < D; d++) if (this.bound(d, s) > 1 && (!isShared || SLIDES[d] === 1)) return true
     }
     return false
   }

@@ -69,7 +69,7 @@ function* walkForwards(candidate: Candidate, judge: Judge, level: number): Gener
   for (let subset = rule.forward; ; subset = (subset - 1) & rule.forward) {
     candidate.forward[level] = subset
     yield* walkForwards(candidate, judge, level + 1)
-    if (subset === 0 || !candidate.isSpread(level)) break
+    if (subset === 0 || !candidate.handsOn(level)) break
   }
   candidate.forward[level] = 0
 }

@@ -22,10 +22,11 @@ export interface LevelRule {
   /** Operands (bit i for operand i of OPERANDS) that it keeps, and that it may keep or not. */
   readonly must: number
   readonly may: number
-  /** Operands (bits) that its fan-out may hand on along x. */
+  /** Operands (bits) that its fan-out may hand on along x: inputs, where it multicasts, for the rest is read once for all. */
   readonly forward: number
 }
 
+const INPUTS = bits(['inputs'])
 const ALL: ReadonlySet<Dimension> = new Set(DIMENSIONS)
 const NONE: ReadonlySet<Dimension> = new Set()
 
@@ -54,7 +55,7 @@ export function rulesOf(hardware: Hardware, dataflow: Dataflow, halo: 'exact' | 
       ordered: true,
       must: index === 0 ? 7 : kept & ~free & able,
       may: index === 0 ? 0 : free & able,
-      forward: room.x > 1 && halo === 'exact' ? bits(dataflow.forward ?? []) : 0,
+      forward: room.x > 1 && halo === 'exact' ? bits(dataflow.forward ?? []) & (level.multicast === false ? 7 : INPUTS) : 0,
     }
   })
   // Only a level further in that holds something, or a neighbour that hands on, remembers what came before.
