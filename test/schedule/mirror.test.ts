@@ -1,4 +1,5 @@
 /** Any hardware as a workgroup, any mapping as one that a workgroup runs: without a GPU. */
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HARDWARE_NAMES, hardwareNamed } from '../../models/hardware/index.ts'
 import { evaluate } from '../../src/cost/evaluate.ts'
@@ -13,6 +14,7 @@ import { mapProblem } from '../../src/schedule/mapper.ts'
 import type { Mapping } from '../../src/schedule/mapping.ts'
 import { mirrorMapping } from '../../src/schedule/mirror.ts'
 import { convProblem } from '../../src/schedule/problem.ts'
+import { cases } from '../cost/random.ts'
 import { fitWorkgroup } from '../../src/schedule/workgroup.ts'
 
 const FACTS: DeviceFacts = {
@@ -123,6 +125,21 @@ describe('mappings mirrored', () => {
       expect(notes.join('; ')).toMatch(/modelled: array of 14×12/)
       expect(notes.join('; ')).toMatch(/workgroups?/)
     }
+  })
+
+  test('random mappings of one to four levels', () => {
+    let merged = 0
+    fc.assert(
+      fc.property(cases, ({ problem, hardware, mapping }) => {
+        const mirror = mirrorMapping(problem, hardware, mapping, FACTS)
+        checkMapping(problem, mirror.hardware, mirror.mapping)
+        const { plan } = lower(problem, mirror.mapping, FACTS, 'counted', F32, INPUT)
+        expect(plan.dispatches.at(-1)?.program.workgroupSize[0]).toBeLessThanOrEqual(256)
+        if (mirror.notes.some((note) => note.includes('merged'))) merged++
+      }),
+      { numRuns: 300, seed: 3 },
+    )
+    expect(merged).toBeGreaterThan(10)
   })
 
   test('levels without end: splits above the array go to workgroups, below it into time', () => {
