@@ -12,6 +12,9 @@ import { arrayLevel, rulesOf, type LevelRule } from './rules.ts'
 
 export const D = DIMENSIONS.length
 
+/** Levels whose loop orders the size of a space counts exactly. */
+const COUNTED_LEVELS = 5
+
 export interface Slot {
   readonly level: number
   /** Index into AXES of `code.ts`: 0 in time, 1 along x, 2 along y. */
@@ -99,21 +102,24 @@ export class Space {
 
   /**
    * Combinations of bounds, loop orders, kept and forwarded operands: those that fit nowhere included, orders of loops of one trip
-   * not. A float: spaces are large.
+   * not. A float: spaces are large. Of more than five levels an upper bound: the others' orders are counted of all loops.
    */
   total(): number {
     let rest = 1
     for (const { may, forward, room } of this.rules) {
       rest *= 2 ** (popcount(may) + (room.x > 1 ? popcount(forward) : 0))
     }
-    return rest * this.#ordersTimesBounds()
+    const ordered = this.rules.flatMap(({ ordered: matters }, level) => (matters ? [level] : []))
+    const counted = ordered.slice(0, COUNTED_LEVELS)
+    const others = factorial(this.active.length) ** (ordered.length - counted.length)
+    return rest * others * this.#ordersTimesBounds(counted)
   }
 
   /**
    * Σ over all bounds of Π over levels and order groups of (loops of more than one trip)!, by dynamic programming over dimensions:
    * the state is how many such loops each (level, group) has so far.
    */
-  #ordersTimesBounds(): number {
+  #ordersTimesBounds(levels: readonly number[]): number {
     const places = new Map<number, number>()
     const place = (level: number, d: number): number => {
       const key = level * 256 + (this.rules[level]?.rank[d] ?? 0)
@@ -127,13 +133,11 @@ export class Space {
     let states = new Map<number, number>([[0, 1]])
     for (const d of this.active) {
       // Tilings of this dimension by the set of levels where it loops.
-      const patterns = this.#patterns(d, 0, this.extents[d] ?? 1, new Map())
+      const patterns = this.#patterns(d, 0, this.extents[d] ?? 1, levels, new Map())
       const added = new Map<number, number>()
       for (const [pattern, ways] of patterns) {
         let delta = 0
-        for (const [level, rule] of this.rules.entries()) {
-          if (rule.ordered && (pattern & (1 << level)) !== 0) delta += (D + 1) ** place(level, d)
-        }
+        for (const [index, level] of levels.entries()) if ((pattern & (1 << index)) !== 0) delta += (D + 1) ** place(level, d)
         added.set(delta, (added.get(delta) ?? 0) + ways)
       }
       const next = new Map<number, number>()
@@ -151,8 +155,14 @@ export class Space {
     return total
   }
 
-  /** Ways to fill slots from `s` out with `rest` trips left, by the set of levels (bits) whose temporal loop has more than one trip. */
-  #patterns(d: number, s: number, rest: number, known: Map<number, Map<number, number>>): Map<number, number> {
+  /** Ways to fill slots from `s` out with `rest` trips left, by the set of `levels` (bits) whose temporal loop has more than one trip. */
+  #patterns(
+    d: number,
+    s: number,
+    rest: number,
+    levels: readonly number[],
+    known: Map<number, Map<number, number>>,
+  ): Map<number, number> {
     const key = rest * 256 + s
     const before = known.get(key)
     if (before !== undefined) return before
@@ -160,7 +170,8 @@ export class Space {
     known.set(key, found)
     const slot = this.slots[s]
     if (slot === undefined) return found
-    const bit = slot.axis === 0 ? 1 << slot.level : 0
+    const index = slot.axis === 0 ? levels.indexOf(slot.level) : -1
+    const bit = index < 0 ? 0 : 1 << index
     if (s === this.last) {
       if (rest === 1 || this.allowed[d * this.slots.length + s] === 1) found.set(rest > 1 ? bit : 0, 1)
       return found
@@ -169,7 +180,7 @@ export class Space {
     const count = fixed > 0 ? 1 : this.choices(d, s, rest, slot.room)
     for (let at = 0; at < count; at++) {
       const bound = fixed > 0 ? fixed : (this.balanced(rest)[at] ?? 1)
-      for (const [pattern, ways] of this.#patterns(d, s + 1, Math.ceil(rest / bound), known)) {
+      for (const [pattern, ways] of this.#patterns(d, s + 1, Math.ceil(rest / bound), levels, known)) {
         const all = pattern | (bound > 1 ? bit : 0)
         found.set(all, (found.get(all) ?? 0) + ways)
       }
