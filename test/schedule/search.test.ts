@@ -260,6 +260,21 @@ describe.each(kinds)('on $name', (hardware) => {
   })
 })
 
+test('a hierarchy of twelve levels has a size and a mapping', () => {
+  const deep: Hardware = {
+    ...tiny,
+    levels: Array.from({ length: 12 }, (_, level) => ({
+      name: `L${level}`,
+      energy: 12 - level,
+      ...(level > 0 ? { words: 4 ** (14 - level) } : {}),
+    })),
+  }
+  const { searched } = mapProblem(convProblem({ N: 16, M: 128, C: 48, P: 27, Q: 27, R: 5, S: 5 }), { hardware: deep, budget: 300 })
+  expect(searched.total).toBeGreaterThan(1e30)
+  expect(Number.isFinite(searched.total)).toBe(true)
+  expect(searched.seen).toBeGreaterThan(100)
+})
+
 describe("dataflows of one's own", () => {
   const problem = convProblem({ M: 12, C: 8, P: 6, Q: 6, R: 3, S: 3 })
   const own = parseDataflow({
