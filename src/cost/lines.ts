@@ -3,9 +3,13 @@
  * dimension, now and in the step before. States of the same shape are counted once, wherever they lie (but where padding is told
  * apart); lists of shapes are numbered, so that two of them can be looked up together (`sliding.ts`).
  */
+import { MappingError } from '../errors.ts'
 import { HashTable } from './hash.ts'
 import { grown, type Chains, type Slot } from './loops.ts'
 
+/** States that are told apart, and children of one: more is no design, and would take for ever. */
+const MOST_PLACED = 2 ** 17
+const MOST_CHILDREN = 2 ** 20
 const MOST_LISTS = 2 ** 17
 const MOST_STATES = 2 ** 20
 
@@ -277,12 +281,22 @@ class Spread {
     const isFar = this.#forwarding === -1 && end <= this.#extent && end + this.#back <= this.#extent
     if (isFar && (!isPlaced || i === length)) {
       this.#alike += this.#ways[i] ?? 1
-      if (isPlaced) this.#offsets.push(start)
+      if (isPlaced && this.#offsets.push(start) > MOST_PLACED) tooLarge('places of a tile', MOST_PLACED)
     } else if (i === length) this.#add(start, this.#extent, 1, [start])
     else if (this.#isRun[i] === 0) this.#visit(i + 1, start)
     else {
       const pitch = stride[i] ?? 1
-      for (let trip = i === this.#advancing ? 1 : 0; trip < (bound[i] ?? 1); trip++) this.#visit(i + 1, start + trip * pitch)
+      let trip = i === this.#advancing ? 1 : 0
+      if (!isPlaced && this.#forwarding === -1) {
+        // Trips whose states are all far from the end, at once.
+        const room = this.#extent - Math.max(0, this.#back) - start - (this.#reaches[i + 1] ?? 0) - this.#span
+        const far = Math.min(bound[i] ?? 1, Math.floor(room / pitch) + 1) - trip
+        if (far > 0) {
+          this.#alike += far * (this.#ways[i + 1] ?? 1)
+          trip += far
+        }
+      }
+      for (; trip < (bound[i] ?? 1) && start + trip * pitch < this.#extent; trip++) this.#visit(i + 1, start + trip * pitch)
     }
   }
 
@@ -295,6 +309,7 @@ class Spread {
       if (this.#isChild[i] === 0) continue
       const inner = this.#children
       const trips = bound[i] ?? 1
+      if (inner * trips > MOST_CHILDREN) tooLarge('instances below one', MOST_CHILDREN)
       if (inner * trips > this.#starts.length) this.#starts = grown(this.#starts, new Float64Array(2 * inner * trips))
       for (let trip = 1; trip < trips; trip++) {
         const offset = trip * (stride[i] ?? 1)
@@ -427,6 +442,14 @@ class Spread {
       return other < 0 || other >= bound || there >= extent ? -1 : this.#before(there, extent)
     })
   }
+}
+
+/** @throws MappingError */
+export function tooLarge(what: string, most: number): never {
+  throw new MappingError(`The mapping has too many ${what} to count its sliding windows`, {
+    limit: `${most}`,
+    remedy: 'Make the tiles, the splits or the problem smaller',
+  })
 }
 
 function gcd(a: number, b: number): number {

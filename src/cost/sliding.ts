@@ -12,10 +12,14 @@
  */
 import { reach } from '../schedule/check.ts'
 import { HashTable } from './hash.ts'
-import type { Lines, Shape } from './lines.ts'
+import { tooLarge, type Lines, type Shape } from './lines.ts'
 import type { Range } from './loops.ts'
 
 const MOST_COUNTS = 2 ** 20
+/** Rows that sets are made of. */
+const MOST_ROWS = 2 ** 22
+/** Look-ups to make one of them. */
+const MOST_WORK = 2 ** 25
 
 export interface Window {
   /** Rows that one step of the outer loop (p, q) and of the inner loop (r, s) moves. 0: all its steps reach the same row. */
@@ -112,9 +116,11 @@ export class Windows {
   #heldRows(a: Shape, b: Shape, resident: boolean, from: number, to: number): number {
     const { outer: U, inner: D } = this.#window
     const span = (a.end - 1) * U + (b.end - 1) * D + 1
+    if (span > MOST_ROWS) tooLarge('rows', MOST_ROWS)
     if (span > this.#marks.length) this.#marks = new Uint8Array(2 * span)
     /** 1: needed; 2: needed by a child that did not hold it. */
     const marks = this.#marks.fill(0, 0, span)
+    let work = 0
     for (let i = 0; i < a.children; i++) {
       const x = i * a.width
       const p = a.isPlain ? i * a.tile : (a.cells[x] ?? 0)
@@ -127,9 +133,16 @@ export class Windows {
         const rs = b.isPlain ? b.tile : (b.cells[y + 1] ?? 1)
         const rOld = b.isPlain ? r - b.move : (b.cells[y + 2] ?? 0)
         const rsOld = b.isPlain ? rs : (b.cells[y + 3] ?? 1)
-        for (let row = p; row < p + ps; row++) {
-          for (let column = r; column < r + rs; column++) {
-            const at = row * U + column * D
+        // Windows without gaps are one run of rows, others one for each p.
+        const isWhole = isInterval(ps, U, rs, D)
+        const pitch = isWhole ? 1 : Math.max(1, D)
+        const length = isWhole ? (ps - 1) * U + (rs - 1) * D + 1 : D === 0 ? 1 : rs
+        const runs = isWhole ? 1 : ps
+        work += runs * length * (isWhole ? 1 : Math.min(ps, rs))
+        if (work > MOST_WORK) tooLarge('rows', MOST_WORK)
+        for (let run = 0; run < runs; run++) {
+          const first = (p + run) * U + r * D
+          for (let at = first; at < first + length * pitch; at += pitch) {
             if (marks[at] === 2 || at < from || at >= to) continue
             let isHeld = resident && reaches(at, U, D, pOld, psOld, rOld, rsOld)
             for (let near = x + 4; a.hasNear && !isHeld && near < x + 8; near += 2) {
@@ -175,6 +188,11 @@ function reaches(row: number, U: number, D: number, p: number, pLength: number, 
   if (isInterval(pLength, U, rLength, D)) {
     return row >= p * U + r * D && row <= (p + pLength - 1) * U + (r + rLength - 1) * D
   }
+  return pLength < rLength ? meets(row, D, r, rLength, U, p, pLength) : meets(row, U, p, pLength, D, r, rLength)
+}
+
+/** The same, by trying the values of the second interval. */
+function meets(row: number, U: number, p: number, pLength: number, D: number, r: number, rLength: number): boolean {
   for (let i = r; i < r + rLength; i++) {
     const rest = row - i * D
     if (U === 0 ? rest === 0 : rest % U === 0 && rest >= p * U && rest < (p + pLength) * U) return true

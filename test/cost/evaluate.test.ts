@@ -4,7 +4,7 @@ import { evaluate } from '../../src/cost/evaluate.ts'
 import { MappingError } from '../../src/errors.ts'
 import type { Hardware } from '../../src/schedule/hardware.ts'
 import type { Loop, Mapping, MappingLevel } from '../../src/schedule/mapping.ts'
-import { OPERANDS, convProblem, gemmProblem, type Operand } from '../../src/schedule/problem.ts'
+import { DIMENSIONS, OPERANDS, convProblem, gemmProblem, type Operand } from '../../src/schedule/problem.ts'
 
 const hardware: Hardware = {
   name: 'test',
@@ -305,6 +305,52 @@ describe('energy, cycles, refusals', () => {
       levels: mapping.levels.map((level, index) => (index === 1 ? { ...level, forward: { inputs: 'x' as const } } : level)),
     }
     expect(() => evaluate(problem, hardware, forwarding, { halo: 'timeloop' })).toThrow(MappingError)
+  })
+
+  test.each([
+    [
+      'a huge picture, tiles that do not divide it',
+      { P: 2 ** 31 - 2, R: 3 },
+      [
+        [['P', 46341]],
+        [
+          ['P', 46341],
+          ['R', 3],
+        ],
+        [],
+      ],
+    ],
+    ['one loop longer than it', { P: 2 ** 30, R: 3 }, [[['P', 2 ** 30 + 7]], [['R', 3]], []]],
+    ['a huge padded picture', { P: 2 ** 30, R: 3, padding: [1, 0, 1, 0] }, [[['P', 2 ** 30]], [['R', 3]], []]],
+    [
+      'huge dilated tiles',
+      { P: 2 ** 30, R: 2 ** 20, dilation: [3, 1] },
+      [
+        [['P', 3]],
+        [
+          ['R', 3],
+          ['P', 2 ** 29],
+        ],
+        [['R', 2 ** 19]],
+      ],
+    ],
+    ['huge everything', { N: 2 ** 31, M: 2 ** 31, C: 2 ** 31, P: 2 ** 31, Q: 2 ** 31, R: 2 ** 31, S: 2 ** 31 }, [[], [], []]],
+  ] as const)('sizes that nobody has are counted or refused by name within a second: %s', (_, fields, [dram, glb, rf]) => {
+    const loops = (list: readonly (readonly [string, number])[]): Loop[] =>
+      list.flatMap(([name, bound]) => DIMENSIONS.filter((dimension) => dimension === name).map((found): Loop => [found, bound]))
+    const roomy = { ...hardware, levels: hardware.levels.map(({ name, energy }) => ({ name, energy })) }
+    const start = process.cpuUsage().user
+    try {
+      const { macs, accesses } = evaluate(
+        convProblem(fields),
+        roomy,
+        mappingOf({ temporal: loops(dram) }, { temporal: loops(glb) }, { temporal: loops(rf) }),
+      )
+      expect(accesses.RF?.inputs.reads).toBe(macs)
+    } catch (error) {
+      expect(error).toBeInstanceOf(MappingError)
+    }
+    expect((process.cpuUsage().user - start) / 1e6).toBeLessThan(1)
   })
 
   test('a VGG-16 layer, its window counts not yet known, in well under 10 ms of processor time', () => {
