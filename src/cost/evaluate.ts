@@ -111,7 +111,7 @@ function counterOf(problem: Problem, hardware: Hardware, halo: Halo, real: boole
   let ofProblem = counters.get(problem)
   if (ofProblem === undefined) counters.set(problem, (ofProblem = new WeakMap()))
   let ofHardware = ofProblem.get(hardware)
-  if (ofHardware === undefined) ofProblem.set(hardware, (ofHardware = new Map()))
+  if (ofHardware === undefined) ofProblem.set(hardware, (ofHardware = new Map<string, AccessCounter>()))
   const key = `${halo} ${real}`
   let counter = ofHardware.get(key)
   if (counter === undefined) ofHardware.set(key, (counter = new AccessCounter(problem, hardware, halo, { real })))

@@ -12,8 +12,9 @@
  */
 import { reach } from '../schedule/check.ts'
 import { HashTable } from './hash.ts'
-import { tooLarge, type Lines, type Shape } from './lines.ts'
+import type { Lines } from './lines.ts'
 import type { Range } from './loops.ts'
+import { tooLarge, type Shape } from './spread.ts'
 
 const MOST_COUNTS = 2 ** 20
 /** Rows that sets are made of. */
