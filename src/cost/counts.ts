@@ -12,23 +12,17 @@
  */
 import type { MappingCode } from '../schedule/code.ts'
 import { fanoutOf, type Hardware } from '../schedule/hardware.ts'
-import { DIMENSIONS, OPERANDS, extentOf, inputSpan, isRelevant, macsOf, type Problem } from '../schedule/problem.ts'
+import { DIMENSIONS, OPERANDS, extentOf, isRelevant, macsOf, type Problem } from '../schedule/problem.ts'
+import { NO_WINDOW, PAIRS, inputGeometry, type Halo } from './geometry.ts'
 import { Lines } from './lines.ts'
-import { Chains, type Range } from './loops.ts'
+import { Chains } from './loops.ts'
+import { Nest } from './nest.ts'
 import { Windows } from './sliding.ts'
 import { DELIVERIES, FILLS, HOPS, READS, UPDATES, cell, tallyLength } from './tally.ts'
-
-export type Halo = 'exact' | 'timeloop'
 
 const DEPTH = DIMENSIONS.length
 const OUTPUTS = OPERANDS.indexOf('outputs')
 const INPUTS = OPERANDS.indexOf('inputs')
-/** Input rows and columns, and the two dimensions that reach each. */
-const PAIRS = [
-  [DIMENSIONS.indexOf('P'), DIMENSIONS.indexOf('R')],
-  [DIMENSIONS.indexOf('Q'), DIMENSIONS.indexOf('S')],
-] as const
-
 /** How an operand depends on a dimension. */
 const REUSED = 0
 const OWN = 1
@@ -66,29 +60,13 @@ export class AccessCounter {
   readonly #forwardWindow: Windows
   /** By operand × dimension. */
   readonly #kind: Uint8Array
-  // The mapping.
-  #code: MappingCode | undefined
-  readonly #chain = new Int32Array(DEPTH)
-  /** Dimensions with loops, and how many. */
-  readonly #active = new Int32Array(DEPTH)
-  #actives = 0
-  /** Of these, those of inputs that do not slide. */
-  readonly #single = new Int32Array(DEPTH)
-  #singles = 0
-  /** Dimension and level of the temporal loops, outermost first; by level, how many lie outside it. */
-  readonly #time = new Int32Array(256)
-  readonly #timeLevel = new Int32Array(256)
-  readonly #outside: Int32Array
-  /** By dimension × level: temporal loops of the dimension outside the level. */
-  readonly #times: Int32Array
-  /** By level: whether its fan-out is split. */
-  readonly #split: Uint8Array
-  // The sum being made.
+  /** The mapping. */
+  readonly #nest: Nest
+  // The sum being made: by dimension, temporal loops outside the one that advances, and the words held or steps taken.
   readonly #inside = new Int32Array(DEPTH)
   readonly #value = new Float64Array(DEPTH)
   /** By pair: its rows (columns) when a loop of another dimension advances, NaN where not yet counted. */
   readonly #rows = new Float64Array(2)
-  readonly #forwarding = { level: -1, axis: 0, dimension: -1 }
 
   constructor(problem: Problem, hardware: Hardware, halo: Halo, { real = false, mostChains }: CounterOptions = {}) {
     const levels = hardware.levels.length
@@ -104,52 +82,29 @@ export class AccessCounter {
     this.macs = macsOf(problem)
     this.tally = new Float64Array(tallyLength(levels))
     this.instances = new Float64Array(levels).fill(1)
-    this.#outside = new Int32Array(levels + 1)
-    this.#times = new Int32Array(DEPTH * (levels + 1))
-    this.#split = new Uint8Array(levels)
-    const kinds = OPERANDS.flatMap((operand) => DIMENSIONS.map((dimension) => (isRelevant(operand, dimension) ? OWN : REUSED)))
-    this.#kind = Uint8Array.from(kinds)
-    const { rows, columns } = inputSpan(problem)
-    const [top, left, bottom, right] = problem.padding
-    const inputRanges: readonly Range[] = real
-      ? [
-          [top, rows - bottom],
-          [left, columns - right],
-        ]
-      : [
-          [0, rows],
-          [0, columns],
-        ]
-    const ranges = this.#extents.map((extent): Range => [0, extent])
-    const windows = PAIRS.map(([outer, inner], pair) => {
-      const [U, D] = [problem.stride[pair] ?? 1, problem.dilation[pair] ?? 1]
-      const range = inputRanges[pair] ?? [0, 0]
-      const alone = this.#extents[inner] === 1 ? outer : this.#extents[outer] === 1 ? inner : -1
-      if (alone !== -1 && (!this.#isTimeloop || (U === 1 && D === 1))) {
-        // A single row of the filter, or of the output: the other dimension's coordinate is the input's own, at a pitch.
-        const pitch = alone === outer ? U : D
-        const extent = this.#extents[alone] ?? 1
-        ranges[alone] = [Math.min(Math.ceil(range[0] / pitch), extent), Math.max(0, Math.min(Math.ceil(range[1] / pitch), extent))]
-      } else {
-        this.#kind[INPUTS * DEPTH + outer] = SLIDING
-        this.#kind[INPUTS * DEPTH + inner] = SLIDING
-      }
-      return { outer: U, inner: D, boxes: this.#isTimeloop, ...(real ? { range } : {}) }
-    })
+    const { ranges, windows } = inputGeometry(problem, halo, real)
+    this.#kind = Uint8Array.from(
+      OPERANDS.flatMap((operand) => DIMENSIONS.map((dimension) => (isRelevant(operand, dimension) ? OWN : REUSED))),
+    )
+    for (const [pair, dimensions] of PAIRS.entries()) {
+      if (windows[pair] === undefined) continue
+      for (const dimension of dimensions) this.#kind[INPUTS * DEPTH + dimension] = SLIDING
+    }
     this.#sizes = Float64Array.from(ranges, ([from, to]) => Math.max(0, to - from))
     this.#chains = new Chains(this.#extents, multicast, ranges, mostChains)
+    this.#nest = new Nest(this.#chains, levels, real, (dimension) => this.#kind[INPUTS * DEPTH + dimension] !== SLIDING)
     this.#lines = new Lines(this.#chains, { isPlaced: real, isBoxes: this.#isTimeloop })
-    const [vertical, horizontal] = windows
-    const first = new Windows(vertical ?? NO_WINDOW, this.#lines)
-    const isSame = !real && vertical?.outer === horizontal?.outer && vertical?.inner === horizontal?.inner
-    this.#windows = [first, isSame ? first : new Windows(horizontal ?? NO_WINDOW, this.#lines)]
+    const [vertical = NO_WINDOW, horizontal = NO_WINDOW] = windows
+    const first = new Windows(vertical, this.#lines)
+    const isSame = !real && vertical.outer === horizontal.outer && vertical.inner === horizontal.inner
+    this.#windows = [first, isSame ? first : new Windows(horizontal, this.#lines)]
     this.#forwardWindow = new Windows(NO_WINDOW, this.#lines)
   }
 
   /** Counts a legal mapping (see `checkMapping`): fills `tally`, `steps` and `instances`. */
   count(code: MappingCode): void {
     if (this.#chains.isFull || this.#lines.isFull || this.#windows.some((window) => window.isFull)) this.#forget()
-    this.#read(code)
+    this.#nest.read(code)
     const { tally } = this
     tally.fill(0)
     this.steps = this.#trips(this.#levels, 0, true)
@@ -172,51 +127,13 @@ export class AccessCounter {
     this.#forwardWindow.clear()
   }
 
-  #read(code: MappingCode): void {
-    this.#code = code
-    const [chain, times, outside] = [this.#chain, this.#times, this.#outside]
-    const side = this.#levels + 1
-    for (let dimension = 0; dimension < DEPTH; dimension++) chain[dimension] = dimension
-    times.fill(0)
-    outside.fill(0)
-    this.#split.fill(0)
-    let steps = 0
-    for (let at = 0; at < code.length; at++) {
-      const bound = code.bound[at] ?? 1
-      if (bound === 1) continue
-      const dimension = code.dimension[at] ?? 0
-      const level = code.level[at] ?? 0
-      const axis = code.axis[at] ?? 0
-      chain[dimension] = this.#chains.extend(chain[dimension] ?? 0, bound, level, axis)
-      if (axis !== 0) {
-        this.#split[level] = 1
-        continue
-      }
-      this.#time[steps] = dimension
-      this.#timeLevel[steps] = level
-      steps++
-      for (let inner = level + 1; inner < side; inner++) {
-        const slot = dimension * side + inner
-        times[slot] = (times[slot] ?? 0) + 1
-        outside[inner] = steps
-      }
-    }
-    this.#actives = 0
-    this.#singles = 0
-    for (let dimension = 0; dimension < DEPTH; dimension++) {
-      if (!this.#isReal && chain[dimension] === dimension) continue
-      this.#active[this.#actives++] = dimension
-      if (this.#kind[INPUTS * DEPTH + dimension] !== SLIDING) this.#single[this.#singles++] = dimension
-    }
-  }
-
   /** Weights or inputs on one link. */
   #countReads(operand: number, parent: number, child: number): void {
     const { tally } = this
-    const isForwarded = this.#findForwarding(operand, parent, child)
+    const isForwarded = this.#nest.findForwarding(operand, parent, child)
     const isMac = child === this.#levels
     const isHeld = !isMac || this.#latched
-    const isAlone = !this.#isSplit(parent, child)
+    const isAlone = !this.#nest.isSplit(parent, child)
     const served = this.#arrivals(operand, child, isAlone ? child : parent, false, isHeld, isForwarded)
     const each = isAlone ? served : this.#arrivals(operand, child, child, false, isHeld, isForwarded)
     const handed = isForwarded ? this.#handed(operand, child, isHeld) : 0
@@ -224,7 +141,7 @@ export class AccessCounter {
     tally[at + READS] = served
     tally[at + DELIVERIES] = each
     if (handed !== 0) {
-      const hops = cell(this.#forwarding.level, operand, HOPS)
+      const hops = cell(this.#nest.forwarding.level, operand, HOPS)
       tally[hops] = (tally[hops] ?? 0) + handed
     }
     if (!isMac) tally[cell(child, operand, FILLS)] = each + handed
@@ -233,14 +150,14 @@ export class AccessCounter {
   /** Partial sums: every arrival of an output at a child ends in one update of the parent. */
   #countOutputs(parent: number, child: number): void {
     const { tally } = this
-    const isForwarded = this.#findForwarding(OUTPUTS, parent, child)
+    const isForwarded = this.#nest.findForwarding(OUTPUTS, parent, child)
     const isMac = child === this.#levels
     const isHeld = !isMac || this.#latched
     const each = this.#arrivals(OUTPUTS, child, child, false, isHeld, isForwarded)
     let reduced = each
     // Sums are added up fan-out by fan-out, from the innermost: each but the first costs a hop.
     for (let level = child - 1; level >= parent; level--) {
-      if (this.#split[level] === 0) continue
+      if (this.#nest.split[level] === 0) continue
       const left = this.#arrivals(OUTPUTS, child, level, false, isHeld, isForwarded)
       const hops = cell(level, OUTPUTS, HOPS)
       tally[hops] = (tally[hops] ?? 0) + reduced - left
@@ -248,7 +165,7 @@ export class AccessCounter {
     }
     const handed = isForwarded ? this.#handed(OUTPUTS, child, isHeld) : 0
     if (handed !== 0) {
-      const hops = cell(this.#forwarding.level, OUTPUTS, HOPS)
+      const hops = cell(this.#nest.forwarding.level, OUTPUTS, HOPS)
       tally[hops] = (tally[hops] ?? 0) + handed
     }
     const words = this.#outputs(parent)
@@ -263,38 +180,14 @@ export class AccessCounter {
     tally[cell(child, OUTPUTS, FILLS)] = revisited + handed
   }
 
-  #isSplit(parent: number, child: number): boolean {
-    for (let level = parent; level < child; level++) if (this.#split[level] !== 0) return true
-    return false
-  }
-
-  /** Looks for the innermost loop of the axis along which a level between parent and child forwards the operand. */
-  #findForwarding(operand: number, parent: number, child: number): boolean {
-    const code = this.#code
-    if (code === undefined) return false
-    for (let level = parent; level < child; level++) {
-      const axis = code.forward[OPERANDS.length * level + operand] ?? 0
-      if (axis === 0) continue
-      for (let at = code.length - 1; at >= 0; at--) {
-        if (code.level[at] !== level || code.axis[at] !== axis || code.bound[at] === 1) continue
-        this.#forwarding.level = level
-        this.#forwarding.axis = axis
-        this.#forwarding.dimension = code.dimension[at] ?? 0
-        return true
-      }
-      return false
-    }
-    return false
-  }
-
   /** Steps of all loops outside a level, of the spatial ones only those that a slot does not share. */
   #trips(child: number, shared: number, regardless: boolean): number {
     const slot = this.#chains.slotOf(child, shared, regardless)
     let trips = 1
-    for (let i = 0; i < this.#actives; i++) {
-      const dimension = this.#active[i] ?? 0
-      const times = this.#times[dimension * (this.#levels + 1) + child] ?? 0
-      const start = this.#chains.free(this.#chain[dimension] ?? 0, slot)
+    for (let i = 0; i < this.#nest.actives; i++) {
+      const dimension = this.#nest.active[i] ?? 0
+      const times = this.#nest.timesOf(dimension, child)
+      const start = this.#chains.free(this.#nest.chain[dimension] ?? 0, slot)
       trips *= this.#chains.values[start + times] ?? 1
     }
     return trips
@@ -304,8 +197,8 @@ export class AccessCounter {
   #parts(level: number): number {
     const slot = this.#chains.slotOf(level, level, false)
     let parts = 1
-    for (let i = 0; i < this.#actives; i++) {
-      const start = this.#chains.free(this.#chain[this.#active[i] ?? 0] ?? 0, slot)
+    for (let i = 0; i < this.#nest.actives; i++) {
+      const start = this.#chains.free(this.#nest.chain[this.#nest.active[i] ?? 0] ?? 0, slot)
       parts *= this.#chains.values[start] ?? 1
     }
     return parts
@@ -315,13 +208,13 @@ export class AccessCounter {
   #outputs(level: number): number {
     const slot = this.#chains.slotOf(level, level, false)
     let words = 1
-    for (let i = 0; i < this.#actives; i++) {
-      const dimension = this.#active[i] ?? 0
+    for (let i = 0; i < this.#nest.actives; i++) {
+      const dimension = this.#nest.active[i] ?? 0
       if (this.#kind[OUTPUTS * DEPTH + dimension] === OWN) {
         words *= this.#extents[dimension] ?? 1
         continue
       }
-      const start = this.#chains.free(this.#chain[dimension] ?? 0, slot)
+      const start = this.#chains.free(this.#nest.chain[dimension] ?? 0, slot)
       words *= this.#chains.values[start] ?? 1
     }
     return words
@@ -348,17 +241,16 @@ export class AccessCounter {
 
   /** Starts a sum over steps: all loops still outside the one that advances. Returns the words of all steps. */
   #begin(operand: number, child: number, slot: number): number {
-    const side = this.#levels + 1
     const chains = this.#chains
     let words = 1
-    for (let i = 0; i < this.#actives; i++) {
-      const dimension = this.#active[i] ?? 0
-      const times = this.#times[dimension * side + child] ?? 0
+    for (let i = 0; i < this.#nest.actives; i++) {
+      const dimension = this.#nest.active[i] ?? 0
+      const times = this.#nest.timesOf(dimension, child)
       this.#inside[dimension] = times
       const kind = this.#kind[operand * DEPTH + dimension]
       if (kind === OWN) words *= this.#value[dimension] = this.#sizes[dimension] ?? 1
       else if (kind === REUSED) {
-        const start = chains.free(this.#chain[dimension] ?? 0, slot)
+        const start = chains.free(this.#nest.chain[dimension] ?? 0, slot)
         words *= this.#value[dimension] = chains.values[start + times] ?? 1
       }
     }
@@ -371,10 +263,10 @@ export class AccessCounter {
   #held(operand: number, child: number, slot: number, isHeld: boolean, isForwarded: boolean): number {
     const chains = this.#chains
     let sum = 0
-    for (let at = (this.#outside[child] ?? 0) - 1; at >= 0; at--) {
-      const advancing = this.#time[at] ?? 0
+    for (let at = (this.#nest.outside[child] ?? 0) - 1; at >= 0; at--) {
+      const advancing = this.#nest.time[at] ?? 0
       const kind = this.#kind[operand * DEPTH + advancing]
-      const chain = this.#chain[advancing] ?? 0
+      const chain = this.#nest.chain[advancing] ?? 0
       const times = this.#inside[advancing] ?? 0
       const isCredited = !this.#isTimeloop || operand !== INPUTS || this.#isCredited(at, child, kind !== REUSED)
       if (kind === OWN) {
@@ -405,7 +297,7 @@ export class AccessCounter {
    * inputs (the sum ends there), and a sliding loop is the innermost of its level.
    */
   #isCredited(at: number, child: number, moves: boolean): boolean {
-    const isInnermost = at === (this.#outside[child] ?? 0) - 1 || this.#timeLevel[at + 1] !== this.#timeLevel[at]
+    const isInnermost = at === (this.#nest.outside[child] ?? 0) - 1 || this.#nest.timeLevel[at + 1] !== this.#nest.timeLevel[at]
     return !moves || isInnermost
   }
 
@@ -419,9 +311,9 @@ export class AccessCounter {
     isHeld: boolean,
     isForwarded: boolean,
   ): number {
-    const { dimension: along } = this.#forwarding
-    const dimensions = operand === INPUTS ? this.#single : this.#active
-    const count = operand === INPUTS ? this.#singles : this.#actives
+    const { dimension: along } = this.#nest.forwarding
+    const dimensions = operand === INPUTS ? this.#nest.single : this.#nest.active
+    const count = operand === INPUTS ? this.#nest.singles : this.#nest.actives
     let words = 1
     for (let i = 0; i < count; i++) {
       const dimension = dimensions[i] ?? 0
@@ -455,25 +347,31 @@ export class AccessCounter {
     const inner = pair === 0 ? PAIRS[0][1] : PAIRS[1][1]
     if (this.#kind[INPUTS * DEPTH + outer] !== SLIDING) return 1
     const lines = this.#lines
-    const first = lines.stateOf(this.#chain[outer] ?? 0, slot, this.#timesOf(outer, child), this.#state(outer, child, advancing))
-    const second = lines.stateOf(this.#chain[inner] ?? 0, slot, this.#timesOf(inner, child), this.#state(inner, child, advancing))
+    const first = lines.stateOf(
+      this.#nest.chain[outer] ?? 0,
+      slot,
+      this.#nest.timesOf(outer, child),
+      this.#state(outer, child, advancing),
+    )
+    const second = lines.stateOf(
+      this.#nest.chain[inner] ?? 0,
+      slot,
+      this.#nest.timesOf(inner, child),
+      this.#state(inner, child, advancing),
+    )
     const count = (lines.counts[first] ?? 0) * (lines.counts[second] ?? 0)
     if (count === 0) return 0
     return count * this.#windows[pair === 0 ? 0 : 1].held(lines.lists[first] ?? 0, lines.lists[second] ?? 0, true)
   }
 
-  #timesOf(dimension: number, child: number): number {
-    return this.#times[dimension * (this.#levels + 1) + child] ?? 0
-  }
-
   /** The state of a dimension's line, see `Lines.stateOf`. */
   #state(dimension: number, child: number, advancing: number): number {
     const inside = this.#insideOf(dimension)
-    return dimension === advancing ? this.#timesOf(dimension, child) + inside : inside
+    return dimension === advancing ? this.#nest.timesOf(dimension, child) + inside : inside
   }
 
   #insideOf(dimension: number): number {
-    return this.#chain[dimension] === dimension ? 0 : (this.#inside[dimension] ?? 0)
+    return this.#nest.chain[dimension] === dimension ? 0 : (this.#inside[dimension] ?? 0)
   }
 
   /** The same where neighbours along one of the pair's dimensions hand over what they held. */
@@ -489,9 +387,9 @@ export class AccessCounter {
   }
 
   #lineAlong(dimension: number, child: number, slot: number, state: number): number {
-    const chain = this.#chain[dimension] ?? 0
-    const times = this.#timesOf(dimension, child)
-    const { level, axis, dimension: along } = this.#forwarding
+    const chain = this.#nest.chain[dimension] ?? 0
+    const times = this.#nest.timesOf(dimension, child)
+    const { level, axis, dimension: along } = this.#nest.forwarding
     return dimension === along
       ? this.#lines.forwardedStateOf(chain, slot, times, state, 3 * level + axis)
       : this.#lines.stateOf(chain, slot, times, state)
@@ -499,7 +397,7 @@ export class AccessCounter {
 
   /** Forwarding to MACs along a dimension that the operand does not depend on: children whose neighbour works too. */
   #neighbours(dimension: number, child: number, slot: number, isAdvancing: boolean): number {
-    const times = this.#timesOf(dimension, child)
+    const times = this.#nest.timesOf(dimension, child)
     const inside = this.#inside[dimension] ?? 0
     const line = this.#lineAlong(dimension, child, slot, isAdvancing ? times + inside : inside)
     // A line of one word that all children need: any empty chain is one.
@@ -508,5 +406,3 @@ export class AccessCounter {
     return (counts[line] ?? 0) * (counts[empty] ?? 0) * this.#forwardWindow.held(lists[line] ?? 0, lists[empty] ?? 0, false)
   }
 }
-
-const NO_WINDOW = { outer: 0, inner: 0, boxes: false }
