@@ -3,6 +3,7 @@
  * hours as `evaluate` writes out on its bill, added up without printing one. Nothing is allocated once the digit chains of a
  * search have been met (`loops.ts`), and what is kept of them is bounded.
  */
+import { MappingError } from '../errors.ts'
 import type { MappingCode } from '../schedule/code.ts'
 import { Fitting } from '../schedule/fit.ts'
 import type { Hardware } from '../schedule/hardware.ts'
@@ -58,11 +59,19 @@ export class Scorer {
     return this.#fitting.fits(code)
   }
 
-  /** Counts, energy and cycles of a mapping; false (and all as they were) where it is not legal. */
+  /**
+   * Counts, energy and cycles of a mapping; false (energy and cycles as they were) where it is not legal, or has more states than
+   * can be counted (which `evaluate` refuses by name).
+   */
   score(code: MappingCode): boolean {
     if (!this.fits(code)) return false
     const counter = this.#counter
-    counter.count(code)
+    try {
+      counter.count(code)
+    } catch (error) {
+      if (error instanceof MappingError) return false
+      throw error
+    }
     this.#result[0] = energyOf(this.#prices, counter.tally, counter.macs)
     const folds = this.#systolic === undefined ? 0 : foldsOf(code, this.#extents, this.#systolic)
     this.#result[1] = this.#clock.cycles(counter.tally, counter.steps, counter.instances, folds)

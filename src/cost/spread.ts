@@ -7,7 +7,9 @@ import { MappingError } from '../errors.ts'
 import { grown, type Chains, type Slot } from './loops.ts'
 
 /** States that are told apart, and children of one: more is no design, and would take for ever. */
-const MOST_PLACED = 2 ** 17
+const MOST_PLACED = 2 ** 23
+/** Comparisons of states looked at one by one: those near an end, and all where neighbours hand on. */
+const MOST_COMPARED = 2 ** 18
 const MOST_CHILDREN = 2 ** 20
 const NONE: readonly number[] = []
 
@@ -68,6 +70,7 @@ export class Spread {
   #children = 0
   /** States far from the end of the extent, which all look alike. */
   #alike = 0
+  #compared = 0
   #offsets: number[] = []
   #found: Shape[] = []
   /** The state being looked at, see Shape. */
@@ -117,6 +120,7 @@ export class Spread {
       this.#ways[i] = (this.#ways[i + 1] ?? 1) * (i === this.#advancing ? trips - 1 : trips)
     }
     this.#alike = 0
+    this.#compared = 0
     this.#offsets = []
     this.#found = []
     this.#visit(0, 0)
@@ -133,8 +137,11 @@ export class Spread {
     if (isFar && (!isPlaced || i === length)) {
       this.#alike += this.#ways[i] ?? 1
       if (isPlaced && this.#offsets.push(start) > MOST_PLACED) tooLarge('places of a tile', MOST_PLACED)
-    } else if (i === length) this.#add(start, this.#extent, 1, [start])
-    else if (this.#isRun[i] === 0) this.#visit(i + 1, start)
+    } else if (i === length) {
+      this.#compared += 1 + this.#found.length
+      if (this.#compared > MOST_COMPARED) tooLarge('states that differ', MOST_COMPARED)
+      this.#add(start, this.#extent, 1, [start])
+    } else if (this.#isRun[i] === 0) this.#visit(i + 1, start)
     else {
       const pitch = stride[i] ?? 1
       let trip = i === this.#advancing ? 1 : 0

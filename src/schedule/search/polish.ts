@@ -35,8 +35,10 @@ function* polishBounds(judge: Judge, trial: Candidate, budget: number): Generato
     }
     for (let from = 0; from <= space.last; from++) {
       for (let to = 0; to <= space.last; to++) {
-        for (let factor = 2; factor <= judge.best.bound(d, from) && judge.seen < budget; factor++) {
-          if (from === to || judge.best.bound(d, from) % factor !== 0) continue
+        const whole = from === to ? 1 : judge.best.bound(d, from)
+        for (let factor = 2; factor <= whole && judge.seen < budget; factor++) {
+          // A better mapping may have come with another bound.
+          if (whole % factor !== 0 || judge.best.bound(d, from) % factor !== 0) continue
           trial.copy(judge.best)
           if (trial.transfer(d, from, to, factor)) judge.score(trial)
         }
@@ -68,37 +70,64 @@ function* polishLevels(judge: Judge, trial: Candidate, budget: number): Generato
   }
 }
 
-/** Less of one dimension at a slot, and as much of another there as then fits. */
+/** Less of one dimension at a slot, and as much of another there as then fits; of long dimensions a part of all pairs. */
 function* polishPairs(judge: Judge, trial: Candidate, budget: number): Generator<void, void> {
   const { space } = trial
+  let pairs = 0
   for (let s = 0; s < space.last; s++) {
     for (const less of space.active) {
       if ((space.fixed[less * space.slots.length + s] ?? 0) > 0) continue
-      for (let choice = 0; judge.seen < budget; choice++) {
+      for (let choice = 0; judge.seen < budget && pairs < PAIRS * budget; choice++) {
         const bound = space.balanced(judge.best.rest(less, s))[choice] ?? Infinity
         if (bound >= judge.best.bound(less, s)) break
-        for (const more of space.active) if (more !== less && judge.seen < budget) grow(judge, trial, s, less, bound, more)
+        for (const more of space.active) {
+          if (more === less || judge.seen >= budget) continue
+          grow(judge, trial, { s, less, bound, more })
+          pairs++
+        }
         yield
       }
     }
   }
 }
 
+/** Pairs tried for each mapping of the budget, at most: those that fit nowhere are not counted by the judge. */
+const PAIRS = 5
+
+interface Pair {
+  readonly s: number
+  readonly less: number
+  readonly bound: number
+  readonly more: number
+}
+
 /** Scores the best with `bound` of `less` at a slot and the largest bound of `more` that fits there, where that is more than it was. */
-function grow(judge: Judge, trial: Candidate, s: number, less: number, bound: number, more: number): void {
+function grow(judge: Judge, trial: Candidate, pair: Pair): void {
   const { space } = trial
+  const { s, more } = pair
+  if (!shrink(judge, trial, pair)) return
+  const values = space.balanced(trial.rest(more, s))
+  let low = space.fitting(trial.rest(more, s), trial.bound(more, s))
+  let high = space.choices(more, s, trial.rest(more, s), trial.room(more, s))
+  let largest = -1
+  const fits = (choice: number): boolean => {
+    if (!shrink(judge, trial, pair)) return false
+    trial.setBound(more, s, values[choice] ?? 1)
+    return trial.settle(more) && judge.fits(trial)
+  }
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (fits(middle)) {
+      largest = middle
+      low = middle + 1
+    } else high = middle
+  }
+  if (largest >= 0 && fits(largest)) judge.score(trial)
+}
+
+/** The best with `bound` of `less` at the slot. */
+function shrink(judge: Judge, trial: Candidate, { s, less, bound }: Pair): boolean {
   trial.copy(judge.best)
   trial.setBound(less, s, bound)
-  if (!trial.settle(less)) return
-  const before = trial.bound(more, s)
-  const rest = trial.rest(more, s)
-  for (let choice = space.choices(more, s, rest, trial.room(more, s)) - 1; choice >= 0; choice--) {
-    const larger = space.balanced(rest)[choice] ?? 1
-    if (larger <= before) return
-    trial.setBound(more, s, larger)
-    if (trial.settle(more) && judge.fits(trial)) {
-      judge.score(trial)
-      return
-    }
-  }
+  return trial.settle(less)
 }
