@@ -40,6 +40,7 @@ export {
 export { readConfig as readScaleSimConfig, readTopology as readScaleSimTopology, type Topology } from './formats/scalesim/index.ts'
 export { evaluate } from './cost/evaluate.ts'
 export { diffMappings, type DiffOptions, type DiffRow, type MappingDiff } from './cost/diff.ts'
+export { compulsoryWork, machineOf, mappedWork, roofline, type Machine, type Roofline } from './cost/roofline.ts'
 export type { Accesses, Evaluation, Issued, PerOperand } from './cost/evaluation.ts'
 export { pricesOf, type Convention, type Prices } from './cost/prices.ts'
 export { timeOf, type Counted, type Time } from './cost/time.ts'

@@ -13,10 +13,10 @@ import { OptionError } from '../errors.ts'
 import type { Hardware } from '../schedule/hardware.ts'
 import type { Operand } from '../schedule/problem.ts'
 
-export const RUN_BITS = 5
+const RUN_BITS = 5
 export const VALUE_BITS = 16
 export const PAIRS = 3
-export const WORD_BITS = PAIRS * (RUN_BITS + VALUE_BITS) + 1
+const WORD_BITS = PAIRS * (RUN_BITS + VALUE_BITS) + 1
 
 const LONGEST_RUN = 2 ** RUN_BITS - 1
 const PAIR_BITS = BigInt(RUN_BITS + VALUE_BITS)

@@ -34,7 +34,7 @@ export interface CandidateSpace {
   mapping(index: number): Mapping | undefined
 }
 
-export function candidateSpace(problem: Problem, hardware: Hardware, dataflow: Dataflow): CandidateSpace {
+function candidateSpace(problem: Problem, hardware: Hardware, dataflow: Dataflow): CandidateSpace {
   const splits = arraySplits(problem, fanoutOf(hardware, 1), dataflow)
   const registers = registerBounds(problem, dataflow, hardware.levels[2]?.words ?? Infinity)
   const orders = dramOrders(hardware)
