@@ -60,12 +60,13 @@ export async function adjusted(
   if (zeros === 'measured') {
     const { part, ratio } = await measure(context, subject, flags)
     hardware = compressed(hardware, ratio)
+    const change = ratio > 1 ? 'which run-length coding grows to' : 'run-length compressed to'
     lines.push(
-      `Measured: ${percent(part)} of the inputs are zero, run-length compressed to ${percent(ratio)} at the outermost level`,
+      `Measured: ${percent(part)} of the inputs are zero, ${change} ${percent(ratio)} at the outermost level${whoseWeights(subject, flags)}`,
     )
   } else if (zeros !== undefined) {
     hardware = withRunLength(hardware, zeros)
-    const ratios = list(zeros, (part) => percent(runLengthRatio(part)))
+    const ratios = list(zeros, (part) => `${percent(runLengthRatio(part))}${runLengthRatio(part) > 1 ? ' (grows)' : ''}`)
     lines.push(`Run-length compressed at the outermost level, to ${ratios} of the plain size`)
   }
   return { hardware, lines }
@@ -79,13 +80,19 @@ function percent(part: number): string {
   return `${(100 * part).toFixed(1)} %`
 }
 
+/** Zeros behind random weights are not those of a trained network. */
+function whoseWeights(subject: string, { weights, seed = 0 }: ModelFlags): string {
+  const isSeeded = weights === undefined && isNetworkName(subject.slice(0, subject.lastIndexOf(':')))
+  return isSeeded ? `; weights are seeded: ${seed}, not trained (--weights FILE gives trained ones)` : ''
+}
+
 /** Zeros among the inputs of a layer, the network run on the CPU with seeded inputs. */
 async function measure(context: Context, subject: string, flags: ModelFlags): Promise<MeasuredZeros> {
   const colon = subject.lastIndexOf(':')
   const model = subject.slice(0, colon)
   if (colon < 1 || !(isNetworkName(model) || /\.onnx$/i.test(model))) {
     throw new OptionError(`${subject} has no activations to measure zeros of`, {
-      remedy: 'Give MODEL:LAYER, or --zeros inputs=PART',
+      remedy: 'Name the layer, as in evaluate MODEL:LAYER HARDWARE MAPPING --zeros measured, or give --zeros inputs=PART',
     })
   }
   const graph = await openBound(context, model, flags)

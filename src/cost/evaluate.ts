@@ -21,7 +21,7 @@
  * storage of its own, MACs keep what does not change.
  */
 import { MappingError } from '../errors.ts'
-import { checkMapping } from '../schedule/check.ts'
+import { checkMapping, completeProblem } from '../schedule/check.ts'
 import { encode, type MappingCode } from '../schedule/code.ts'
 import { fanoutOf, type Hardware } from '../schedule/hardware.ts'
 import { keeps, type Mapping } from '../schedule/mapping.ts'
@@ -45,9 +45,12 @@ const counters = new WeakMap<Problem, WeakMap<Hardware, Map<string, AccessCounte
 
 /**
  * Accesses, energy and time of a mapping; `issued` is what a kernel's lowering adds.
- * @throws MappingError when the mapping is not legal (see `checkMapping`), or forwards in `timeloop` mode
+ * @param given a problem; what it leaves out is as `convProblem` has it
+ * @throws MappingError when the mapping is not legal (see `checkMapping`), or forwards in `timeloop` mode; ShapeError where
+ * fields are left out and those given are no problem
  */
-export function evaluate(problem: Problem, hardware: Hardware, mapping: Mapping, options: EvaluateOptions = {}): Evaluation {
+export function evaluate(given: Partial<Problem>, hardware: Hardware, mapping: Mapping, options: EvaluateOptions = {}): Evaluation {
+  const problem = completeProblem(given)
   const halo = options.halo ?? 'exact'
   checkMapping(problem, hardware, mapping)
   if (halo === 'timeloop' && mapping.levels.some(({ forward }) => forward !== undefined && Object.keys(forward).length > 0)) {
@@ -195,6 +198,7 @@ function energyOf(
   const levels = byLevel((level) => sum(silent.tally, (at) => at === level))
   const mac = macs * prices.mac
   return {
+    ...(hardware.energy_unit === undefined ? {} : { unit: hardware.energy_unit }),
     total: Object.values(levels).reduce((total, level) => total + level, mac + network),
     mac,
     network,

@@ -30,8 +30,10 @@ export interface Evaluation {
     readonly deliveries?: Readonly<Record<string, PerOperand<number>>>
   }
   readonly time?: EvaluationTime
-  /** In the hardware's energy unit (normalised: one MAC = 1). */
+  /** In the hardware's energy unit. */
   readonly energy: {
+    /** `MAC` (one MAC of the hardware = 1), `pJ`, …; absent where the hardware names none. */
+    readonly unit?: string
     readonly total: number
     readonly mac: number
     readonly network: number

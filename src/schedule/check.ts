@@ -5,7 +5,19 @@
 import { MappingError } from '../errors.ts'
 import { fanoutOf, wordsPerValue, type Hardware } from './hardware.ts'
 import { keeps, type Mapping, type MappingLevel } from './mapping.ts'
-import { DIMENSIONS, OPERANDS, RELEVANT, extentOf, type Dimension, type Operand, type Problem } from './problem.ts'
+import { DIMENSIONS, OPERANDS, RELEVANT, convProblem, extentOf, type Dimension, type Operand, type Problem } from './problem.ts'
+
+const FIELDS = [...DIMENSIONS.filter((name) => name !== 'G'), 'stride', 'dilation', 'padding', 'groups'] as const
+
+/** The same problem where it names every field, else one with the defaults of `convProblem`. @throws ShapeError from there */
+export function completeProblem(problem: Partial<Problem>): Problem {
+  return isComplete(problem) ? problem : convProblem(problem)
+}
+
+function isComplete(problem: Partial<Problem>): problem is Problem {
+  for (const field of FIELDS) if (problem[field] === undefined) return false
+  return true
+}
 
 /** A loop bound above this is a mistake, and products of such bounds would leave the exact integers. */
 export const LARGEST_BOUND = 2 ** 31 - 1
@@ -121,9 +133,21 @@ function checkFanout(hardware: Hardware, index: number, level: MappingLevel): vo
   if (wanted > x * y) {
     throw new MappingError(`The spatial split takes ${wanted} instances, the fan-out is ${x}×${y}`, {
       level: level.name,
-      limit: `${x * y} instances`,
+      limit: `${x * y} ${x * y === 1 ? 'instance' : 'instances'}`,
+      ...(x * y === 1 ? { remedy: fanoutsOf(hardware) } : {}),
     })
   }
+}
+
+/** Where a split can go: "fan-outs: GLB 14×12". */
+function fanoutsOf(hardware: Hardware): string {
+  const found = hardware.levels.flatMap(({ name }, index) => {
+    const { x, y } = fanoutOf(hardware, index)
+    return x * y > 1 ? [`${name} ${x}×${y}`] : []
+  })
+  return found.length === 0
+    ? `No level of ${hardware.name} fans out: loop in time`
+    : `Split at a level that fans out; fan-outs: ${found.join(', ')}`
 }
 
 function checkForward(hardware: Hardware, level: MappingLevel, mapping: Mapping, index: number): void {

@@ -3,7 +3,7 @@
  * one after the other, `parallel-for` lines run side by side, and a heading says what each level holds while the loops below it run.
  */
 import { tileWords } from './check.ts'
-import { fanoutOf, type Hardware, type StorageLevel } from './hardware.ts'
+import { fanoutOf, wordsPerValue, type Hardware, type StorageLevel } from './hardware.ts'
 import { keeps, type Loop, type Mapping, type MappingLevel } from './mapping.ts'
 import { DIMENSIONS, OPERANDS, extentOf, type Dimension, type Operand, type Problem } from './problem.ts'
 
@@ -26,7 +26,9 @@ interface NamedLoop {
 
 /**
  * The indented loop nest of a mapping, in lines of at most 132 columns, without a line break at its end. Loops of bound 1 are left
- * out. Tile sizes are words of one instance, all loops at the level and inside it taken together.
+ * out. Tile sizes are of one instance, all loops at the level and inside it taken together: words where a value is one word of
+ * the level, else values, and the words that they take.
+ * @throws OptionError where an operand has a precision and nothing says how wide a word is
  */
 export function loopNest(problem: Problem, hardware: Hardware, mapping: Mapping): string {
   const loops = namedLoops(mapping)
@@ -57,7 +59,7 @@ function namedLoops(mapping: Mapping): NamedLoop[] {
   ])
   const strides = new Map<Dimension, number>()
   const seen = new Map<Dimension, number>()
-  const count = (dimension: Dimension): number => flat.filter(({ loop }) => loop[0] === dimension).length
+  const loopsOver = (dimension: Dimension): number => flat.filter(({ loop }) => loop[0] === dimension).length
   return flat
     .toReversed()
     .map(({ loop: [dimension, bound], level, kind }): NamedLoop => {
@@ -66,12 +68,15 @@ function namedLoops(mapping: Mapping): NamedLoop[] {
       strides.set(dimension, stride * bound)
       seen.set(dimension, digit + 1)
       const letter = dimension.toLowerCase()
-      return { dimension, bound, level, kind, stride, variable: count(dimension) > 1 ? `${letter}${digit}` : letter }
+      return { dimension, bound, level, kind, stride, variable: loopsOver(dimension) > 1 ? `${letter}${digit}` : letter }
     })
     .toReversed()
 }
 
-/** "GLB: inputs 5,120 + outputs 7,168 = 12,288 of 55,296 words; passes weights; 14×12 below". */
+/**
+ * "GLB: inputs 5,120 + outputs 7,168 = 12,288 of 55,296 words; passes weights; 14×12 below"; of values of half a word
+ * "GLB: inputs 5,120 + outputs 7,168 = 12,288 values in 6,144 of 55,296 words".
+ */
 function heading(problem: Problem, hardware: Hardware, mapping: Mapping, index: number): string {
   const level = mapping.levels[index]
   const storage = hardware.levels.find(({ name }) => name === level?.name)
@@ -81,10 +86,12 @@ function heading(problem: Problem, hardware: Hardware, mapping: Mapping, index: 
   const parts: string[] = []
   if (storage?.words === 0 || kept.length === 0) parts.push('holds nothing')
   else {
-    const total = sizes.reduce((sum, [, words]) => sum + words, 0)
-    const list = sizes.map(([operand, words]) => `${operand} ${words.toLocaleString('en-US')}`).join(' + ')
-    const sum = sizes.length > 1 ? ` = ${total.toLocaleString('en-US')}` : ''
-    parts.push(`${list}${sum}${room(storage)}`)
+    const total = sizes.reduce((sum, [, values]) => sum + values, 0)
+    const words = sizes.reduce((sum, [operand, values]) => sum + values * wordsPerValue(hardware, index, operand), 0)
+    const areWords = sizes.every(([operand]) => wordsPerValue(hardware, index, operand) === 1)
+    const list = sizes.map(([operand, values]) => `${operand} ${count(values)}`).join(' + ')
+    const sum = sizes.length > 1 ? ` = ${count(total)}` : ''
+    parts.push(`${list}${sum}${areWords ? '' : ` values in ${count(words)}`}${room(storage)}`)
   }
   if (kept.length > 0 && passed.length > 0) parts.push(`passes ${passed.join(' and ')}`)
   const { x, y } = fanoutOf(hardware, index)
@@ -96,7 +103,12 @@ function room(storage: StorageLevel | undefined): string {
   if (storage?.words === undefined) return ' words'
   const isDouble = storage.double_buffered === true
   const words = isDouble ? Math.floor(storage.words / 2) : storage.words
-  return ` of ${words.toLocaleString('en-US')} words${isDouble ? ' (half of a double buffer)' : ''}`
+  return ` of ${count(words)} words${isDouble ? ' (half of a double buffer)' : ''}`
+}
+
+/** With separators, and at most two decimals: a value of few bits is part of a word. */
+function count(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: 2 })
 }
 
 function clipped(name: string): string {

@@ -2,11 +2,16 @@
  * The mapper: finds the best mapping of a problem on a hardware under a dataflow, or under none. A space that the budget covers is
  * walked whole (`search/exhaustive.ts`), a larger one searched (`search/anneal.ts`), the same way for the same seed. What a
  * dataflow allows is read in `search/rules.ts`.
+ *
+ * The space is that of `search/space.ts`, not every mapping that can be written: tiles are balanced, and neighbours hand on along x
+ * alone, inputs where the fan-out multicasts (the rest is read once for all), and where it does not, the operands that the dataflow
+ * lists under `forward` (without a constraint: inputs). `exhaustive`, `total` and "no constraint" speak of this space.
  */
 import { evaluate } from '../cost/evaluate.ts'
 import type { Evaluation } from '../cost/evaluation.ts'
 import type { ScorerOptions } from '../cost/scorer.ts'
 import { MappingError, OptionError } from '../errors.ts'
+import { completeProblem } from './check.ts'
 import { decode } from './code.ts'
 import { constraintNamed, DATAFLOWS, UNCONSTRAINED, type Dataflow } from './dataflow.ts'
 import type { Hardware } from './hardware.ts'
@@ -48,9 +53,12 @@ export interface MapProgress {
 export interface Searched {
   /** Legal mappings that were evaluated. */
   readonly seen: number
-  /** Size of the space, combinations that fit nowhere included. */
+  /**
+   * Size of the space, combinations that fit nowhere included: every combination of keeps and forwards counts, also of forwards
+   * that hand nothing on, so it is an upper bound on the mappings that differ.
+   */
   readonly total: number
-  /** The whole space was walked. */
+  /** The whole space was walked: that of the mapper, see the head of `mapper.ts`. */
   readonly exhaustive: boolean
   /** Candidates refused before evaluation, because their tiles fit nowhere. */
   readonly pruned?: number
@@ -69,11 +77,26 @@ export const DEFAULT_BUDGET = 60_000
 /** Mappings that each dataflow of the literature may take for a start. */
 const LARGEST_START = 2000
 
+const KNOWN: Readonly<Record<keyof MapOptions, true>> = {
+  hardware: true,
+  dataflow: true,
+  objective: true,
+  seed: true,
+  budget: true,
+  from: true,
+  signal: true,
+  onProgress: true,
+  halo: true,
+  convention: true,
+}
+
 /**
  * The best mapping found. When `signal` fires, the best so far.
- * @throws MappingError when no mapping is legal, OptionError for an unknown dataflow or objective, a budget or seed that is none.
+ * @param problem what it leaves out is as `convProblem` has it
+ * @throws MappingError when no mapping is legal; OptionError for an option that there is not, an unknown dataflow or objective, a
+ * budget or seed that is none; ShapeError where fields of the problem are left out and those given are no problem
  */
-export function mapProblem(problem: Problem, options: MapOptions): MapResult {
+export function mapProblem(problem: Partial<Problem>, options: MapOptions): MapResult {
   const search = searchSteps(problem, options)
   for (let step = search.next(); ; step = search.next()) if (step.done === true) return step.value
 }
@@ -82,7 +105,9 @@ export function mapProblem(problem: Problem, options: MapOptions): MapResult {
  * The same in small steps, for callers that look after something else between them: each `next()` takes some milliseconds.
  * @throws as `mapProblem`
  */
-export function* searchSteps(problem: Problem, options: MapOptions): Generator<MapProgress, MapResult> {
+export function* searchSteps(given: Partial<Problem>, options: MapOptions): Generator<MapProgress, MapResult> {
+  checkKeys(options)
+  const problem = completeProblem(given)
   const { hardware, objective = 'energy', seed = 1, budget = DEFAULT_BUDGET, from = [], signal, onProgress } = options
   if (!Number.isSafeInteger(budget) || budget < 1) {
     throw new OptionError(`A budget of ${budget} mappings`, { remedy: 'Look at one at least' })
@@ -123,6 +148,15 @@ export function* searchSteps(problem: Problem, options: MapOptions): Generator<M
       ...(stopped ? { stopped } : {}),
     },
   }
+}
+
+/** A misspelt option would be an option left out. */
+function checkKeys(options: MapOptions): void {
+  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(KNOWN, name))
+  if (unknown.length === 0) return
+  throw new OptionError(`The mapper has no option ${unknown.map((name) => JSON.stringify(name)).join(', ')}`, {
+    remedy: `Its options are ${Object.keys(KNOWN).join(', ')}`,
+  })
 }
 
 /** Without a constraint the literature's dataflows are searched a little first, and the best of each is a start. */

@@ -47,7 +47,7 @@ afterAll(() => folder.remove())
 
 const evaluation = z.object({
   accesses: z.record(z.string(), z.unknown()),
-  energy: z.object({ total: z.number(), mac: z.number(), levels: z.record(z.string(), z.number()) }),
+  energy: z.object({ unit: z.string().optional(), total: z.number(), mac: z.number(), levels: z.record(z.string(), z.number()) }),
 })
 
 async function evaluated(...options: string[]): Promise<z.infer<typeof evaluation>> {
@@ -82,12 +82,28 @@ describe('evaluate', () => {
     expect(other.energy.total).not.toBe(plain.energy.total)
   })
 
+  test('energies are printed with their unit', async () => {
+    const { out: bare } = await tilewright(['evaluate', folder.path('one.json')])
+    expect(bare).toMatch(/^Energy [\d.]+( [kMG])? \([\d.]+ per MAC\): /m)
+    const { out: normalised } = await tilewright(['evaluate', folder.path('one.json'), '--energies', 'eyeriss-normalised'])
+    expect(normalised).toMatch(/^Energy [\d.]+( [kMG])? MAC energies \([\d.]+ per MAC\): /m)
+    const { out } = await tilewright(['evaluate', folder.path('one.json'), '--energies', 'horowitz-45nm'])
+    expect(out).toMatch(/^Energy [\d.]+ [pnµm]J \([\d.]+ pJ per MAC\): .*, MAC [\d.]+ [pnµm]J$/m)
+    const { energy } = await evaluated('--energies', 'horowitz-45nm')
+    expect(energy.unit).toBe('pJ')
+  })
+
+  test('run lengths that make more of it say that they grow', async () => {
+    const { out } = await tilewright(['evaluate', folder.path('one.json'), '--zeros', 'inputs=0,outputs=0.9'])
+    expect(out).toMatch(/to inputs 133\.3 % \(grows\), outputs [\d.]+ % of the plain size/)
+  })
+
   test.each([
     [['--bits', 'weights'], /--bits does not take "weights"/],
     [['--bits', 'weight=8'], /--bits does not take/],
     [['--bits', '0'], /0 bits/],
     [['--zeros', 'inputs=1.5'], /from 0 to 1/],
-    [['--zeros', 'measured'], /no activations to measure/],
+    [['--zeros', 'measured'], /no activations to measure[^]*evaluate MODEL:LAYER HARDWARE MAPPING --zeros\s+measured/],
     [['--energies', 'gold'], /Choose one of eyeriss-normalised/],
     [['--convention', 'mine'], /Give one of tilewright, isca16/],
   ])('%j is refused by name', async (options, message) => {
@@ -111,7 +127,7 @@ describe('map', () => {
       ]),
     )
     expect(code).toBe(0)
-    expect(err).toMatch(/Measured: [\d.]+ % of the inputs are zero/)
+    expect(err).toMatch(/Measured: [\d.]+ % of the inputs are zero.*; weights are seeded: 0, not trained \(--weights FILE/)
     const found = z
       .object({ hardware: z.object({ levels: z.array(z.object({ compression: z.object({ inputs: z.number() }).optional() })) }) })
       .parse(JSON.parse(readFileSync(to, 'utf8')))

@@ -490,8 +490,12 @@ describe('what is written reads back', () => {
             // Rounds that never come are not written: with sets of words they make no difference, Timeloop's rules look at loops.
             const isSame = stepsOf(read.mapping) === stepsOf(mapping)
             for (const halo of isSame ? (['exact', 'timeloop'] as const) : (['exact'] as const)) {
-              const original = evaluate(read.problem, hardware, mapping, { halo })
-              expect(evaluate(read.problem, read.hardware, read.mapping, { halo })).toEqual(original)
+              const { energy, ...original } = evaluate(read.problem, hardware, mapping, { halo })
+              expect(evaluate(read.problem, read.hardware, read.mapping, { halo })).toEqual({
+                ...original,
+                // Every Timeloop file has a unit, these hardwares have none.
+                energy: { ...energy, unit: read.hardware.energy_unit },
+              })
             }
             compared++
           },

@@ -77,7 +77,7 @@ describe('checkMapping', () => {
       ),
       /takes 8 instances, the fan-out is 2×2.*level GLB/,
     ],
-    ['a split below the innermost', mapping({}, {}, { spatial: { x: [['M', 2]] } }), /fan-out is 1×1.*level RF/],
+    ['a split below the innermost', mapping({}, {}, { spatial: { x: [['M', 2]] } }), /fan-out is 1×1.*level RF.*fan-outs: GLB 2×2/],
   ])('refuses %s', (_, candidate, message) => {
     expect(refusal(candidate)).toMatch(message)
   })

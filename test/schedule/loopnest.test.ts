@@ -57,6 +57,32 @@ describe('by hand', () => {
     )
   })
 
+  test('values that are not one word, in values and the words that they take', () => {
+    const hardware: Hardware = { ...HARDWARE, word_bits: 16, precision: { weights: 8, inputs: 8, outputs: 8 } }
+    const problem = convProblem({ M: 9, C: 2 })
+    const levels = (last: Mapping['levels'][number]): Mapping => ({
+      levels: [
+        { name: 'DRAM', temporal: [] },
+        { name: 'GLB', temporal: [], keep: ['weights'] },
+        { name: 'Row', temporal: [], keep: [] },
+        last,
+      ],
+    })
+    const mapping = levels({
+      name: 'RF',
+      temporal: [
+        ['M', 9],
+        ['C', 2],
+      ],
+    })
+    const text = loopNest(problem, hardware, mapping)
+    expect(text).toContain('DRAM: weights 18 + inputs 2 + outputs 9 = 29 values in 14.5 words\n')
+    expect(text).toContain('GLB: weights 18 values in 9 of 1,000 words (half of a double buffer); passes')
+    expect(text).toContain('RF: weights 18 + inputs 2 + outputs 9 = 29 values in 14.5 of 64 words\n')
+    // 16 bits in words of 16: words again.
+    expect(loopNest(problem, { ...HARDWARE, word_bits: 16 }, mapping)).toContain('= 29 of 64 words\n')
+  })
+
   test('names as long as files allow', () => {
     const name = 'L'.repeat(200)
     const hardware: Hardware = { ...HARDWARE, levels: [{ name, energy: 1 }] }

@@ -345,3 +345,19 @@ describe("dataflows of one's own", () => {
     )
   })
 })
+
+describe('what the mapper is given', () => {
+  test('an option that there is not is refused by name', () => {
+    const misspelt = { hardware: tiny, objektive: 'edp' }
+    expect(() => mapProblem(convProblem({ M: 2 }), misspelt)).toThrow(/no option "objektive".*hardware, dataflow, objective/s)
+  })
+
+  test('a problem that leaves fields out is completed, one that is none is refused', () => {
+    const { mapping, evaluation } = mapProblem({ M: 4, C: 2 }, { hardware: tiny })
+    const whole = mapProblem(convProblem({ M: 4, C: 2 }), { hardware: tiny })
+    expect([mapping, evaluation]).toEqual([whole.mapping, whole.evaluation])
+    expect(evaluate({ M: 4, C: 2 }, tiny, mapping)).toEqual(evaluation)
+    expect(() => mapProblem({ M: 0 }, { hardware: tiny })).toThrow('Loop bound M is 0')
+    expect(() => evaluate({ M: 0 }, tiny, mapping)).toThrow('Loop bound M is 0')
+  })
+})

@@ -56,7 +56,7 @@ export function evaluateCommand(context: Context, exit: (code: number) => void):
     .addHelpText('after', EXAMPLES)
   return modelOptions(adjustOptions(command)).action(
     async (text: string, hardwareText: string | undefined, mappingFile: string | undefined, options: Options) => {
-      checkWritable(options.yaml, options.json)
+      checkWritable(options.json, options.yaml)
       const subject = await readSubject(context, { problem: text, hardware: hardwareText, mapping: mappingFile }, options)
       const { problem, mapping } = subject
       const { hardware, lines } = await adjusted(context, subject.hardware, text, options)
@@ -95,17 +95,46 @@ export function renderEvaluation(context: Context, evaluation: Evaluation): stri
       return [level, operand, grouped(reads), grouped(fills), grouped(updates)]
     }),
   )
-  const levels = Object.entries(energy.levels).map(([level, value]) => `${level} ${short(value)}`)
+  const joules = (value: number): string => energyText(value, energy.unit)
+  const levels = Object.entries(energy.levels).map(([level, value]) => `${level} ${joules(value)}`)
   const hops = OPERANDS.map((operand) => `${operand} ${short(network.hops[operand])}`)
-  const operands = OPERANDS.map((operand) => `${operand} ${short(energy.per_operand[operand])}`)
+  const operands = OPERANDS.map((operand) => `${operand} ${joules(energy.per_operand[operand])}`)
+  const { unit } = energy
+  const perMac = `${(energy.total / macs).toPrecision(3)}${unit === undefined || unit === 'MAC' ? '' : ` ${unit}`}`
   return [
     table(columns, rows, colors),
     '',
     `${grouped(macs)} MACs in ${grouped(cycles)} cycles, utilisation ${(100 * utilization).toPrecision(3)} %${renderTime(evaluation)}`,
     `Hops: ${hops.join(', ')}`,
-    `Energy ${short(energy.total)} (${(energy.total / macs).toPrecision(3)} per MAC): ${levels.join(', ')}, network ${short(energy.network)}, MAC ${short(energy.mac)}`,
+    `Energy ${joules(energy.total)}${energy.unit === 'MAC' ? ' MAC energies' : ''} (${perMac} per MAC): ${levels.join(', ')}, network ${joules(energy.network)}, MAC ${joules(energy.mac)}`,
     `Energy by operand: ${operands.join(', ')}`,
   ].join('\n')
+}
+
+/** Powers of ten of a joule in a unit. */
+const JOULES: ReadonlyMap<string, number> = new Map([
+  ['fJ', -15],
+  ['pJ', -12],
+  ['nJ', -9],
+  ['µJ', -6],
+  ['uJ', -6],
+  ['mJ', -3],
+  ['J', 0],
+])
+const PREFIXES = ['f', 'p', 'n', 'µ', 'm', '', 'k', 'M', 'G'] as const
+
+/** Three digits and the unit: 986 M pJ are 986 µJ. MAC energies stand bare: the line says once what they are. */
+function energyText(value: number, unit: string | undefined): string {
+  if (unit === undefined || unit === 'MAC') return short(value)
+  const power = JOULES.get(unit)
+  if (power === undefined || value === 0) return `${short(value)} ${unit}`
+  let place = power / 3 + 5
+  let scaled = value
+  while (Math.abs(scaled) >= 999.5 && place < PREFIXES.length - 1) {
+    scaled /= 1000
+    place++
+  }
+  return `${Number(scaled.toPrecision(3))} ${PREFIXES[place]}J`
 }
 
 /** What the time waits for, where anything does, and seconds where the clock is known. */

@@ -62,8 +62,14 @@ function common({ width, groups, swatch, ariaLabel }: BarsOptions) {
   }
 }
 
+const isEmpty = (data: readonly Datum[]) => data.every(({ value, high }) => Math.max(value, high ?? value) === 0)
+/** On a plain scale, and something to show. */
+const hasScale = ({ data, log }: BarsOptions) => !log && !isEmpty(data)
+
 function valueScale({ data, log, label }: BarsOptions, lies = false): Plot.ScaleOptions {
   const scale = { label: lies ? `${label} →` : `↑ ${label}`, grid: true, tickFormat: tick, ticks: 5 }
+  // Where every bar is 0 there is no scale: the axis says 0 and nothing else.
+  if (!log && isEmpty(data)) return { ...scale, domain: [0, 1], ticks: [0] }
   if (!log) return { ...scale, nice: true, zero: true }
   const floor = floorOf(data)
   const values = data.flatMap(({ value, high }) => [value, high ?? value])
@@ -115,6 +121,11 @@ function failures(options: BarsOptions): Sum[] {
   return [...heights].filter(([key]) => failed.has(key)).map(([, sum]) => sum)
 }
 
+/** Room that the longest of some names takes at 12 px, with a gap; no less than `least`, and not all of the page. */
+function roomFor(names: readonly string[], least: number): number {
+  return Math.min(150, Math.max(least, 14 + 6.7 * Math.max(0, ...names.map((name) => name.length))))
+}
+
 const opacity = ({ short }: Datum) => (short === true ? 0.45 : 1)
 const whiskers = (data: readonly Datum[]) => data.filter(({ low, high }) => low !== undefined && high !== undefined && high > low)
 
@@ -125,6 +136,10 @@ function standing(options: BarsOptions): Chart {
   const facet = single ? {} : { fx: 'layer' as const }
   const at = { x: 'dataflow', ...facet }
   const floor = floorOf(data)
+  // Names of about seven letters stand upright where each has room.
+  const upright = single && options.width >= roomFor(dataflows, 56) * dataflows.length
+  const usual = named ? (single ? 40 : 66) : 12
+  const bottom = named && !upright ? roomFor(dataflows, usual) : usual
   const marks: Plot.Markish[] = options.log
     ? [
         stacked(options)
@@ -153,10 +168,10 @@ function standing(options: BarsOptions): Chart {
       ]
   return Plot.plot({
     ...common(options),
-    height: named && !single ? height + 30 : height,
+    height: (named && !single ? height + 30 : height) + bottom - usual,
     marginLeft: 52,
     marginTop: 28,
-    marginBottom: named ? (single ? 40 : 66) : 12,
+    marginBottom: bottom,
     marginRight: 8,
     ...(single ? {} : { fx: { domain: [...layers], label: null, axis: 'top' as const, padding: 0.12 } }),
     x: {
@@ -165,8 +180,7 @@ function standing(options: BarsOptions): Chart {
       padding: 0.14,
       tickSize: 0,
       axis: named ? 'bottom' : null,
-      // Names of about seven letters stand upright where each has room.
-      tickRotate: single && options.width >= 56 * dataflows.length ? 0 : -90,
+      tickRotate: upright ? 0 : -90,
     },
     y: single ? valueScale(options) : { ...valueScale(options), label: null },
     marks: [
@@ -213,13 +227,18 @@ function lying(options: BarsOptions): Chart {
   return Plot.plot({
     ...common(options),
     height: rows + 48,
-    marginLeft: 58,
+    marginLeft: roomFor(dataflows, 58),
     marginTop: 34,
     marginBottom: 10,
-    marginRight: single ? 16 : 50,
+    marginRight: single ? 16 : roomFor(layers, 50),
     ...(single ? {} : { fy: { domain: [...layers], label: null, axis: 'right' as const, padding: 0.1 } }),
     y: { domain: [...dataflows], label: null, padding: 0.12, tickSize: 0, axis: 'left' },
-    x: { ...valueScale(options, true), ...(single ? {} : { label: null }), axis: 'top', ...(options.log ? {} : { ticks: 4 }) },
+    x: {
+      ...valueScale(options, true),
+      ...(single ? {} : { label: null }),
+      axis: 'top',
+      ...(hasScale(options) ? { ticks: 4 } : {}),
+    },
     marks: [
       ...marks,
       Plot.ruleY(whiskers(data), { ...at, x1: 'low', x2: 'high', stroke: 'currentColor', strokeOpacity: 0.75 }),
@@ -253,10 +272,10 @@ function strips(options: BarsOptions): Chart {
     marginLeft: 52,
     marginTop: 28,
     marginBottom: bottom,
-    marginRight: 62,
+    marginRight: roomFor(dataflows, 62),
     fy: { domain: [...dataflows], label: null, axis: 'right', padding: 0.16 },
     x: { domain: [...layers], label: null, tickSize: 0, tickRotate: -90, padding: 0.15 },
-    y: { ...valueScale(options), label: null, ...(options.log ? {} : { ticks: 3 }) },
+    y: { ...valueScale(options), label: null, ...(hasScale(options) ? { ticks: 3 } : {}) },
     marks: [
       ...marks,
       Plot.text(failures(options), { ...at, y: 'value', text: () => '✗', dy: -8, fill: RED, fontWeight: 700, fontSize: 13 }),

@@ -102,7 +102,9 @@ export class Space {
 
   /**
    * Combinations of bounds, loop orders, kept and forwarded operands: those that fit nowhere included, orders of loops of one trip
-   * not. A float: spaces are large. Of more than five levels an upper bound: the others' orders are counted of all loops.
+   * not. Every operand that a level may keep or leave, and every forward that the rules offer its fan-out, doubles the count, also
+   * where the forward hands nothing on (no loop of that operand is spread along x) and equals its absence: an upper bound on the
+   * mappings that differ. A float: spaces are large. Of more than five levels more so: the others' orders are counted of all loops.
    */
   total(): number {
     let rest = 1
