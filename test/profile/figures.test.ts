@@ -167,27 +167,90 @@ describe.each(RESULTS)('the committed result %s', (result) => {
   })
 })
 
-test('docs/figures.md has a row for every claim, with what comes out and whether it agrees', () => {
-  for (const { survey, ours, agrees } of committed.end.claims) {
-    const row = document.split('\n').find((line) => line.includes(`| ${survey} |`))
-    expect(row, survey).toBeDefined()
-    expect(row, survey).toContain(`| ${ours} |`)
-    expect(row, survey).toContain(agrees ? '| yes |' : '| no |')
-  }
+/** What the document says of one result, or of the authors' formulas: which table of Figs. 33 and 34 is whose, in the document's order. */
+const TABLES = ['end', 'published', 'buffer', 'tilewright'] as const
+const published = jobsOf('all', 16).map(publishedCell)
+const cellsOf = (table: (typeof TABLES)[number]): readonly Charged[] => (table === 'published' ? published : committed[table].cells)
+const two = (value: number | undefined): string => (value ?? NaN).toFixed(2)
+
+/** The tables under a heading of the document: each its rows, without head and rule. */
+function tablesUnder(heading: string): string[][] {
+  const section = document.split(/^## /m).find((text) => text.startsWith(heading)) ?? ''
+  const blocks = section.split(/\n(?!\|)/).map((block) => block.split('\n').filter((line) => line.startsWith('|')))
+  return blocks.filter((rows) => rows.length > 0).map((rows) => rows.slice(2))
+}
+
+test.each([
+  ['Fig. 33', 'conv'],
+  ['Fig. 34', 'fc'],
+] as const)('the tables of %s in the document are the committed numbers and the formulas, row by row', (heading, kind) => {
+  const expected = TABLES.map((table) =>
+    comparison(cellsOf(table), kind).map(({ name, parts, operands, total, toRs }) => {
+      const cells = [...PARTS.map((part) => parts[part]), ...OPERANDS.map((operand) => operands[operand]), total, toRs]
+      return `| ${name} | ${cells.map(two).join(' | ')} |`
+    }),
+  )
+  expect(expected.map((rows) => rows.length)).toEqual(TABLES.map(() => COMPARED.length))
+  expect(tablesUnder(heading)).toEqual(expected)
 })
 
-test('the tables of the document are the committed numbers', () => {
-  for (const result of RESULTS) {
-    for (const kind of ['conv', 'fc'] as const) {
-      for (const row of comparison(committed[result].cells, kind)) {
-        const cells = [...PARTS.map((part) => row.parts[part]), ...OPERANDS.map((operand) => row.operands[operand]), row.total]
-        expect(document).toContain(
-          `| ${row.name} | ${cells.map((value) => value.toFixed(2)).join(' | ')} | ${row.toRs?.toFixed(2)} |`,
-        )
-      }
-    }
-  }
-  for (const row of byLayer(committed.end.cells)) expect(document).toContain(`| ${row.name} |`)
+test('the table of Fig. 35 in the document is the committed numbers, row by row', () => {
+  const expected = byLayer(committed.end.cells).map(({ name, parts, total, share }) => {
+    const cells = [...PARTS.map((part) => parts[part]), total].map(two)
+    return `| ${[name, ...cells, `${(100 * (share ?? NaN)).toFixed(1)} %`].join(' | ')} |`
+  })
+  expect(expected).toHaveLength(10)
+  expect(tablesUnder('Fig. 35')).toEqual([expected])
+})
+
+test('the table of areas in the document is what the designs get', () => {
+  const expected = COMPARED.map((dataflow) => {
+    const { rfBytes } = ROOMS[dataflow]
+    return `| ${dataflow} | ${rfBytes} B | ${bufferBytes(rfBytes).toLocaleString('en-US')} B |`
+  })
+  const [rows = []] = tablesUnder('What was modelled')
+  expect(rows.map((row) => row.split('|').slice(0, 4).join('|').concat('|'))).toEqual(expected)
+})
+
+/** Least and most that the others need of row stationary. */
+function range(table: (typeof TABLES)[number], kind: 'conv' | 'fc'): readonly [least: string, most: string] {
+  const ratios = comparison(cellsOf(table), kind).flatMap(({ name, toRs }) => (name === 'rs' ? [] : [toRs ?? NaN]))
+  return [two(Math.min(...ratios)), two(Math.max(...ratios))]
+}
+
+test('"In short" says what the results say, number by number', () => {
+  const short = document.split(/^## /m).find((text) => text.startsWith('In short')) ?? ''
+  const hold = (result: (typeof RESULTS)[number]): number => committed[result].claims.filter(({ agrees }) => agrees).length
+  const failing = committed.end.claims.filter(({ agrees }) => !agrees).map(({ id }) => id)
+  const osB = comparison(committed.tilewright.cells, 'conv').find(({ name }) => name === 'os-b')
+  const [conv, fc] = [range('end', 'conv'), range('end', 'fc')]
+  const [looseConv, looseFc] = [range('buffer', 'conv'), range('buffer', 'fc')]
+  const formulas = range('published', 'conv')
+  const sentences = [
+    `Of ${committed.end.claims.length} claims of the survey, ${hold('end')} hold here`,
+    `the others ${conv[0]}× to ${conv[1]}× as much (survey: 1.4× to 2.5×; the authors' formulas: ${formulas[0]}× to ${formulas[1]}×)`,
+    `but the nearest other only ${fc[0]}× as much (survey: at least 1.3×)`,
+    `the others need ${looseConv[0]}× to ${looseConv[1]}× in the CONV layers and ${looseFc[0]}× to ${looseFc[1]}× in the FC layers, ` +
+      `and ${hold('buffer')} claims hold`,
+    `${hold('tilewright')} claims hold, and in the CONV layers output stationary B needs ${two(osB?.toRs)}× of row stationary`,
+  ]
+  for (const sentence of sentences) expect(short).toContain(sentence)
+  // "The claim that does not hold is the margin in the FC layers": that one, no other; row stationary needs the least in both.
+  expect(failing).toEqual(['fc-ratio'])
+  for (const least of [conv[0], fc[0]]) expect(Number(least)).toBeGreaterThan(1)
+  // No number stands there that was not looked at: those of the sentences are all there are, but for years and conferences.
+  const numbers = (text: string): string[] => text.match(/\d+(\.\d+)?/g) ?? []
+  const rest = sentences.reduce((text, sentence) => text.replace(sentence, ''), short)
+  expect(numbers(rest)).toEqual(['2016'])
+})
+
+test('the table of claims in the document is that of the committed result, but for the reasons', () => {
+  const expected = committed.end.claims.map(({ where, survey, ours, agrees, published: theirs }) =>
+    [where, survey, ours, agrees ? 'yes' : 'no', theirs?.value ?? '–'].join(' | '),
+  )
+  expect(expected).toHaveLength(18)
+  const [rows = []] = tablesUnder('Claim by claim')
+  expect(rows.map((row) => row.slice(2).split(' | ').slice(0, 5).join(' | '))).toEqual(expected)
 })
 
 test('the CSV has a line for each part and operand of each cell', () => {
