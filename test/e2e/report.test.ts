@@ -10,6 +10,16 @@ import type { renderReport as Render } from '../../src/profile/html/render.ts'
 import { manyLayers, sampleReport } from '../profile/html-sample.ts'
 import { SKIP, launch } from './browser.ts'
 
+/** The report of a hardware whose global buffer nothing passes through, with the longest name that a dataflow has. */
+function silent(report: ReturnType<typeof sampleReport>): ReturnType<typeof sampleReport> {
+  const text = JSON.stringify(report, (key, value: unknown) =>
+    key === 'GLB' && typeof value === 'object'
+      ? Object.fromEntries(['weights', 'inputs', 'outputs'].map((operand) => [operand, { reads: 0, fills: 0, updates: 0 }]))
+      : value,
+  )
+  return JSON.parse(text.replaceAll('"ws"', '"systolic-ws"')) as ReturnType<typeof sampleReport>
+}
+
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : ` (skipped: ${SKIP})`}`, () => {
@@ -20,6 +30,7 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
     trouble: sampleReport({ trouble: true, software: true, complete: false }),
     many: sampleReport({ layers: manyLayers(30), model: 'Many layers' }),
     empty: { ...sampleReport({ complete: false }), layers: [] },
+    silent: silent(sampleReport()),
   }
 
   beforeAll(async () => {
@@ -65,6 +76,24 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
 
   const overflow = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
   const charts = (page: Page) => page.locator('figure svg[aria-label]')
+
+  it('draws no bar where all is zero, and room for long names', async () => {
+    const { page, wrong } = await open('silent', { width: 420 })
+    const figure = page.locator('figure').filter({ has: page.getByRole('heading', { name: 'GLB accesses' }) })
+    const svg = figure.locator('svg[aria-label]')
+    await svg.waitFor()
+    const sizes = await svg
+      .locator('g[aria-label="bar"] rect')
+      .evaluateAll((bars) => bars.map((bar) => Number(bar.getAttribute('width')) * Number(bar.getAttribute('height'))))
+    expect(Math.max(0, ...sizes)).toBe(0)
+    expect(await svg.locator('g[aria-label*="tick label"] text').allTextContents()).toContain('0')
+    const long = svg.locator('text', { hasText: /^systolic-ws$/ })
+    const [text, frame] = [await long.first().boundingBox(), await svg.boundingBox()]
+    if (text === null || frame === null) throw new Error('the label is not drawn')
+    expect(text.x).toBeGreaterThanOrEqual(frame.x)
+    expect(wrong).toEqual([])
+    await page.close()
+  })
 
   it('draws every chart from a file, fetching nothing', async () => {
     const { page, wrong } = await open('good')
