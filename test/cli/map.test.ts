@@ -106,7 +106,7 @@ describe('map', () => {
     expect(out).toMatch(/parallel-for/)
     expect(err).toMatch(/mappings were evaluated/)
     expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ schema: 'tilewright.map/1', dataflow: 'mine' })
-    expect(readFileSync(yaml, 'utf8')).toMatch(/^mapping:\n {2}- target: DRAM/)
+    expect(readFileSync(yaml, 'utf8')).toMatch(/^architecture:[^]*^problem:[^]*^mapping:\n {2}- target: DRAM/m)
   })
 
   test('stopped before it begins, it says so with exit code 130', async () => {
