@@ -33,6 +33,7 @@ export function jsonText(value: unknown): string {
 
 /** Writes a file, its folder made where it is missing. @throws OptionError with the system's reason. */
 export function writeText(file: string, content: string | Uint8Array): void {
+  refuseStandardOutput(file)
   try {
     mkdirSync(dirname(resolve(file)), { recursive: true })
     writeFileSync(file, content)
@@ -42,11 +43,12 @@ export function writeText(file: string, content: string | Uint8Array): void {
 }
 
 /**
- * Finds out before long work whether files can be written after it, and leaves them as they are.
- * @throws OptionError with the system's reason.
+ * Finds out before long work whether files can be written after it, and leaves them as they are. `-` is standard output for JSON.
+ * @throws OptionError with the system's reason, and for a `-` among the other files.
  */
-export function checkWritable(...files: readonly (JsonTarget | string)[]): void {
-  for (const file of files) {
+export function checkWritable(json: JsonTarget, ...files: readonly (string | undefined)[]): void {
+  for (const file of files) if (file !== undefined) refuseStandardOutput(file)
+  for (const file of [json, ...files]) {
     if (file === undefined || file === true || file === '-') continue
     try {
       mkdirSync(dirname(resolve(file)), { recursive: true })
@@ -57,6 +59,11 @@ export function checkWritable(...files: readonly (JsonTarget | string)[]): void 
       throw new OptionError(`${file} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, {}, { cause })
     }
   }
+}
+
+function refuseStandardOutput(file: string): void {
+  if (file === '-')
+    throw new OptionError('FILE -: only --json writes to standard output', { remedy: 'Name a file; ./- is one called -' })
 }
 
 /** An error as `Name: message` on standard error; with TILEWRIGHT_DEBUG=1 the stack and causes too. */

@@ -44,7 +44,7 @@ export function grouped(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: 0 })
 }
 
-/** Three digits and a unit: 724 M, 15.5 G, 61 k. */
+/** Three digits and a unit: 724 M, 15.5 G, 1.00 k; whole numbers below a thousand as they are. */
 export function short(value: number): string {
   const units = ['', ' k', ' M', ' G', ' T', ' P']
   let scaled = value
@@ -53,7 +53,8 @@ export function short(value: number): string {
     scaled /= 1000
     unit++
   }
-  return `${Number(scaled.toPrecision(3))}${units[unit]}`
+  const digits = scaled.toPrecision(3)
+  return `${unit === 0 || Math.abs(scaled) >= 999.5 ? Number(digits) : digits}${units[unit]}`
 }
 
 /** 1.23 ms, 4.56 s, 78.9 µs. */

@@ -136,12 +136,12 @@ export const ENERGY_SET_NAMES: readonly string[] = Object.entries<EnergySet>(ENE
   memories === undefined || dram === undefined ? [] : [name],
 )
 
-/** @throws OptionError listing the names */
+/** A set by name, whole or figures only. @throws OptionError listing the whole ones */
 export function energySetNamed(name: string): EnergySet {
   const found = Object.entries<EnergySet>(ENERGY_SETS).find(([known]) => known === name)
   if (found !== undefined) return found[1]
   throw new OptionError(`There is no energy set called "${name}"`, {
-    remedy: `Choose one of ${Object.keys(ENERGY_SETS).join(', ')}`,
+    remedy: `Choose one of ${ENERGY_SET_NAMES.join(', ')}`,
   })
 }
 

@@ -11,6 +11,9 @@ import { DIMENSIONS, OPERANDS, convProblem, macsOf, type Operand, type Problem }
 /** No bound, size or price in a file may pass this: beyond it products leave the exact integers. */
 const LARGEST = 2 ** 31 - 1
 
+/** Characters of what is said of one field. */
+const LONGEST_FAULT = 400
+
 const count = z.int().min(1).max(LARGEST)
 const size = z.int().min(0).max(LARGEST)
 const bound = count.default(1)
@@ -211,5 +214,26 @@ function parse<T extends z.ZodType>(schema: T, value: unknown, what: string, Ref
   const path = (issue?.path ?? []).map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('')
   const others = result.error.issues.length - 1
   const more = others > 0 ? ` (and ${others} more)` : ''
-  throw new Refusal(`${what}${path}: ${issue?.message ?? 'not valid'}${more}`, { remedy: `Correct ${what}${path} in the JSON` })
+  const fault = issue?.code === 'unrecognized_keys' ? unknownKeys(issue.keys, partOf(schema, issue.path)) : issue?.message
+  throw new Refusal(`${what}${path}: ${(fault ?? 'not valid').slice(0, LONGEST_FAULT)}${more}`, {
+    remedy: `Correct ${what}${path} in the JSON`,
+  })
+}
+
+/** Names a few of the keys, each cut, and lists those that there are. */
+function unknownKeys(keys: readonly string[], part: z.ZodType | undefined): string {
+  const shown = keys.slice(0, 3).map((key) => JSON.stringify(key.length > 24 ? `${key.slice(0, 24)}…` : key))
+  const rest = keys.length - shown.length
+  const names = rest > 0 ? `${shown.join(', ')} and ${rest} more` : shown.join(', ')
+  const known = part instanceof z.ZodObject ? `; it has ${Object.keys(part.shape).join(', ')}` : ''
+  return `there is no ${names}${known}`
+}
+
+/** The schema at a path of another. */
+function partOf(schema: unknown, path: readonly PropertyKey[]): z.ZodType | undefined {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return partOf(schema.unwrap(), path)
+  const [key, ...rest] = path
+  if (key === undefined) return schema instanceof z.ZodType ? schema : undefined
+  if (schema instanceof z.ZodArray) return partOf(schema.element, rest)
+  return schema instanceof z.ZodObject ? partOf(Reflect.get(schema.shape, key), rest) : undefined
 }

@@ -153,7 +153,19 @@ describe('top', () => {
 describe('figures and tables', () => {
   test('read as people write them', () => {
     expect(grouped(724_406_816)).toBe('724,406,816')
-    expect([short(0), short(999), short(999.6), short(60_954_656), short(15.47e9)]).toEqual(['0', '999', '1 k', '61 M', '15.5 G'])
+    expect([0, 999, 999.6, 1200, 6_600_000, 60_954_656, 1e9, 1.01e9, 15.47e9, -2000].map(short)).toEqual([
+      '0',
+      '999',
+      '1.00 k',
+      '1.20 k',
+      '6.60 M',
+      '61.0 M',
+      '1.00 G',
+      '1.01 G',
+      '15.5 G',
+      '-2.00 k',
+    ])
+    expect(short(1.2345e18)).toBe('1230 P')
     expect([duration(1234), duration(1.5), duration(0.0789)]).toEqual(['1.23 s', '1.50 ms', '78.9 µs'])
     expect([scientific(0), scientific(2.34e-6), scientific(NaN)]).toEqual(['0', '2.3e-6', 'NaN'])
   })

@@ -28,6 +28,27 @@ export function figureOf({ outcome }: Pick<Row, 'outcome'>, objective: RowObject
   return objective === 'energy' ? energy.total : objective === 'edp' ? energy.total * cycles : cycles
 }
 
+/** How many searches ran, and how many did not because they were stopped before: `3 searches (stopped before 5 searches)`. */
+export function ranTitle(rows: readonly Row[]): string {
+  const never = rows.filter(neverRan).length
+  const ran = rows.length - never
+  return `${searches(ran)}${never === 0 ? '' : ` (stopped before ${searches(never)})`}`
+}
+
+/** The noun for so many. */
+export function mappings(count: number): string {
+  return count === 1 ? 'mapping' : 'mappings'
+}
+
+function searches(count: number): string {
+  return `${count} ${count === 1 ? 'search' : 'searches'}`
+}
+
+/** Stopped before it saw a mapping. */
+function neverRan({ outcome }: Row): boolean {
+  return outcome.result === undefined && outcome.error === undefined
+}
+
 const RIGHT = { align: 'right' } as const
 
 export function renderRows(rows: readonly Row[], colors: Colors): string {
@@ -90,6 +111,7 @@ export function renderTotals(rows: readonly Row[], objective: RowObjective, colo
       cycles,
       macs,
       missing: group.length - evaluations.length,
+      never: group.filter(neverRan).length,
     }
   })
   const best = (at: Row['at']) => sums.find((sum) => sum.dataflow === 'none' && JSON.stringify(sum.at) === JSON.stringify(at))
@@ -107,7 +129,9 @@ export function renderTotals(rows: readonly Row[], objective: RowObjective, colo
     columns,
     sums.map((sum) => {
       const head = [...fields.map((field) => String(sum.at[field] ?? '')), sum.dataflow]
-      if (sum.missing > 0) return [...head, `${sum.missing} layers without a mapping`, '', '', '']
+      if (sum.never > 0) return [...head, `stopped before ${searches(sum.never)}`, '', '', '']
+      if (sum.missing > 0)
+        return [...head, `${sum.missing} ${sum.missing === 1 ? 'layer' : 'layers'} without a mapping`, '', '', '']
       const reference = best(sum.at)
       return [
         ...head,
@@ -169,8 +193,11 @@ export function csvOf(rows: readonly Row[], objective: RowObjective): string {
   return [head, ...lines].map((line) => `${line.map(cell).join(',')}\n`).join('')
 }
 
-/** A field as RFC 4180 has it: quoted where it holds a comma, a quote or a line break. */
+/**
+ * A field as RFC 4180 has it: quoted where it holds a comma, a quote or a line break. Text that a spreadsheet would run as a formula
+ * has an apostrophe before it; numbers stay as they are.
+ */
 function cell(value: string | number | boolean): string {
-  const text = String(value)
+  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

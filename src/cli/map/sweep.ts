@@ -41,7 +41,11 @@ function valuesOf(text: string): number[] {
   if (low === undefined || high === undefined) return [numberOf(text)]
   const [from, to, step] = [numberOf(low), numberOf(high), by === undefined ? 2 : numberOf(by)]
   const isProduct = kind !== '+'
-  if (from > to || (isProduct ? step <= 1 || from <= 0 : step <= 0)) {
+  if (from > to)
+    throw new OptionError(`--sweep: the range ${text} starts at ${from}, beyond its end ${to}`, {
+      remedy: 'Give the lower one first',
+    })
+  if (isProduct ? step <= 1 || from <= 0 : step <= 0) {
     throw new OptionError(`--sweep: the range ${text} has no end`, { remedy: 'As 1k..128k:*2 (the default step) or 4..16:+4' })
   }
   const values: number[] = []
@@ -53,10 +57,12 @@ function valuesOf(text: string): number[] {
 }
 
 function numberOf(text: string): number {
-  const [, digits, suffix = ''] = /^(\d+(?:\.\d+)?)([kMG]?)$/.exec(text) ?? []
+  const [, digits, suffix = ''] = /^(\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?)([kMG]?)$/.exec(text) ?? []
   const value = Number(digits) * (SUFFIX[suffix] ?? 1)
   if (digits !== undefined && Number.isFinite(value)) return value
-  throw new OptionError(`--sweep does not know the value ${JSON.stringify(text)}`, { remedy: 'Give a number; k is 1024, M 1024²' })
+  throw new OptionError(`--sweep does not know the value ${JSON.stringify(text)}`, {
+    remedy: 'Give a number, as 16, 1.5 or 1e6; k is 1024, M 1024²',
+  })
 }
 
 /** The hardware at every combination of the sweeps' values, the last sweep fastest. @throws OptionError naming the field */

@@ -23,7 +23,7 @@ const SWITCHES: readonly (readonly [key: string, off: RegExp, what: string])[] =
 
 /** Whether a text is a configuration: it has their section, or their keys. */
 export function looksLikeConfig(text: string): boolean {
-  return /^\s*(\[architecture_presets\]|ArrayHeight\s*[:=])/im.test(text.slice(0, LARGEST_TEXT))
+  return /^[ \t]*(\[architecture_presets\]|ArrayHeight\s*[:=])/im.test(text.slice(0, LARGEST_TEXT))
 }
 
 /**

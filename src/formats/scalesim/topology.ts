@@ -17,7 +17,8 @@ export interface Topology {
   readonly notes: readonly string[]
 }
 
-const LARGEST_TEXT = 1 << 20
+/** Characters of a topology, at most. */
+export const LARGEST_TOPOLOGY = 1 << 20
 const MOST_LAYERS = 10_000
 const LARGEST = 2 ** 31 - 1
 const CONVOLUTION = ['input height', 'input width', 'filter height', 'filter width', 'channels', 'filters', 'stride'] as const
@@ -33,14 +34,13 @@ export function looksLikeTopology(text: string): boolean {
  * @throws FileFormatError naming the file and the line of a row that is no layer, and for sparse layers
  */
 export function readTopology(file: string, text: string): Topology {
-  if (text.length > LARGEST_TEXT) {
-    throw new FileFormatError(`${file} has ${text.length} characters`, { limit: `${LARGEST_TEXT} characters of topology` })
+  if (text.length > LARGEST_TOPOLOGY) {
+    throw new FileFormatError(`${file} has ${text.length} characters`, { limit: `${LARGEST_TOPOLOGY} characters of topology` })
   }
   const rows = text
     .replace(/^\uFEFF/, '')
     .split(/\r\n|\n|\r/)
-    .map((line, index) => ({ line: index + 1, cells: cellsOf(line) }))
-    .filter(({ cells }) => cells.length > 0)
+    .flatMap((line, index) => (/[^\s,]/.test(line) ? [{ line: index + 1, cells: cellsOf(line) }] : []))
   const [head] = rows
   if (head === undefined) throw new FileFormatError(`${file} is empty`)
   if (rows.length > MOST_LAYERS + 1)
