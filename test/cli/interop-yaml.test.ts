@@ -1,6 +1,7 @@
 /** What map writes as Timeloop's YAML reads back to the mapping that it found, and constraints that stand in a file alone. */
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { HARDWARE_NAMES } from '../../models/hardware/index.ts'
 import { crossingOf, withoutAxis } from '../../src/formats/timeloop/axes.ts'
 import { UNCONSTRAINED } from '../../src/schedule/dataflow.ts'
 import { parseMapping } from '../../src/schedule/parse.ts'
@@ -102,8 +103,7 @@ async function mapped(
 
 describe('what map writes is read back', () => {
   const layers = ['conv1', 'conv2', 'conv3', 'conv5', 'fc6']
-  const machines = ['eyeriss', 'tpu-v1', 'simba-like', 'shidiannao', 'nvdla-like']
-  test.each(machines)('AlexNet on %s: the same energy, cycles and accesses', async (machine) => {
+  test.each(HARDWARE_NAMES)('AlexNet on %s: the same energy, cycles and accesses', async (machine) => {
     for (const layer of layers) {
       const { file, found, json } = await mapped(`alexnet:${layer}`, machine)
       expect(crossingOf(parseMapping(json.mapping))).toBeUndefined()
