@@ -15,7 +15,7 @@ import type { Dataflow } from '../schedule/dataflow.ts'
 import type { Hardware } from '../schedule/hardware.ts'
 import { parseEvaluationFile, parseHardware, parseMapping, parseProblem, type EvaluationFile } from '../schedule/parse.ts'
 import type { Mapping } from '../schedule/mapping.ts'
-import type { Problem } from '../schedule/problem.ts'
+import { DIMENSIONS, extentOf, type Problem } from '../schedule/problem.ts'
 import { remark, type Context } from './context.ts'
 import { located } from './input.ts'
 import { openBound, type ModelFlags } from './model.ts'
@@ -99,6 +99,7 @@ export interface Subject {
  */
 export async function readSubject(context: Context, texts: EvaluationTexts, flags: ModelFlags): Promise<Subject> {
   const sources: TimeloopSource[] = []
+  let whole: TimeloopSource | undefined
   let known: { problem?: Problem; hardware?: Hardware; mapping?: Mapping } = {}
   const found = await problemOf(context, texts.problem, flags)
   if ('source' in found) {
@@ -123,8 +124,11 @@ export async function readSubject(context: Context, texts: EvaluationTexts, flag
   }
   if (texts.mapping !== undefined) {
     const content = await contentOf(context, texts.mapping)
-    if (content.kind === 'timeloop') sources.push({ ...content.source, sections: ['mapping'] })
-    else known.mapping = mappingOf(texts.mapping, content)
+    if (content.kind === 'timeloop') {
+      // A mapping beside a problem of its own is written with that problem's names.
+      if (/^problem\s*:/m.test(content.source.text)) whole = { ...content.source, sections: ['problem', 'mapping'] }
+      else sources.push({ ...content.source, sections: ['mapping'] })
+    } else known.mapping = mappingOf(texts.mapping, content)
   }
   const { hardware: given, problem: givenProblem } = known
   const read =
@@ -137,7 +141,20 @@ export async function readSubject(context: Context, texts: EvaluationTexts, flag
             ...(givenProblem === undefined ? {} : { problem: givenProblem }),
           }),
         )
-  return complete(context, texts, { ...known, ...read })
+  const all = { ...known, ...read }
+  if (whole === undefined) return complete(context, texts, all)
+  const { mapping, problem: own } = readTimeloop([whole], all.hardware === undefined ? {} : { hardware: all.hardware })
+  const { problem } = all
+  const other = DIMENSIONS.find(
+    (name) => own !== undefined && problem !== undefined && extentOf(own, name) !== extentOf(problem, name),
+  )
+  if (other !== undefined) {
+    throw new OptionError(`The mapping of ${texts.mapping} is of another problem: ${other} differs from ${texts.problem}`, {
+      dimension: other,
+      remedy: 'Give its own problem, or take the problem out of its file',
+    })
+  }
+  return complete(context, texts, { ...all, ...(mapping === undefined ? {} : { mapping }) })
 }
 
 function complete(
@@ -156,15 +173,33 @@ function complete(
   return { hardware, ...systolicMapping(problem, hardware, hardware.systolic) }
 }
 
+/** What constraints are read for, where their file does not hold it itself. */
+export interface ConstraintsFor {
+  /** The argument that names the problem: of a Timeloop file, its dimensions' names are those of the constraints. */
+  readonly problem: string
+  readonly hardware: Hardware | undefined
+}
+
 /**
- * The constraints of a Timeloop file as a dataflow; its architecture stands in the same file.
- * @throws FileFormatError naming what a dataflow cannot state; OptionError for a file without constraints
+ * The constraints of a Timeloop file as a dataflow. Architecture and problem stand in the same file, or are those of the command.
+ * @throws FileFormatError naming what a dataflow cannot state; OptionError for a file without constraints, or without an architecture
  */
-export async function readConstraints(context: Context, file: string): Promise<Dataflow> {
+export async function readConstraints(context: Context, file: string, { problem, hardware }: ConstraintsFor): Promise<Dataflow> {
   const content = await contentOf(context, file)
   if (content.kind !== 'timeloop')
     throw new OptionError(`${file} is no Timeloop file`, { remedy: 'Give its YAML, or a dataflow as JSON' })
-  const { dataflow, refusal } = readTimeloop([{ ...content.source, sections: ['problem', 'architecture', ...CONSTRAINTS] }])
+  const { source } = content
+  const sources: TimeloopSource[] = [{ ...source, sections: ['problem', 'architecture', ...CONSTRAINTS] }]
+  const isIn = (name: string): boolean => new RegExp(`^${name}\\s*:`, 'm').test(source.text)
+  if (!isIn('problem') && isFile(problem)) {
+    const other = await contentOf(context, problem)
+    if (other.kind === 'timeloop') sources.push({ ...other.source, sections: ['problem'] })
+  }
+  const hasConstraints = CONSTRAINTS.some(isIn)
+  if (hasConstraints && !isIn('architecture') && hardware === undefined) {
+    throw new OptionError(`${file} has constraints of an architecture that is not given`, { remedy: 'Give it with --hardware' })
+  }
+  const { dataflow, refusal } = readTimeloop(sources, hardware === undefined ? {} : { hardware })
   if (refusal !== undefined) throw refusal
   if (dataflow === undefined) throw new OptionError(`${file} has no constraints of an architecture in it`)
   return dataflow

@@ -3,7 +3,8 @@ import { Command } from 'commander'
 import { hardwareNamed } from '../../../models/hardware/index.ts'
 import { isNetworkName } from '../../../models/index.ts'
 import { OptionError } from '../../errors.ts'
-import { timeloopMapping } from '../../formats/timeloop/write.ts'
+import { crossingOf, withoutAxis } from '../../formats/timeloop/axes.ts'
+import { timeloopArchitecture, timeloopFile, timeloopProblem } from '../../formats/timeloop/write.ts'
 import { layerPlans } from '../../profile/layers.ts'
 import { DATAFLOWS, DATAFLOW_NAMES, UNCONSTRAINED, constraintNamed, parseDataflow, type Dataflow } from '../../schedule/dataflow.ts'
 import type { Hardware } from '../../schedule/hardware.ts'
@@ -12,12 +13,20 @@ import { loopNest } from '../../schedule/loopnest.ts'
 import { CONVENTIONS, type Convention } from '../../cost/prices.ts'
 import { adjusted, adjustOptions, type AdjustFlags } from '../adjust.ts'
 import { choiceOption, colorsFor, EXIT, integerOption, remark, type Context } from '../context.ts'
-import { HARDWARE_HELP, PROBLEM_HELP, readConstraints, readHardware, readJson, readProblem } from '../hardware.ts'
+import {
+  HARDWARE_HELP,
+  PROBLEM_HELP,
+  readConstraints,
+  readHardware,
+  readJson,
+  readProblem,
+  type ConstraintsFor,
+} from '../hardware.ts'
 import { located } from '../input.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP } from '../gpu.ts'
 import { mappingSpace, readProfile } from '../map/page.ts'
-import { csvOf, mappings, ranTitle, renderRows, renderTotals, type Row, type RowObjective } from '../map/rows.ts'
-import { searchRows, type Layer } from '../map/search.ts'
+import { csvOf, figureOf, mappings, ranTitle, renderRows, renderTotals, type Row, type RowObjective } from '../map/rows.ts'
+import { searchRows, type Layer, type SearchRequest } from '../map/search.ts'
 import { collectSweep, sweepPoints, type Sweep } from '../map/sweep.ts'
 import { mapByTime } from '../map/time.ts'
 import { openBound, shapeOptions, type ModelFlags } from '../model.ts'
@@ -119,7 +128,11 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
     .option('--csv <FILE>', 'write a line for each search')
     .option('--html <FILE>', 'write a page of one layer: the mapping space, energy, roofline, loop nests')
     .option('--profile <FILE>', 'with --html: the JSON of a profile whose counts are shown beside their predictions')
-    .option('--yaml <FILE>', "write the mapping as Timeloop's YAML (of one search; none forwards, for which Timeloop has no form)")
+    .option(
+      '--yaml <FILE>',
+      "write architecture, problem and mapping as Timeloop's YAML (of one search, without what Timeloop has no form for: " +
+        'forwarding, a dimension along both axes of a level); evaluate FILE, or evaluate FILE HARDWARE, reads it',
+    )
     .option('--candidates <N>', 'with --objective time: mappings that are run (default: 8)', integerOption('--candidates', 1))
     .option('--samples <N>', 'with --objective time: timed runs of each (default: 3)', integerOption('--samples', 1))
     .option(ADAPTER_FLAGS, `with --objective time: ${ADAPTER_HELP}`)
@@ -128,7 +141,7 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
   return shapeOptions(adjustOptions(command)).action(async (text: string, options: Options) => {
     checkWritable(options.json, options.csv, options.yaml, options.html)
     const found = await subject(context, text, options)
-    const named = await readDataflows(context, options.dataflow)
+    const named = await readDataflows(context, options.dataflow, { problem: text, hardware: found.hardware })
     const { objective } = options
     if (options.profile !== undefined && options.html === undefined) {
       throw new OptionError('--profile is for the page', { remedy: 'Give --html FILE too' })
@@ -150,12 +163,18 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
     if (options.yaml !== undefined && layers.length * points.length * dataflows.length > 1) {
       throw new OptionError('--yaml writes one mapping', { remedy: 'Give one layer (MODEL:LAYER), one dataflow and no sweep' })
     }
+    if (options.yaml !== undefined) {
+      // Refused now rather than after the search, where Timeloop has no form for one of them.
+      for (const { hardware: machine } of points) timeloopArchitecture(machine)
+      for (const { problem } of layers) timeloopProblem(problem)
+    }
     if (options.html !== undefined && layers.length * points.length > 1) {
       throw new OptionError('--html draws one layer on one hardware', { remedy: 'Give MODEL:LAYER, and no --sweep' })
     }
     const profile = options.profile === undefined ? undefined : await readProfile(context, options.profile)
     const began = performance.now()
-    const rows = await searchRows(context, { ...options, objective, layers, points, dataflows })
+    const request = { ...options, objective, layers, points, dataflows }
+    const rows = options.yaml === undefined ? await searchRows(context, request) : [await searchForTimeloop(context, request)]
     const first = rows[0]
     if (rows.length === 1 && first !== undefined) presentOne(context, first, { ...options, objective })
     else presentRows(context, rows, { ...options, objective })
@@ -218,12 +237,12 @@ function refuseTimeOptions({ candidates, samples, adapter }: Options): void {
 }
 
 /** `all` is every dataflow of the literature and none; a list names some; a file holds one. @throws OptionError, FileFormatError */
-async function readDataflows(context: Context, text: string): Promise<readonly Dataflow[]> {
+async function readDataflows(context: Context, text: string, scope: ConstraintsFor): Promise<readonly Dataflow[]> {
   const names = text.split(',').map((name) => name.trim())
   const lists = await Promise.all(
     names.map(async (name): Promise<readonly Dataflow[]> => {
       if (name === 'all') return [...DATAFLOW_NAMES.map((known) => DATAFLOWS[known]), UNCONSTRAINED]
-      if (/\.ya?ml$/i.test(name)) return [await readConstraints(context, name)]
+      if (/\.ya?ml$/i.test(name)) return [await readConstraints(context, name, scope)]
       if (!/\.json$/i.test(name)) return [constraintNamed(name)]
       const json = await readJson(context, name)
       return [located(name, () => parseDataflow(json))]
@@ -245,13 +264,48 @@ function presentOne(context: Context, row: Row, options: ModelledOptions): void 
     result,
     () => `${loopNest(problem, hardware, mapping)}\n\n${renderEvaluation(context, evaluation)}`,
   )
-  if (options.yaml !== undefined) write(context, options.yaml, timeloopMapping(problem, hardware, mapping))
   if (options.csv !== undefined) write(context, options.csv, csvOf([row], options.objective))
   const { seen, total, exhaustive, stopped } = searched
   const part = total < 1e6 ? short(total) : total.toExponential(2).replace('e+', 'e')
   const were = seen === 1 ? 'was' : 'were'
   if (exhaustive) remark(context, `All ${short(seen)} legal ${mappings(seen)} of a space of ${part} ${were} evaluated.`)
-  else remark(context, `${stopped === true ? 'Stopped: ' : ''}${short(seen)} ${mappings(seen)} ${were} evaluated, of a space of ${part}.`)
+  else
+    remark(
+      context,
+      `${stopped === true ? 'Stopped: ' : ''}${short(seen)} ${mappings(seen)} ${were} evaluated, of a space of ${part}.`,
+    )
+  if (options.yaml !== undefined) write(context, options.yaml, timeloopFile(problem, hardware, mapping))
+}
+
+/**
+ * One search for a mapping that Timeloop has a form for. Where the best one spreads a dimension along both axes of a level, the
+ * search is run again with that dimension along either axis alone, and the better of the two is gone on with.
+ */
+async function searchForTimeloop(context: Context, request: SearchRequest): Promise<Row> {
+  const search = async (dataflow: Dataflow): Promise<{ readonly row: Row; readonly dataflow: Dataflow }> => {
+    const [row] = await searchRows(context, { ...request, dataflows: [dataflow] })
+    if (row === undefined) throw new OptionError('There is nothing to search')
+    return { row, dataflow }
+  }
+  const [given] = request.dataflows
+  if (given === undefined) throw new OptionError('There is no dataflow to search')
+  let best = await search(given)
+  for (;;) {
+    const { result } = best.row.outcome
+    const crossing = result === undefined ? undefined : crossingOf(result.mapping)
+    if (crossing === undefined || context.signal.aborted) return best.row
+    const { level, dimension } = crossing
+    remark(
+      context,
+      `Timeloop has one factor of ${dimension} over ${level}'s fan-out: searching again with it along either axis alone.`,
+    )
+    const alongX = await search(withoutAxis(best.dataflow, crossing, 'y'))
+    const alongY = await search(withoutAxis(best.dataflow, crossing, 'x'))
+    const [x = Infinity, y = Infinity] = [alongX, alongY].map(({ row }) => figureOf(row, request.objective))
+    // Neither has one: what was found is presented, and writing it says why it cannot be.
+    if (Math.min(x, y) === Infinity) return best.row
+    best = y < x ? alongY : alongX
+  }
 }
 
 function presentRows(context: Context, rows: readonly Row[], options: ModelledOptions): void {
