@@ -1,6 +1,6 @@
 /** `tilewright map --objective time`: the mappings that cost least by prediction are run on the GPU; the fastest wins. */
 import { OptionError } from '../../errors.ts'
-import { timeloopMapping } from '../../formats/timeloop/write.ts'
+import { timeloopFile } from '../../formats/timeloop/write.ts'
 import { ranks } from '../../profile/rank.ts'
 import { tuneProblem, type TuneResult } from '../../profile/tune.ts'
 import type { Dataflow } from '../../schedule/dataflow.ts'
@@ -77,7 +77,7 @@ export async function mapByTime(
     ].join('\n'),
   )
   if (flags.yaml !== undefined) {
-    writeText(flags.yaml, `${timeloopMapping(layer.problem, hardware, mapping).trimEnd()}\n`)
+    writeText(flags.yaml, `${timeloopFile(layer.problem, hardware, mapping).trimEnd()}\n`)
     remark(context, `Wrote ${flags.yaml}`)
   }
   for (const note of result.notes) remark(context, note)
