@@ -111,9 +111,36 @@ describe('map', () => {
 
   test('stopped before it begins, it says so with exit code 130', async () => {
     const args = ['map', 'lenet5', '--hardware', 'eyeriss', '--dataflow', 'ws,rs', '--workers', '0']
-    const { code, out } = await tilewright(args, AbortSignal.abort())
+    const { code, out, err } = await tilewright(args, AbortSignal.abort())
     expect(code).toBe(130)
-    expect(out).not.toMatch(/ G /)
+    expect(out + err).not.toMatch(/ G |without a mapping|searches evaluated/)
+  })
+
+  test('stopped on its way, it says how many searches never ran', async () => {
+    const args = ['map', 'vgg16', '--hardware', 'eyeriss', '--dataflow', 'ws,rs', '--workers', '0', '--budget', '1000000']
+    const { code, out, err } = await tilewright(args, AbortSignal.timeout(1500))
+    expect(code).toBe(130)
+    expect(out + err).not.toMatch(/without a mapping/)
+    const [, ran, never] = /(\d+) search(?:es)? \(stopped before (\d+) searches\) evaluated/.exec(err) ?? []
+    expect(Number(never), err).toBeGreaterThan(0)
+    expect(Number(ran) + Number(never)).toBe(out.match(/^\S+ +(ws|rs) /gm)?.length)
+    expect(out).toMatch(/^rs +stopped before \d+ search/m)
+  })
+
+  test('one mapping is counted as one', async () => {
+    const args = [
+      'map',
+      folder.path('problem.json'),
+      '--hardware',
+      'eyeriss',
+      '--dataflow',
+      'ws',
+      '--budget',
+      '1',
+      '--workers',
+      '0',
+    ]
+    expect((await tilewright(args)).err).toMatch(/(^|\s)1 mapping was evaluated, of a space/)
   })
 
   test.each([
