@@ -153,7 +153,9 @@ export function parseDataflow(value: unknown): Dataflow {
   const parsed = dataflowSchema.safeParse(value)
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
-  throw new OptionError(`This is no dataflow: ${faults.join('; ')}`, { remedy: 'See DATAFLOWS, or `tilewright map --help`, for an example' })
+  throw new OptionError(`This is no dataflow: ${faults.join('; ')}`, {
+    remedy: 'See DATAFLOWS, or `tilewright map --help`, for an example',
+  })
 }
 
 /** A dataflow by name, either spelling of the output-stationary ones (`os-a`, `os_a`). @throws OptionError listing the names. */
