@@ -254,6 +254,21 @@ function refuseModelFlags(file: string, { batch, dim, seed, weights }: ModelFlag
   }
 }
 
+/** All layers of a file that is a topology of SCALE-Sim's; undefined where it is none. @throws OptionError, FileFormatError */
+export async function readTopologyLayers(
+  context: Context,
+  file: string,
+  flags: ModelFlags,
+): Promise<readonly { readonly name: string; readonly problem: Problem }[] | undefined> {
+  if (!/\.csv$/i.test(file)) return undefined
+  const content = await contentOf(context, file)
+  if (content.kind !== 'topology') return undefined
+  refuseModelFlags(file, flags)
+  const { layers, notes } = readTopology(file, content.text)
+  for (const note of notes) remark(context, `${file}: ${note}`)
+  return layers
+}
+
 /** A layer of a topology by name; without one, the only layer. */
 function topologyLayer(context: Context, file: string, text: string, name?: string): Problem {
   const { layers, notes } = readTopology(file, text)

@@ -153,6 +153,9 @@ describe('SCALE-Sim', () => {
 
   test('a layer with a colon in its name; layers are listed', async () => {
     expect(await json('evaluate', `${folder.path('layers.csv')}:b:1`, folder.path('array.cfg'))).toMatchObject({ macs: 25 * 64 })
+    const all = await tilewright(['map', folder.path('layers.csv'), '--hardware', 'eyeriss', '--budget', '50', '--workers', '0'])
+    expect(all.code).toBe(0)
+    for (const layer of ['a', 'b:1']) expect(all.out).toMatch(new RegExp(`^${layer} +none `, 'm'))
     for (const text of [folder.path('layers.csv'), `${folder.path('layers.csv')}:c`]) {
       const { code, err } = await tilewright(['evaluate', text, folder.path('array.cfg')])
       expect(code).toBe(1)

@@ -20,6 +20,7 @@ import {
   readHardware,
   readJson,
   readProblem,
+  readTopologyLayers,
   type ConstraintsFor,
 } from '../hardware.ts'
 import { located } from '../input.ts'
@@ -88,7 +89,7 @@ optional, order, whole, forward and levels may be left out.`
 export function mapCommand(context: Context, exit: (code: number) => void): Command {
   const command = new Command('map')
     .description('Finds the best mappings of a layer, or of all layers of a network, on a hardware under dataflows.')
-    .argument('PROBLEM', `${PROBLEM_HELP}; or MODEL for all its layers`)
+    .argument('PROBLEM', `${PROBLEM_HELP}; or MODEL or FILE.csv for all its layers`)
     .option('--hardware <H>', HARDWARE_HELP)
     .option(
       '--dataflow <D>',
@@ -205,11 +206,12 @@ async function subject(
 ): Promise<{ readonly layers: readonly Layer[]; readonly hardware?: Hardware }> {
   const flags = shapeFlags(options)
   const isModel = isNetworkName(text) || /\.onnx$/i.test(text)
-  const file = isModel ? undefined : await readProblem(context, text, flags)
+  const topology = isModel ? undefined : await readTopologyLayers(context, text, flags)
+  const file = isModel || topology !== undefined ? undefined : await readProblem(context, text, flags)
   const given = options.hardware === undefined ? file?.hardware : await readHardware(context, options.hardware)
   const hardware = given === undefined ? {} : { hardware: typeof given === 'string' ? hardwareNamed(given) : given }
   if (file !== undefined) return { layers: [{ name: text, problem: file.problem }], ...hardware }
-  const layers = layerPlans(await openBound(context, text, flags))
+  const layers = topology ?? layerPlans(await openBound(context, text, flags))
   if (layers.length === 0) throw new OptionError(`${text} has no layer with a loop nest`)
   return { layers, ...hardware }
 }
