@@ -2,7 +2,6 @@
 import type { Evaluation, Issued } from '../cost/evaluation.ts'
 import type { Mapping } from '../schedule/mapping.ts'
 import type { Problem } from '../schedule/problem.ts'
-import type { MeasuredZeros } from './zeros.ts'
 
 export const REPORT_SCHEMA = 'tilewright.profile/1'
 
@@ -39,6 +38,13 @@ export interface ProfileReport {
   /** False when the run was stopped early: rows not reached are absent. */
   readonly complete: boolean
   readonly layers: readonly LayerReport[]
+}
+
+export interface MeasuredZeros {
+  /** Part of the values that is zero. */
+  readonly part: number
+  /** Compressed over plain size: 5-bit runs and 16-bit values, three pairs in 64 bits (see `cost/compression.ts`). */
+  readonly ratio: number
 }
 
 export interface LayerReport {

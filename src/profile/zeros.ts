@@ -5,13 +5,7 @@ import { OptionError } from '../errors.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 import { layersOf } from './layers.ts'
-
-export interface MeasuredZeros {
-  /** Part of the values that is zero. */
-  readonly part: number
-  /** Compressed over plain size: 5-bit runs and 16-bit values, three pairs in 64 bits (see `cost/compression.ts`). */
-  readonly ratio: number
-}
+import type { MeasuredZeros } from './report.ts'
 
 /** Of values in the order in which they lie in memory. An empty tensor has none to compress. */
 export function measuredZeros(values: ArrayLike<number>): MeasuredZeros {

@@ -18,25 +18,7 @@ import type { Mapping } from '../mapping.ts'
 import { OPERANDS, type Operand } from '../problem.ts'
 import { auditSums } from './sums.ts'
 import { KIND, type Trace } from './trace.ts'
-import { entry, LANES, TraceIndex, type Child, type Places } from './trace-index.ts'
-
-/** Where the transfers of one kind went: `issued` is the sum of the others. */
-export interface Account {
-  readonly space: 'storage' | 'workgroup'
-  readonly operand: Operand
-  readonly kind: 'loads' | 'stores'
-  readonly issued: number
-  /** Accesses by definition (padding is no load from storage, and none of these there). */
-  readonly accesses: number
-  /** The same word for another lane in the same step: multicast. */
-  readonly copies: number
-  /** Moved though it was still held, by the lane, by the tile before, or by the neighbour that hands it on. */
-  readonly again: number
-  /** Used by no MAC. */
-  readonly unused: number
-  /** A child's own read when it drains, which is not charged. */
-  readonly drained: number
-}
+import { entry, LANES, TraceIndex, type Account, type Child, type Places } from './trace-index.ts'
 
 export interface TracedAccesses {
   readonly macs: number

@@ -4,9 +4,8 @@
  * logged for its word so far, and the load before it the sum that the last store left.
  */
 import { VerificationError } from '../../errors.ts'
-import type { Account } from './accesses.ts'
 import { KIND, plainOf, type TraceRecord } from './trace.ts'
-import { entry, type Child, type TraceIndex } from './trace-index.ts'
+import { entry, type Account, type Child, type TraceIndex } from './trace-index.ts'
 
 export interface SumsAudit {
   readonly updates: number

@@ -6,6 +6,24 @@ import { VerificationError } from '../../errors.ts'
 import type { Operand } from '../problem.ts'
 import { KIND, type Trace, type TraceRecord } from './trace.ts'
 
+/** Where the transfers of one kind went: `issued` is the sum of the others. */
+export interface Account {
+  readonly space: 'storage' | 'workgroup'
+  readonly operand: Operand
+  readonly kind: 'loads' | 'stores'
+  readonly issued: number
+  /** Accesses by definition (padding is no load from storage, and none of these there). */
+  readonly accesses: number
+  /** The same word for another lane in the same step: multicast. */
+  readonly copies: number
+  /** Moved though it was still held, by the lane, by the tile before, or by the neighbour that hands it on. */
+  readonly again: number
+  /** Used by no MAC. */
+  readonly unused: number
+  /** A child's own read when it drains, which is not charged. */
+  readonly drained: number
+}
+
 /** What takes words from a level: the buffer, a PE's registers, or its MAC. */
 export type Child = 1 | 2 | 3
 
