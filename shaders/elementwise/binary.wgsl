@@ -1,5 +1,5 @@
-// y = apply(a, b) with broadcasting: strides are 0 along stretched axes. After a file that defines apply, narrow.wgsl or wide.wgsl,
-// and movement/strides.wgsl.
+// y = apply(a, b) with broadcasting: strides are 0 along stretched axes. After a file that defines apply
+// and movement/strides.wgsl. Stores of i8 and u8 drop high bits, so results wrap around.
 
 @compute @workgroup_size(WORKGROUP_X)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -8,5 +8,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) grid: ve
   let index = group * LANES + lane;
   if (index >= params.count) { return; }
   let place = locate(index);
-  store_y(index, narrow(apply(load_a(place.p), load_b(place.q))));
+  store_y(index, apply(load_a(place.p), load_b(place.q)));
 }

@@ -1,4 +1,4 @@
-// y = apply(x), element by element. After a file that defines apply and after narrow.wgsl or wide.wgsl.
+// y = apply(x), element by element. After a file that defines apply.
 
 @compute @workgroup_size(WORKGROUP_X)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -6,5 +6,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) grid: ve
   if (group >= params.groups) { return; }
   let index = group * LANES + lane;
   if (index >= params.count) { return; }
-  store_y(index, narrow(apply(load_x(index))));
+  store_y(index, apply(load_x(index)));
 }

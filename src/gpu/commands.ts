@@ -9,7 +9,8 @@ import { BUFFER_USAGE } from './flags.ts'
 import { launchesOf, packParams, type Launch } from './launch.ts'
 import type { Pipeline, PipelineCache } from './pipelines.ts'
 import type { Segment } from './pool.ts'
-import { assemble, segmentBytes, type Assembled, type DeviceFacts, type DispatchPlan } from './program.ts'
+import { assemble, type Assembled } from './assemble.ts'
+import { segmentBytes, type DeviceFacts, type DispatchPlan } from './program.ts'
 
 /** A tensor's type and where it lies: a DeviceTensor, or a part of a memory plan. */
 export interface TensorView extends TensorType {

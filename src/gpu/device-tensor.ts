@@ -66,9 +66,9 @@ export class DeviceTensor implements Tensor {
   }
 }
 
-/** Bytes of a tensor's values on the device. */
+/** Bytes of a tensor's values on the device: whole 32-bit words. */
 export function tensorBytes(type: TensorType): number {
-  return sizeOf(type.shape) * deviceByteSize(type.dtype)
+  return Math.ceil((sizeOf(type.shape) * deviceByteSize(type.dtype)) / 4) * 4
 }
 
 /**

@@ -78,11 +78,25 @@ export function limitsOf(device: GPUDevice, lower: Partial<DeviceLimits> = {}): 
   return { ...own, ...lower }
 }
 
-/** Facts of an open device. Probes the order of subgroup lanes with a small kernel. */
-export async function factsOf(device: GPUDevice, info: GPUAdapterInfo, limits: DeviceLimits): Promise<DeviceFacts> {
+/** What an adapter calls itself, as one word: `nvidia-ampere-geforce-rtx-3090`. Parts that it leaves empty are left out. */
+export function adapterKey({ vendor, architecture, device, description }: GPUAdapterInfo): string {
+  const words = [vendor, architecture, device, description].join(' ').toLowerCase()
+  return words.match(/[a-z0-9]+/g)?.join('-') ?? 'unnamed'
+}
+
+/**
+ * Facts of an open device. Probes the order of subgroup lanes with a small kernel.
+ * @param language features of WGSL where the device comes from (`gpu.wgslLanguageFeatures`)
+ */
+export async function factsOf(
+  device: GPUDevice,
+  info: GPUAdapterInfo,
+  limits: DeviceLimits,
+  language: ReadonlySet<string>,
+): Promise<DeviceFacts> {
   const features = new Set<string>(device.features)
   const matrices = features.has('chromium-experimental-subgroup-matrix') ? { matrices: matrixUnits(info) } : {}
-  const facts = { features, limits, software: isSoftware(info), ...matrices }
+  const facts = { adapter: adapterKey(info), features, language, limits, software: isSoftware(info), ...matrices }
   const { subgroupMinSize: min, subgroupMaxSize: max } = info
   if (!features.has('subgroups') || min === undefined || max === undefined) return facts
   return { ...facts, subgroups: { min, max, linear: await lanesAreLinear(device) } }

@@ -6,17 +6,24 @@ import { sizeOf } from '../tensor/shape.ts'
 import type { TensorType } from '../tensor/tensor.ts'
 import { tensorBytes } from './device-tensor.ts'
 import { valueType, type DispatchPlan, type TensorRef } from './program.ts'
+import { isFloat, type DType } from '../tensor/dtype.ts'
 
 const LANES = 256
 
+/** Elements that one access moves: 4 where a vector of the dtype exists. What lies past a tensor's end belongs to it, so ends may round up. */
+function widthOf(dtype: DType): 1 | 4 {
+  return dtype === 'i64' || dtype === 'bool' ? 1 : 4
+}
+
 /** Clears the tensor at `ref`. */
 export function zeroDispatch(type: TensorType, ref: TensorRef): DispatchPlan {
-  const count = sizeOf(type.shape)
+  const width = widthOf(type.dtype)
+  const count = Math.ceil(sizeOf(type.shape) / width)
   return {
     program: {
       name: 'runtime/zero',
       body: zeroBody,
-      operands: [{ name: 'x', dtype: type.dtype, access: 'write' }],
+      operands: [{ name: 'x', dtype: type.dtype, access: 'write', width }],
       params: { count: 'u32' },
       workgroupSize: [LANES, 1, 1],
     },
@@ -32,14 +39,16 @@ export function copyDispatch(from: TensorType, to: TensorType): DispatchPlan {
   if (valueType(from.dtype) !== valueType(to.dtype)) {
     throw new DtypeError(`A device tensor of ${from.dtype} cannot be used as ${to.dtype}`, { dtype: from.dtype, shape: from.shape })
   }
-  const count = sizeOf(to.shape)
+  const alike = from.dtype === to.dtype || (isFloat(from.dtype) && isFloat(to.dtype))
+  const width = alike ? widthOf(to.dtype) : 1
+  const count = Math.ceil(sizeOf(to.shape) / width)
   return {
     program: {
       name: 'runtime/copy',
       body: copyBody,
       operands: [
-        { name: 'x', dtype: from.dtype, access: 'read' },
-        { name: 'y', dtype: to.dtype, access: 'write' },
+        { name: 'x', dtype: from.dtype, access: 'read', width },
+        { name: 'y', dtype: to.dtype, access: 'write', width },
       ],
       params: { count: 'u32' },
       workgroupSize: [LANES, 1, 1],

@@ -39,7 +39,7 @@ const MIB = 2 ** 20
  * @throws NoAdapterError when there is none, with what to do about it; OptionError for an option that does not fit.
  */
 export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
-  const { adapter, toggles } = await findAdapter(options)
+  const { adapter, toggles, language } = await findAdapter(options)
   let device: GPUDevice
   try {
     device = await adapter.requestDevice(descriptorFor(adapter, options.withoutFeatures))
@@ -48,7 +48,7 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
     throw new NoAdapterError(`The adapter ${nameOf(adapter)} gives no device: ${messageOf(cause)}`, { remedy }, { cause })
   }
   try {
-    const facts = await factsOf(device, adapter.info, limitsOf(device, options.limits))
+    const facts = await factsOf(device, adapter.info, limitsOf(device, options.limits), language)
     return new Gpu(device, facts, describeAdapter(adapter, [...facts.features].toSorted(), toggles))
   } catch (error) {
     device.destroy()
@@ -59,6 +59,8 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
 interface FoundAdapter {
   readonly adapter: GPUAdapter
   readonly toggles: readonly string[]
+  /** Features of WGSL. */
+  readonly language: ReadonlySet<string>
 }
 
 async function findAdapter({
@@ -89,7 +91,8 @@ async function findAdapter({
         throw new NoAdapterError(`The only WebGPU adapter is software (${nameOf(adapter)})`, { remedy })
       }
       if (name === 'software' && !isSoftware(adapter.info)) continue
-      return { adapter, toggles }
+      // Browsers from before language features have none.
+      return { adapter, toggles, language: new Set((gpu as Partial<GPU>).wgslLanguageFeatures ?? []) }
     } catch (cause) {
       // Dawn throws where no adapter has the name that was asked for, and lists those there are.
       if (cause instanceof NoAdapterError) throw cause

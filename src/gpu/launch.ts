@@ -5,7 +5,15 @@
 import { DeviceLimitError, DeviceValidationError, type ErrorDetails } from '../errors.ts'
 import type { TensorType } from '../tensor/tensor.ts'
 import { checkTensor } from './device-tensor.ts'
-import { segmentBytes, segmentCount, type DeviceFacts, type DispatchPlan, type OpPlan, type ProgramSource } from './program.ts'
+import {
+  meets,
+  segmentBytes,
+  segmentCount,
+  type DeviceFacts,
+  type DispatchPlan,
+  type OpPlan,
+  type ProgramSource,
+} from './program.ts'
 
 /** A GPU's watchdog kills what runs for about two seconds; a quarter of that leaves room for a wrong estimate. */
 export const LONGEST_LAUNCH_SECONDS = 0.5
@@ -140,7 +148,7 @@ export function checkPlan(plan: OpPlan, types: PlanTypes, facts: DeviceFacts, wh
   for (const dispatch of plan.dispatches) {
     const bound = boundTypes(dispatch, plan, types)
     for (const feature of dispatch.program.requires ?? []) {
-      if (!facts.features.has(feature)) {
+      if (!meets(facts, feature)) {
         throw new DeviceLimitError(`Kernel ${dispatch.program.name} needs a feature that this device lacks`, {
           ...where,
           limit: `feature ${feature} is missing`,

@@ -5,7 +5,7 @@
 import { DeviceValidationError, type TilewrightError } from '../errors.ts'
 import { COMPUTE_STAGE } from './flags.ts'
 import { namedError } from './faults.ts'
-import type { Assembled } from './program.ts'
+import type { Assembled } from './assemble.ts'
 
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline

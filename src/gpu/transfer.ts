@@ -1,6 +1,6 @@
 /**
- * Values between host and device. On the way up i8, u8 and bool widen to 32-bit words, on the way down they narrow; f16 travels as
- * its bits, i64 as its two words. Large tensors travel in chunks, so that staging memory stays small.
+ * Values between host and device. They travel as they lie, f16 as its bits, i64 as its two words; only bool widens to 32-bit words on
+ * the way up and narrows on the way down. Large tensors travel in chunks, so that staging memory stays small.
  */
 import { ShapeError } from '../errors.ts'
 import { allocate, byteSize, type DType, type HostArray } from '../tensor/dtype.ts'
@@ -41,8 +41,7 @@ export function writeTensor(queue: GPUQueue, tensor: HostTensor, segments: reado
 
 /** Elements `start` … `start + count − 1` as they lie on the device: a multiple of 4 bytes, shared with `values` where possible. */
 export function deviceWords(values: HostArray, dtype: DType, start: number, count: number): Uint8Array<ArrayBuffer> {
-  if (dtype === 'i8') return bytesOf(Int32Array.from((values as Int8Array).subarray(start, start + count)))
-  if (dtype === 'u8' || dtype === 'bool') return bytesOf(Uint32Array.from((values as Uint8Array).subarray(start, start + count)))
+  if (dtype === 'bool') return new Uint8Array(Uint32Array.from((values as Uint8Array).subarray(start, start + count)).buffer)
   const size = byteSize(dtype)
   const bytes = new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset + start * size, count * size)
   if (bytes.byteLength % 4 === 0) return bytes
@@ -51,15 +50,10 @@ export function deviceWords(values: HostArray, dtype: DType, start: number, coun
   return padded
 }
 
-function bytesOf(words: Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength)
-}
-
 /** Puts device bytes of `dtype` into `target` from element `start` on. */
 export function hostValues(bytes: ArrayBuffer, dtype: DType, target: HostArray, start: number, count: number): void {
   const size = byteSize(dtype)
-  if (dtype === 'i8') (target as Int8Array).set(new Int32Array(bytes, 0, count), start)
-  else if (dtype === 'u8' || dtype === 'bool') (target as Uint8Array).set(new Uint32Array(bytes, 0, count), start)
+  if (dtype === 'bool') (target as Uint8Array).set(new Uint32Array(bytes, 0, count), start)
   else {
     const into = new Uint8Array(target.buffer as ArrayBuffer, target.byteOffset + start * size, count * size)
     into.set(new Uint8Array(bytes, 0, count * size))

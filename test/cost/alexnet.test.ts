@@ -9,7 +9,9 @@ import { mapForGpu } from '../../src/schedule/gpu-mapping.ts'
 import { convProblem, inputSpan, macsOf, type Problem } from '../../src/schedule/problem.ts'
 
 const facts: DeviceFacts = {
+  adapter: 'test',
   features: new Set(['subgroups']),
+  language: new Set(),
   limits: {
     maxBufferSize: 2 ** 32 - 4,
     maxStorageBufferBindingSize: 2 ** 27,

@@ -7,7 +7,9 @@ import { bindingBytes, segmentsOf, sizeClass } from '../../src/gpu/pool.ts'
 import type { DeviceFacts, ProgramSource } from '../../src/gpu/program.ts'
 
 const FACTS: DeviceFacts = {
+  adapter: 'test',
   features: new Set(),
+  language: new Set(),
   limits: {
     maxBufferSize: 2 ** 32,
     maxStorageBufferBindingSize: 2 ** 27,

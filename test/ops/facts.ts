@@ -6,7 +6,9 @@ import type { DType } from '../../src/tensor/dtype.ts'
 import type { TensorType } from '../../src/tensor/tensor.ts'
 
 export const FACTS: DeviceFacts = {
+  adapter: 'test',
   features: new Set(['shader-f16']),
+  language: new Set(),
   limits: {
     maxBufferSize: 2 ** 28,
     maxStorageBufferBindingSize: 2 ** 27,

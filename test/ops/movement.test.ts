@@ -26,7 +26,9 @@ import { tensor, type HostTensor } from '../../src/tensor/tensor.ts'
 import { list } from '../cases/movement.ts'
 
 const FACTS: DeviceFacts = {
+  adapter: 'test',
   features: new Set(),
+  language: new Set(),
   limits: {
     maxBufferSize: 2 ** 28,
     maxStorageBufferBindingSize: 2 ** 27,

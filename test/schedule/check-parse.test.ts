@@ -99,13 +99,14 @@ describe('hardware', () => {
       maxComputeInvocationsPerWorkgroup: 128,
       maxComputeWorkgroupsPerDimension: 65535,
     }
-    const gpu = gpuHardware({ features: new Set(), limits, software: true })
+    const facts = { adapter: 'test', features: new Set<string>(), language: new Set<string>(), limits, software: true }
+    const gpu = gpuHardware(facts)
     expect(gpu.array).toEqual({ x: 16, y: 8 })
     expect(gpu.levels.map(({ words }) => words)).toEqual([undefined, 4096 - 16, 64])
     expect(gpu.levels[0]?.multicast).toBe(false)
     expect(parseHardware(gpu)).toEqual(gpu)
     expect(
-      gpuHardware({ features: new Set(), limits: { ...limits, maxComputeInvocationsPerWorkgroup: 1024 }, software: false }).array,
+      gpuHardware({ ...facts, limits: { ...limits, maxComputeInvocationsPerWorkgroup: 1024 }, software: false }).array,
     ).toEqual({ x: 16, y: 16 })
   })
 })

@@ -14,7 +14,9 @@ import { convProblem, macsOf } from '../../src/schedule/problem.ts'
 import { readCounters } from '../../src/schedule/lowering/counters.ts'
 
 const FACTS: DeviceFacts = {
+  adapter: 'test',
   features: new Set(['subgroups']),
+  language: new Set(),
   limits: {
     maxBufferSize: 2 ** 32 - 4,
     maxStorageBufferBindingSize: 2 ** 27,

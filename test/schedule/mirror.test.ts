@@ -18,7 +18,9 @@ import { cases } from '../cost/random.ts'
 import { fitWorkgroup } from '../../src/schedule/workgroup.ts'
 
 const FACTS: DeviceFacts = {
+  adapter: 'test',
   features: new Set(['subgroups']),
+  language: new Set(),
   limits: {
     maxBufferSize: 2 ** 32 - 4,
     maxStorageBufferBindingSize: 2 ** 27,

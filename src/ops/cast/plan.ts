@@ -28,7 +28,7 @@ function wordOf(dtype: DType): Word {
   return type === 'f32' ? 'float' : type === 'i32' || type === 'u32' ? type : 'i64'
 }
 
-/** WGSL for `x` of dtype `from` as `to`. */
+/** WGSL for `x` of dtype `from` as `to`. Stores of i8 and u8 drop high bits. */
 function conversion(from: DType, to: DType): string {
   const word = wordOf(from)
   switch (to) {
@@ -44,9 +44,9 @@ function conversion(from: DType, to: DType): string {
     case 'u32':
       return word === 'float' ? 'float_to_u32(x)' : bits('u32', word)
     case 'i8':
-      return word === 'float' ? 'clamp(float_to_i32(x), -128, 127)' : `(${bits('i32', word)} << 24u) >> 24u`
+      return word === 'float' ? 'clamp(float_to_i32(x), -128, 127)' : bits('i32', word)
     case 'u8':
-      return word === 'float' ? 'min(float_to_u32(x), 255u)' : `${bits('u32', word)} & 0xffu`
+      return word === 'float' ? 'min(float_to_u32(x), 255u)' : bits('u32', word)
   }
 }
 

@@ -1,8 +1,6 @@
 /** Ops of two tensors, element by element, with broadcasting: one kernel, and for each op one WGSL function `apply`. */
 import { z } from 'zod'
 import binaryBody from '../../../shaders/elementwise/binary.wgsl?raw'
-import narrowBody from '../../../shaders/elementwise/narrow.wgsl?raw'
-import wideBody from '../../../shaders/elementwise/wide.wgsl?raw'
 import stridesBody from '../../../shaders/movement/strides.wgsl?raw'
 import type { DispatchPlan, TensorRef } from '../../gpu/program.ts'
 import { isFloat, type DType } from '../../tensor/dtype.ts'
@@ -12,7 +10,7 @@ import { requireDType, requireInput, requireSameDType } from '../checks.ts'
 import { inputRef, linearDispatch, outputRef, planOf } from '../movement/linear.ts'
 import { STRIDE_PARAMS, strideParams } from '../movement/strides.ts'
 import type { OpDefinition, Tolerance } from '../op.ts'
-import { isNarrow, NUMERIC, refuseOnDevice } from './dtypes.ts'
+import { NUMERIC, refuseOnDevice } from './dtypes.ts'
 import { combine, type Arithmetic } from './reference.ts'
 import { EXACT } from './tolerance.ts'
 
@@ -28,7 +26,7 @@ export function binaryDispatch(name: string, apply: string, a: Operand, b: Opera
   const strides = [broadcastStrides(a.type.shape, shape), broadcastStrides(b.type.shape, shape)] as const
   return linearDispatch(count, {
     name: `elementwise/${name}`,
-    body: [apply, isNarrow(y.type.dtype) ? narrowBody : wideBody, stridesBody, binaryBody],
+    body: [apply, stridesBody, binaryBody],
     operands: [
       { name: 'a', access: 'read', ...a },
       { name: 'b', access: 'read', ...b },

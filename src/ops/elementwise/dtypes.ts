@@ -19,10 +19,5 @@ export function refuseOnDevice(op: string, type: TensorType): void {
   })
 }
 
-/** True for dtypes whose results wrap around to 8 bits. */
-export function isNarrow(dtype: DType): boolean {
-  return dtype === 'i8' || dtype === 'u8'
-}
-
 /** An attribute that may be infinite or NaN, which `z.number()` refuses. */
 export const anyNumber = z.custom<number>((value) => typeof value === 'number', 'expected a number')

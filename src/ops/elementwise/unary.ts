@@ -1,8 +1,6 @@
 /** Ops of one tensor, element by element: one kernel, and for each op one WGSL function `apply`. */
 import floatBody from '../../../shaders/elementwise/float.wgsl?raw'
-import narrowBody from '../../../shaders/elementwise/narrow.wgsl?raw'
 import unaryBody from '../../../shaders/elementwise/unary.wgsl?raw'
-import wideBody from '../../../shaders/elementwise/wide.wgsl?raw'
 import type { z } from 'zod'
 import type { ParamType } from '../../gpu/program.ts'
 import { isFloat, type DType } from '../../tensor/dtype.ts'
@@ -12,7 +10,7 @@ import { requireDType, requireInput } from '../checks.ts'
 import { inputRef, linearDispatch, outputRef, planOf } from '../movement/linear.ts'
 import type { OpDefinition, ReferenceOutput } from '../op.ts'
 import type { OpPlan } from '../../gpu/program.ts'
-import { isNarrow, refuseOnDevice } from './dtypes.ts'
+import { refuseOnDevice } from './dtypes.ts'
 
 export interface UnaryKernel {
   readonly name: string
@@ -30,7 +28,7 @@ export function unaryPlan(kernel: UnaryKernel, x: TensorType, y: TensorType): Op
   const helpers = isFloat(x.dtype) ? [floatBody] : []
   const dispatch = linearDispatch(count, {
     name: `elementwise/${kernel.name}`,
-    body: [...helpers, kernel.apply, isNarrow(y.dtype) ? narrowBody : wideBody, unaryBody],
+    body: [...helpers, kernel.apply, unaryBody],
     operands: [
       { name: 'x', type: x, access: 'read', ref: inputRef(0) },
       { name: 'y', type: y, access: 'write', ref: outputRef() },
