@@ -1,0 +1,66 @@
+/**
+ * What the parent asks of a peer's process, and what that answers: one job, one answer, one process. The answer is a line of JSON
+ * behind a mark, since the engines print what they like.
+ */
+import type { GemmError } from './operands.ts'
+import type { Samples } from './sample.ts'
+
+export const PEERS = ['tilewright', 'tilewright-safe', 'ort-webgpu', 'ort-cpu', 'tfjs-webgpu'] as const
+/** `tilewright-safe`: ours with Dawn's robustness and validation on. */
+export type Peer = (typeof PEERS)[number]
+
+export interface Job {
+  readonly peer: Peer
+  /** Name in the table of cases. */
+  readonly case: string
+  /** As `openGpu` takes it. */
+  readonly adapter?: string
+  /** Folder with the peers' node_modules. */
+  readonly peersFolder: string
+  readonly software: boolean
+}
+
+export interface Measured {
+  readonly status: 'ok'
+  /** Opening the engine, and all that it does before inputs are known: the device, the session, weights brought there. */
+  readonly open_ms: number
+  /** The first run, A from host memory, C back in host memory; kernels chosen and compiled in it. */
+  readonly first_ms: number
+  /** Later runs of that kind. */
+  readonly end_to_end: Samples
+  /** Runs whose operands and results stay where the engine computes, until the last is done. */
+  readonly resident: Samples
+  /** On the device's own clock, where the engine tells. */
+  readonly kernel_ms?: number
+  readonly error: GemmError
+  /** Of the whole process, operands and this harness in it. */
+  readonly peak_rss_bytes: number
+  /** Most that the engine held on the device at once, where it tells. */
+  readonly peak_gpu_bytes?: number
+  /** Which kernel, where the engine tells. */
+  readonly kernel?: string
+  /** As the engine names itself. */
+  readonly version: string
+  /** What of Dawn was switched, as far as it is known. */
+  readonly toggles: readonly string[]
+}
+
+/** A case that a peer cannot hold, or runs elsewhere than it was asked to: with the reason, for people. */
+export interface Unheld {
+  readonly status: 'cannot'
+  readonly reason: string
+}
+
+export type Answer = Measured | Unheld
+
+const MARK = 'tilewright-bench-answer '
+
+export function answerLine(answer: Answer): string {
+  return `\n${MARK}${JSON.stringify(answer)}\n`
+}
+
+/** The answer in what a process printed, or undefined where it gave none. */
+export function answerIn(printed: string): Answer | undefined {
+  const line = printed.split('\n').find((text) => text.startsWith(MARK))
+  return line === undefined ? undefined : (JSON.parse(line.slice(MARK.length)) as Answer)
+}

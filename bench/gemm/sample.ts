@@ -1,0 +1,57 @@
+/**
+ * How often a run is repeated, one rule for all engines: warmed up for at least 300 ms, then seven samples of about 100 ms each, of
+ * which the median counts. Long runs on a software adapter are given one sample of one run, after the first call has warmed them up.
+ */
+export interface Samples {
+  /** Milliseconds of one run, a figure a sample, in the order taken. */
+  readonly samples_ms: readonly number[]
+  /** Runs within each sample. */
+  readonly repeats: number
+}
+
+export interface SampleRule {
+  readonly warm_ms: number
+  readonly sample_ms: number
+  readonly samples: number
+}
+
+const REPEATED: SampleRule = { warm_ms: 300, sample_ms: 100, samples: 7 }
+const ONCE: SampleRule = { warm_ms: 0, sample_ms: 0, samples: 1 }
+/** A sample never holds more runs than this. */
+const MOST_REPEATS = 4096
+
+export function ruleFor({ once }: { readonly once: boolean }): SampleRule {
+  return once ? ONCE : REPEATED
+}
+
+/** Times `run(n)`, which does n runs and waits for the last of them. */
+export async function sample(run: (repeats: number) => Promise<void>, rule: SampleRule): Promise<Samples> {
+  const time = async (repeats: number): Promise<number> => {
+    const begin = performance.now()
+    await run(repeats)
+    return performance.now() - begin
+  }
+  let repeats = 1
+  let warmed = 0
+  while (warmed < rule.warm_ms) {
+    const elapsed = await time(repeats)
+    warmed += elapsed
+    repeats = repeatsFor(elapsed / repeats, rule.sample_ms)
+  }
+  const samples_ms: number[] = []
+  while (samples_ms.length < rule.samples) samples_ms.push((await time(repeats)) / repeats)
+  return { samples_ms, repeats }
+}
+
+/** Runs of `each_ms` that fill `sample_ms`: at least one. */
+export function repeatsFor(each_ms: number, sample_ms: number): number {
+  return Math.max(1, Math.min(MOST_REPEATS, Math.round(sample_ms / Math.max(each_ms, 1e-3))))
+}
+
+/** The middle one, or the mean of the middle two. @throws Error for no values */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]]
+  if (low === undefined || high === undefined) throw new Error('There is no median of no values')
+  return (low + high) / 2
+}
