@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DtypeError, ShapeError } from '../../src/errors.ts'
 import { gemm } from '../../src/ops/gemm/op.ts'
-import { collapsed } from '../../src/ops/gemm/strided-product.ts'
+import { collapsed } from '../../src/ops/gemm/product.ts'
 import { linear } from '../../src/ops/linear/op.ts'
 import { matmul } from '../../src/ops/matmul/op.ts'
 import type { InputTypes } from '../../src/ops/op.ts'
@@ -136,7 +136,10 @@ describe('matmul', () => {
     expect(() => inferred(matmul, [a, b])).toThrow(ShapeError)
   })
   it('computes batches apart', () => {
-    const [y] = matmul.reference([tensor([1, 2, 3, 4], [2, 1, 2]), tensor([1, 10, 100, 1000], [2, 2, 1])], {})
+    const [y] = matmul.reference(
+      [tensor([1, 2, 3, 4], [2, 1, 2]), tensor([1, 10, 100, 1000], [2, 2, 1])],
+      parseAttributes(matmul, {}),
+    )
     expect(Array.from(y!.exact!)).toEqual([21, 4300])
     expect(y!.tensor.shape).toEqual([2, 1, 1])
   })
@@ -145,10 +148,11 @@ describe('matmul', () => {
       [5, 2, 3],
       [3, 4],
     ])
+    const none = parseAttributes(matmul, {})
     expect(dispatches.length).toBe(1)
     expect(dispatches[0]!.params).toMatchObject({ rows: 10, columns: 4, depth: 3 })
-    expect(matmul.problem!({ inputs: f32([5, 2, 3], [3, 4]), values: [], attributes: {} })).toMatchObject({ P: 10, groups: 1 })
-    expect(matmul.problem!({ inputs: f32([5, 2, 3], [5, 3, 4]), values: [], attributes: {} })).toMatchObject({ P: 2, groups: 5 })
+    expect(matmul.problem!({ inputs: f32([5, 2, 3], [3, 4]), values: [], attributes: none })).toMatchObject({ P: 10, groups: 1 })
+    expect(matmul.problem!({ inputs: f32([5, 2, 3], [5, 3, 4]), values: [], attributes: none })).toMatchObject({ P: 2, groups: 5 })
   })
   it('joins batch dimensions, and dispatches what a kernel cannot take one by one', () => {
     expect(
@@ -175,7 +179,8 @@ describe('matmul', () => {
 describe('linear', () => {
   it('flattens, and is the convolution whose filters are as large as the input', () => {
     expect(inferred(linear, [[2, 3, 5, 7], [11, 105], [11]])[0]!.shape).toEqual([2, 11])
-    const problem = (shape: number[]) => linear.problem!({ inputs: f32(shape, [11, 105]), values: [], attributes: {} })
+    const problem = (shape: number[]) =>
+      linear.problem!({ inputs: f32(shape, [11, 105]), values: [], attributes: parseAttributes(linear, {}) })
     expect(problem([2, 3, 5, 7])).toMatchObject({ N: 2, M: 11, C: 3, R: 5, S: 7, P: 1, Q: 1 })
     expect(problem([2, 3, 35])).toMatchObject({ C: 3, R: 1, S: 35 })
     expect(problem([2, 105])).toMatchObject({ C: 105, R: 1, S: 1 })
@@ -185,7 +190,10 @@ describe('linear', () => {
     expect(() => inferred(linear, [[2, 3], [4, 3], [3]])).toThrow(/\[4\]/)
   })
   it('is what a hand computes', () => {
-    const [y] = linear.reference([tensor([1, 2, 3, 4], [2, 2]), tensor([1, 1, 0, -1], [2, 2]), tensor([100, 200])], {})
+    const [y] = linear.reference(
+      [tensor([1, 2, 3, 4], [2, 2]), tensor([1, 1, 0, -1], [2, 2]), tensor([100, 200])],
+      parseAttributes(linear, {}),
+    )
     expect(Array.from(y!.exact!)).toEqual([103, 198, 107, 196])
   })
 })

@@ -1,33 +1,33 @@
-/** Kernel choice of gemm: the strided product reads A, B and C where they lie, transposed or broadcast. */
+/** Kernel choice of gemm: a product that reads A, B and C where they lie, transposed or broadcast. */
 import type { OpPlan } from '../../gpu/program.ts'
-import { broadcastStrides, type Shape } from '../../tensor/shape.ts'
 import { requireInput } from '../checks.ts'
 import type { PlanContext } from '../op.ts'
+import { planProduct } from './choose.ts'
+import { epilogueOf } from './fused.ts'
+import type { Product } from './product.ts'
 import { gemmSizes, type GemmAttributes } from './rule.ts'
-import { planProduct } from './strided-product.ts'
 
-export function plan({ inputs, outputs, attributes }: PlanContext<GemmAttributes>): OpPlan {
+export function plan(context: PlanContext<GemmAttributes>): OpPlan {
+  return planProduct(productOf(context), context.device, context.attributes.kernel)
+}
+
+/** The product that a gemm is. */
+export function productOf({ inputs, outputs, attributes }: Omit<PlanContext<GemmAttributes>, 'device'>): Product {
   const a = requireInput('gemm', inputs, 0, 'A')
   const b = requireInput('gemm', inputs, 1, 'B')
-  const c = inputs[2] ?? null
   const output = requireInput('gemm', outputs, 0, 'Y')
   const { i, j, k } = gemmSizes(a, b, attributes)
-  const [row = 0, column = 0] = c === null ? [] : broadcastStrides(c.shape, [i, j])
-  return planProduct({
+  const { transA, transB, alpha, beta, accumulate } = attributes
+  return {
     op: 'gemm',
     rows: i,
     columns: j,
     depth: k,
-    a: { input: 0, type: a, ...steps(a.shape, attributes.transA) },
-    b: { input: 1, type: b, ...steps(b.shape, attributes.transB) },
-    ...(c === null ? {} : { c: { input: 2, type: c, row, column } }),
-    alpha: attributes.alpha,
-    beta: attributes.beta,
+    a: { input: 0, type: a, ...(transA ? { line: 1, depth: i } : { line: k, depth: 1 }) },
+    b: { input: 1, type: b, ...(transB ? { line: k, depth: 1 } : { line: 1, depth: j }) },
     batch: [],
+    epilogue: epilogueOf(inputs, [i, j], attributes, alpha, beta),
+    accumulate,
     output,
-  })
-}
-
-function steps([, columns = 1]: Shape, transposed: boolean): { row: number; column: number } {
-  return transposed ? { row: 1, column: columns } : { row: columns, column: 1 }
+  }
 }

@@ -1,11 +1,12 @@
 /** Attributes and shape rule of gemm. */
 import { z } from 'zod'
 import { ShapeError } from '../../errors.ts'
-import { broadcastShapes, formatShape, sameShape, type Shape } from '../../tensor/shape.ts'
+import { formatShape, type Shape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireRank, requireSameDType } from '../checks.ts'
 import type { InferContext } from '../op.ts'
 import { flag, onnxNames } from '../window.ts'
+import { fusedFields, fusedOutput } from './fused.ts'
 
 export const attributes = z.preprocess(
   onnxNames,
@@ -16,6 +17,7 @@ export const attributes = z.preprocess(
     transA: flag,
     /** B is given as [J, K]. */
     transB: flag,
+    ...fusedFields,
   }),
 )
 export type GemmAttributes = z.infer<typeof attributes>
@@ -41,24 +43,16 @@ function oriented([rows = 0, columns = 0]: Shape, transposed: boolean): [number,
   return transposed ? [columns, rows] : [rows, columns]
 }
 
-/** [I, J], in the dtype of A. @throws ShapeError, DtypeError */
+/** [I, J], in the dtype of A unless `output` says otherwise. @throws ShapeError, DtypeError, OptionError */
 export function infer({ inputs, attributes: given }: InferContext<GemmAttributes>): TensorType[] {
   const a = requireInput('gemm', inputs, 0, 'A')
   const b = requireInput('gemm', inputs, 1, 'B')
-  const c = inputs[2] ?? null
   requireDType('gemm', 'A', a, ['f32', 'f16'])
   requireSameDType('gemm', 'B', b, a)
   requireRank('gemm', 'A', a, 2, 2)
   requireRank('gemm', 'B', b, 2, 2)
   const { i, j } = gemmSizes(a, b, given)
-  const shape = [i, j]
-  if (c !== null) {
-    requireSameDType('gemm', 'C', c, a)
-    if (!sameShape(broadcastShapes(c.shape, shape), shape)) {
-      throw new ShapeError(`C ${formatShape(c.shape)} does not broadcast to ${formatShape(shape)}`, { op: 'gemm' })
-    }
-  }
-  const output: TensorType = { dtype: a.dtype, shape }
+  const output = fusedOutput('gemm', inputs, [i, j], [i, j], given)
   requireIndexable('gemm', a, b, output)
   return [output]
 }

@@ -1,24 +1,29 @@
-/** Kernel choice of linear: the strided product of x and the transpose of w, read where it lies. */
+/** Kernel choice of linear: the product of x and the transpose of w, read where it lies. */
 import type { OpPlan } from '../../gpu/program.ts'
 import { requireInput } from '../checks.ts'
-import { planProduct } from '../gemm/strided-product.ts'
+import { planProduct } from '../gemm/choose.ts'
+import { epilogueOf } from '../gemm/fused.ts'
+import type { Product } from '../gemm/product.ts'
 import type { PlanContext } from '../op.ts'
 import { linearSizes, type LinearAttributes } from './rule.ts'
 
-export function plan({ inputs, outputs }: PlanContext<LinearAttributes>): OpPlan {
+export function plan(context: PlanContext<LinearAttributes>): OpPlan {
+  return planProduct(productOf(context), context.device, context.attributes.kernel)
+}
+
+/** The product that a fully connected layer is. */
+export function productOf({ inputs, outputs, attributes }: Omit<PlanContext<LinearAttributes>, 'device'>): Product {
   const { n, m, k } = linearSizes(inputs)
-  const bias = inputs[2] ?? null
-  return planProduct({
+  return {
     op: 'linear',
     rows: n,
     columns: m,
     depth: k,
-    a: { input: 0, type: requireInput('linear', inputs, 0, 'x'), row: k, column: 1 },
-    b: { input: 1, type: requireInput('linear', inputs, 1, 'w'), row: 1, column: k },
-    ...(bias === null ? {} : { c: { input: 2, type: bias, row: 0, column: 1 } }),
-    alpha: 1,
-    beta: 1,
+    a: { input: 0, type: requireInput('linear', inputs, 0, 'x'), line: k, depth: 1 },
+    b: { input: 1, type: requireInput('linear', inputs, 1, 'w'), line: k, depth: 1 },
     batch: [],
+    epilogue: epilogueOf(inputs, [n, m], attributes),
+    accumulate: attributes.accumulate,
     output: requireInput('linear', outputs, 0, 'y'),
-  })
+  }
 }

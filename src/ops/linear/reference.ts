@@ -1,31 +1,24 @@
-/** Fully connected layer on the CPU in f64. Bound: K products and the bias as one more term. */
+/** Fully connected layer on the CPU in f64. */
 import { requireInput } from '../checks.ts'
+import { fusedReference } from '../gemm/fused.ts'
 import { product } from '../gemm/reference-product.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
-import { gamma } from '../tolerance.ts'
-import { floatsOf, rounded } from '../values.ts'
-import { linearSizes } from './rule.ts'
+import { floatsOf } from '../values.ts'
+import { linearSizes, type LinearAttributes } from './rule.ts'
 
-export function reference(inputs: InputValues): ReferenceOutput[] {
+export function reference(inputs: InputValues, attributes: LinearAttributes): ReferenceOutput[] {
   const x = requireInput('linear', inputs, 0, 'x')
   const w = requireInput('linear', inputs, 1, 'w')
-  const bias = inputs[2] ?? null
   const { n, m, k } = linearSizes(inputs)
-  const exact = new Float64Array(n * m)
-  const bound = new Float64Array(n * m)
+  const sum = new Float64Array(n * m)
+  const magnitude = new Float64Array(n * m)
   product(
     { values: floatsOf(x), offset: 0, rows: n },
     { values: floatsOf(w), offset: 0, rows: m },
     k,
-    { sum: exact, magnitude: bound },
+    { sum, magnitude },
     { offset: 0, row: m, column: 1 },
   )
-  const addends = bias === null ? null : floatsOf(bias)
-  const factor = gamma(addends === null ? k : k + 1)
-  for (let at = 0; at < exact.length; at++) {
-    const addend = addends === null ? 0 : addends[at % m]!
-    exact[at] = exact[at]! + addend
-    bound[at] = factor * (bound[at]! + Math.abs(addend))
-  }
-  return [{ tensor: rounded(x.dtype === 'f16' ? 'f16' : 'f32', [n, m], exact), exact, tolerance: { kind: 'bound', bound } }]
+  const dtype = attributes.output ?? (x.dtype === 'f16' ? 'f16' : 'f32')
+  return fusedReference(inputs, { dtype, shape: [n, m] }, [n, m], { sum, magnitude, depth: k }, attributes)
 }

@@ -5,9 +5,10 @@ import { convProblem, type Problem } from '../../schedule/problem.ts'
 import { formatShape, sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireRank, requireSameDType, requireVector } from '../checks.ts'
+import { fusedFields, fusedOutput } from '../gemm/fused.ts'
 import type { InferContext, InputTypes } from '../op.ts'
 
-export const attributes = z.strictObject({})
+export const attributes = z.strictObject(fusedFields)
 export type LinearAttributes = z.infer<typeof attributes>
 
 /** Batch, outputs and inputs of the layer. @throws ShapeError when x and w do not fit */
@@ -26,8 +27,8 @@ export function linearSizes(inputs: InputTypes): { n: number; m: number; k: numb
   return { n, m, k }
 }
 
-/** [N, M], in the dtype of x. @throws ShapeError, DtypeError */
-export function infer({ inputs }: InferContext<LinearAttributes>): TensorType[] {
+/** [N, M], in the dtype of x unless `output` says otherwise. @throws ShapeError, DtypeError, OptionError */
+export function infer({ inputs, attributes: given }: InferContext<LinearAttributes>): TensorType[] {
   const x = requireInput('linear', inputs, 0, 'x')
   const w = requireInput('linear', inputs, 1, 'w')
   const bias = inputs[2] ?? null
@@ -38,7 +39,7 @@ export function infer({ inputs }: InferContext<LinearAttributes>): TensorType[] 
     requireSameDType('linear', 'bias', bias, x)
     requireVector('linear', 'bias', bias, m)
   }
-  const output: TensorType = { dtype: x.dtype, shape: [n, m] }
+  const output = fusedOutput('linear', inputs, [n, m], [n, m], given)
   requireIndexable('linear', x, w, output)
   return [output]
 }

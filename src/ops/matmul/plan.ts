@@ -1,25 +1,32 @@
-/** Kernel choice of matmul: the strided product over the broadcast batch. */
+/** Kernel choice of matmul: the product over the broadcast batch. */
 import type { OpPlan } from '../../gpu/program.ts'
 import { broadcastStrides } from '../../tensor/shape.ts'
 import { requireInput } from '../checks.ts'
-import { planProduct } from '../gemm/strided-product.ts'
+import { planProduct } from '../gemm/choose.ts'
+import { epilogueOf } from '../gemm/fused.ts'
+import type { Product } from '../gemm/product.ts'
 import type { PlanContext } from '../op.ts'
 import { matmulSizes, type MatmulAttributes } from './rule.ts'
 
-export function plan({ inputs, outputs }: PlanContext<MatmulAttributes>): OpPlan {
+export function plan(context: PlanContext<MatmulAttributes>): OpPlan {
+  return planProduct(productOf(context), context.device, context.attributes.kernel)
+}
+
+/** The product that a matmul is. */
+export function productOf({ inputs, outputs, attributes }: Omit<PlanContext<MatmulAttributes>, 'device'>): Product {
   const { i, j, k, aBatch, bBatch, batch } = matmulSizes(inputs)
   const aSteps = broadcastStrides(aBatch, batch)
   const bSteps = broadcastStrides(bBatch, batch)
-  return planProduct({
+  return {
     op: 'matmul',
     rows: i,
     columns: j,
     depth: k,
-    a: { input: 0, type: requireInput('matmul', inputs, 0, 'A'), row: k, column: 1 },
-    b: { input: 1, type: requireInput('matmul', inputs, 1, 'B'), row: j, column: 1 },
-    alpha: 1,
-    beta: 0,
+    a: { input: 0, type: requireInput('matmul', inputs, 0, 'A'), line: k, depth: 1 },
+    b: { input: 1, type: requireInput('matmul', inputs, 1, 'B'), line: 1, depth: j },
     batch: batch.map((size, axis) => ({ size, a: (aSteps[axis] ?? 0) * i * k, b: (bSteps[axis] ?? 0) * k * j })),
+    epilogue: epilogueOf(inputs, [i, j], attributes),
+    accumulate: attributes.accumulate,
     output: requireInput('matmul', outputs, 0, 'Y'),
-  })
+  }
 }

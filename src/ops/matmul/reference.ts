@@ -1,13 +1,13 @@
-/** MatMul on the CPU in f64, one matrix product per batch entry. Bound: γ_K · Σ|a||b|. */
+/** MatMul on the CPU in f64, one matrix product per batch entry. */
 import { broadcastStrides, sizeOf, stridesOf } from '../../tensor/shape.ts'
 import { requireInput } from '../checks.ts'
+import { fusedReference } from '../gemm/fused.ts'
 import { product, transposed } from '../gemm/reference-product.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
-import { gamma } from '../tolerance.ts'
-import { floatsOf, rounded } from '../values.ts'
-import { matmulSizes } from './rule.ts'
+import { floatsOf } from '../values.ts'
+import { matmulSizes, type MatmulAttributes } from './rule.ts'
 
-export function reference(inputs: InputValues): ReferenceOutput[] {
+export function reference(inputs: InputValues, attributes: MatmulAttributes): ReferenceOutput[] {
   const a = requireInput('matmul', inputs, 0, 'A')
   const b = requireInput('matmul', inputs, 1, 'B')
   const { i, j, k, aBatch, bBatch, batch, shape } = matmulSizes(inputs)
@@ -30,9 +30,8 @@ export function reference(inputs: InputValues): ReferenceOutput[] {
       { offset: entry * i * j, row: j, column: 1 },
     )
   }
-  const factor = gamma(k)
-  for (let at = 0; at < bound.length; at++) bound[at] = factor * bound[at]!
-  return [{ tensor: rounded(a.dtype === 'f16' ? 'f16' : 'f32', shape, exact), exact, tolerance: { kind: 'bound', bound } }]
+  const dtype = attributes.output ?? (a.dtype === 'f16' ? 'f16' : 'f32')
+  return fusedReference(inputs, { dtype, shape }, [i, j], { sum: exact, magnitude: bound, depth: k }, attributes)
 }
 
 /** Each [K, J] matrix of a batch as [J, K]. */

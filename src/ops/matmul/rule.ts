@@ -4,9 +4,10 @@ import { ShapeError } from '../../errors.ts'
 import { broadcastShapes, formatShape, sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireRank, requireSameDType } from '../checks.ts'
+import { fusedFields, fusedOutput } from '../gemm/fused.ts'
 import type { InferContext, InputTypes } from '../op.ts'
 
-export const attributes = z.strictObject({})
+export const attributes = z.strictObject(fusedFields)
 export type MatmulAttributes = z.infer<typeof attributes>
 
 /** A matmul, taken apart. */
@@ -48,12 +49,14 @@ export function matmulSizes(inputs: InputTypes): MatmulSizes {
   return { i, j, k, aBatch, bBatch, batch, shape: [...batch, ...(vectorA ? [] : [i]), ...(vectorB ? [] : [j])] }
 }
 
-export function infer({ inputs }: InferContext<MatmulAttributes>): TensorType[] {
+/** [..., I, J], in the dtype of A unless `output` says otherwise. @throws ShapeError, DtypeError, OptionError */
+export function infer({ inputs, attributes: given }: InferContext<MatmulAttributes>): TensorType[] {
   const a = requireInput('matmul', inputs, 0, 'A')
   const b = requireInput('matmul', inputs, 1, 'B')
   requireDType('matmul', 'A', a, ['f32', 'f16'])
   requireSameDType('matmul', 'B', b, a)
-  const output: TensorType = { dtype: a.dtype, shape: matmulSizes(inputs).shape }
+  const { i, j, shape } = matmulSizes(inputs)
+  const output = fusedOutput('matmul', inputs, shape, [i, j], given)
   requireIndexable('matmul', a, b, output)
   return [output]
 }

@@ -1,4 +1,4 @@
-// A matrix product without C.
+// A product without C.
 fn bias_at(row: u32, column: u32) -> f32 {
   return 0.0;
 }

@@ -1,0 +1,4 @@
+// No activation.
+fn activated(x: f32) -> f32 {
+  return x;
+}

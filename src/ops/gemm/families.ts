@@ -1,0 +1,58 @@
+/** All kernel families of the matrix product: the one place where a family is registered. */
+import { OptionError } from '../../errors.ts'
+import type { DeviceFacts } from '../../gpu/program.ts'
+import type { Config, Family } from './family.ts'
+import { broadcast } from './kernels/broadcast.ts'
+import type { Product } from './product.ts'
+
+/** A family whose configurations are known only as JSON. */
+export type AnyFamily = Family
+
+export const FAMILIES: ReadonlyMap<string, AnyFamily> = new Map([broadcast].map((family) => [family.name, erased(family)]))
+
+/** A family as the registry holds it: what it is handed was parsed by its own schema. */
+function erased<C extends Config>(family: Family<C>): AnyFamily {
+  const own = (config: Config): C => family.schema.parse(config)
+  return {
+    name: family.name,
+    schema: family.schema,
+    refusal: (product, config, device) => family.refusal(product, own(config), device),
+    candidates: (product, device) => family.candidates(product, device),
+    plan: (product, config, device) => family.plan(product, own(config), device),
+    mappingOf: (product, config, device) => family.mappingOf(product, own(config), device),
+    accesses: (product, config, device) => family.accesses(product, own(config), device),
+  }
+}
+
+/** @throws OptionError for a kernel that there is not */
+export function familyNamed(name: string, op: string): AnyFamily {
+  const family = FAMILIES.get(name)
+  if (family !== undefined) return family
+  throw new OptionError(`There is no kernel ${name}`, { op, remedy: `Kernels: ${[...FAMILIES.keys()].join(', ')}` })
+}
+
+/**
+ * The configuration that a caller forces: a kernel's name, or its configuration.
+ * @throws OptionError when it is none, or cannot run this product on this device; it never switches to another
+ */
+export function forced(product: Product, given: string | Config, device: DeviceFacts): Config {
+  const family = familyNamed(typeof given === 'string' ? given : given.kernel, product.op)
+  const parsed = family.schema.safeParse(typeof given === 'string' ? { kernel: given } : given)
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
+    throw new OptionError(`This is no configuration of kernel ${family.name}: ${faults.join('; ')}`, { op: product.op })
+  }
+  const refusal = family.refusal(product, parsed.data, device)
+  if (refusal === undefined) return parsed.data
+  throw new OptionError(`Kernel ${family.name} cannot run this product: ${refusal}`, {
+    op: product.op,
+    dtype: product.a.type.dtype,
+    limit: refusal,
+    remedy: 'Choose another kernel, or none',
+  })
+}
+
+/** Every legal configuration worth measuring, of every family. */
+export function allCandidates(product: Product, device: DeviceFacts): Config[] {
+  return [...FAMILIES.values()].flatMap((family) => family.candidates(product, device))
+}

@@ -1,0 +1,354 @@
+/**
+ * Kernels for products of bytes: four bytes of depth at a time by `dot4I8Packed`, sums in i32, exact. Think of the plan as three
+ * questions: does the language have the instruction, are there few rows, and what becomes of a sum.
+ *
+ *     Y[batch…][i][j] = finish(Σ_k (A[i][k] − za[i]) · (B[k][j] − zb[j]))
+ *
+ * u8 operands have 128 taken off each byte and their zero point on the way in, so that one instruction serves every mixture.
+ */
+import dotPacked from '../../../../shaders/gemm/integer/dot-packed.wgsl?raw'
+import dotUnpacked from '../../../../shaders/gemm/integer/dot-unpacked.wgsl?raw'
+import dots from '../../../../shaders/gemm/integer/dots.wgsl?raw'
+import finishBytes from '../../../../shaders/gemm/integer/finish-bytes.wgsl?raw'
+import finishFloat from '../../../../shaders/gemm/integer/finish-float.wgsl?raw'
+import finishSum from '../../../../shaders/gemm/integer/finish-sum.wgsl?raw'
+import finishWord from '../../../../shaders/gemm/integer/finish-word.wgsl?raw'
+import left from '../../../../shaders/gemm/integer/left.wgsl?raw'
+import requantised from '../../../../shaders/gemm/integer/requantised.wgsl?raw'
+import rightColumns from '../../../../shaders/gemm/integer/right-columns.wgsl?raw'
+import rightRows from '../../../../shaders/gemm/integer/right-rows.wgsl?raw'
+import slice from '../../../../shaders/gemm/integer/slice.wgsl?raw'
+import tiled from '../../../../shaders/gemm/integer/tiled.wgsl?raw'
+import vector from '../../../../shaders/gemm/integer/vector.wgsl?raw'
+import { OptionError } from '../../../errors.ts'
+import {
+  deviceByteSize,
+  meets,
+  type DeviceFacts,
+  type DispatchPlan,
+  type OpPlan,
+  type OperandSpec,
+  type ParamType,
+  type TensorRef,
+} from '../../../gpu/program.ts'
+import { BYTE_RANGE } from '../../../precision/integers.ts'
+import { sizeOf } from '../../../tensor/shape.ts'
+import type { TensorType } from '../../../tensor/tensor.ts'
+import type { IntegerSizes, Walk } from '../../matmul-integer/sizes.ts'
+import { activationWgsl, type Activation } from '../activation.ts'
+
+/** A scale, zero point, bias or residual: which input it is and how it is walked. */
+export interface SideValue extends Walk {
+  readonly input: number
+  readonly type: TensorType
+}
+
+export interface IntegerProduct {
+  readonly op: string
+  readonly sizes: IntegerSizes
+  /** B is given as [batch…, J, K]. */
+  readonly transB: boolean
+  /** Inputs A and B. */
+  readonly a: { readonly input: number; readonly type: TensorType }
+  readonly b: { readonly input: number; readonly type: TensorType }
+  readonly aZero: SideValue | null
+  readonly bZero: SideValue | null
+  readonly finish:
+    | { readonly kind: 'sum' }
+    | {
+        readonly kind: 'float'
+        readonly aScale: SideValue | null
+        readonly bScale: SideValue | null
+        readonly bias: SideValue | null
+        readonly residual: { readonly input: number; readonly type: TensorType } | null
+        readonly activation: Activation
+      }
+    | {
+        readonly kind: 'requantised'
+        readonly aScale: SideValue
+        readonly bScale: SideValue
+        readonly yScale: SideValue
+        readonly yZero: SideValue | null
+      }
+  readonly output: TensorType
+}
+
+/** Batch dimensions that a kernel takes; more are dispatched one by one. */
+const KERNEL_BATCH = 4
+/** Rows up to which B is read for one pass of the vector core. */
+export const VECTOR_ROWS = 16
+const PACKED = 'packed_4x8_integer_dot_product'
+
+/** `CORE-ARITHMETIC`: what `kernel` of matmulInteger and qlinearMatmul names. */
+export const INTEGER_KERNELS = ['tiled-packed', 'tiled-unpacked', 'vector-packed', 'vector-unpacked'] as const
+export type IntegerKernel = (typeof INTEGER_KERNELS)[number]
+
+/** Which kernel, and why. @throws OptionError for a forced one that does not exist or that the device cannot run */
+export function chooseInteger(
+  op: string,
+  rows: number,
+  device: Pick<DeviceFacts, 'features' | 'language'>,
+  forced?: string,
+): { kernel: IntegerKernel; reason: string } {
+  const packed = meets(device, PACKED)
+  if (forced !== undefined) {
+    const kernel = INTEGER_KERNELS.find((name) => name === forced)
+    if (kernel === undefined)
+      throw new OptionError(`There is no kernel ${forced}`, { op, remedy: `Kernels: ${INTEGER_KERNELS.join(', ')}` })
+    if (kernel.endsWith('-packed') && !packed) {
+      throw new OptionError(`Kernel ${forced} needs a WGSL feature that is missing`, {
+        op,
+        limit: PACKED,
+        remedy: 'Use an unpacked one',
+      })
+    }
+    return { kernel, reason: `kernel ${kernel}: asked for` }
+  }
+  const arithmetic = packed ? 'dot4I8Packed' : `unpacked arithmetic, as WGSL lacks ${PACKED}`
+  return rows <= VECTOR_ROWS
+    ? { kernel: packed ? 'vector-packed' : 'vector-unpacked', reason: `${rows} rows of bytes, the depth shared; ${arithmetic}` }
+    : { kernel: packed ? 'tiled-packed' : 'tiled-unpacked', reason: `tiles of bytes; ${arithmetic}` }
+}
+
+/** The plan of a product of bytes; no dispatches where Y is empty. */
+export function planInteger(product: IntegerProduct, device: DeviceFacts, forced?: string): OpPlan {
+  const folded = foldedRows(product)
+  const { i: rows, j: columns, k: depth, batch } = folded.sizes
+  const { kernel, reason } = chooseInteger(product.op, rows, device, forced)
+  if (sizeOf(product.output.shape) === 0) return { reason: 'empty output: nothing to do', dispatches: [], temps: [] }
+  const sides = sidesOf(folded)
+  const core = coreOf(kernel, rows, columns, product.transB)
+  const outer = batch.slice(0, Math.max(0, batch.length - KERNEL_BATCH))
+  const inner = batch.slice(outer.length)
+  const slices = sizeOf(inner)
+  const wide = columns % 4 === 0
+  const yBytes = deviceByteSize(product.output.dtype)
+  const program = {
+    name: `${product.op}/${kernel}`,
+    body: [
+      slice,
+      left,
+      product.transB ? rightColumns : rightRows,
+      ...sideText(sides),
+      arithmeticOf(kernel),
+      dots,
+      ...finishText(product, wide),
+      core.body,
+    ].join('\n'),
+    operands: operandsOf(product, sides, wide),
+    params: paramTypes(sides),
+    constants: {
+      FLIP_A: product.a.type.dtype === 'u8' ? '0x80808080u' : '0u',
+      FLIP_B: product.b.type.dtype === 'u8' ? '0x80808080u' : '0u',
+      HAS_A_ZERO: `${hasZero(product.a.type, product.aZero)}`,
+      HAS_B_ZERO: `${hasZero(product.b.type, product.bZero)}`,
+      ...core.constants,
+    },
+    workgroupSize: core.workgroupSize,
+    ...(kernel.endsWith('-packed') ? { requires: [PACKED] as const } : {}),
+  }
+  const residual = product.finish.kind === 'float' ? product.finish.residual : null
+  const bind: TensorRef[] = [
+    product.a,
+    product.b,
+    ...sides.flatMap(({ value }) => (value === null ? [] : [value])),
+    ...(residual === null ? [] : [residual]),
+  ].map(({ input }) => ({ kind: 'input', index: input }))
+  bind.push({ kind: 'output', index: 0 })
+  const dispatches = outerEntries(outer).map((entry, index): DispatchPlan => {
+    const start = (strides: readonly number[]): number => entry.reduce((sum, at, axis) => sum + at * (strides[axis] ?? 0), 0)
+    const params: Record<string, number> = {
+      rows,
+      columns,
+      depth,
+      ...core.tiles,
+      a_last: Math.max(0, Math.ceil(sizeOf(product.a.type.shape) / 4) - 1),
+      b_last: Math.max(0, Math.ceil(sizeOf(product.b.type.shape) / 4) - 1),
+      a_offset: start(folded.sizes.aBatch),
+      b_offset: start(folded.sizes.bBatch),
+      y_offset: index * slices * rows * columns,
+    }
+    const along = (name: string, strides: readonly number[]): void => {
+      const own = strides.slice(outer.length)
+      for (let axis = 0; axis < KERNEL_BATCH; axis++) params[`${name}_batch${axis}`] = own[axis - (KERNEL_BATCH - own.length)] ?? 0
+    }
+    for (let axis = 1; axis < KERNEL_BATCH; axis++) params[`batch${axis}`] = inner[axis - (KERNEL_BATCH - inner.length)] ?? 1
+    along('a', folded.sizes.aBatch)
+    along('b', folded.sizes.bBatch)
+    for (const { name, value } of sides) {
+      if (value === null) continue
+      params[`${name}_offset`] = start(value.batch)
+      params[`${name}_line`] = value.line
+      along(name, value.batch)
+    }
+    return {
+      program,
+      bind,
+      params,
+      groups: slices * core.tiles.row_tiles * core.tiles.column_tiles,
+      cost: {
+        flops: 2 * slices * rows * columns * depth,
+        bytes: slices * (rows * depth + depth * columns + yBytes * rows * columns),
+      },
+    }
+  })
+  return { reason, dispatches, temps: [] }
+}
+
+/** A u8 operand always has a zero point: the 128 that its bytes are moved by. */
+function hasZero(type: TensorType, zero: SideValue | null): boolean {
+  return zero !== null || type.dtype === 'u8'
+}
+
+/** Every index of the outer batch dimensions, in order. */
+function outerEntries(outer: readonly number[]): number[][] {
+  let entries: number[][] = [[]]
+  for (const size of outer) entries = entries.flatMap((entry) => Array.from({ length: size }, (_, at) => [...entry, at]))
+  return entries
+}
+
+/** One B for all of a batch of A whose rows follow on: the batch is more rows of one product. */
+function foldedRows(product: IntegerProduct): IntegerProduct {
+  const { sizes, finish } = product
+  const { batch, aBatch, bBatch, i, k } = sizes
+  if (batch.length === 0 || bBatch.some((step, axis) => step !== 0 && batch[axis] !== 1)) return product
+  let step = i * k
+  for (let axis = batch.length - 1; axis >= 0; axis--) {
+    if (batch[axis] !== 1 && aBatch[axis] !== step) return product
+    step *= batch[axis] ?? 1
+  }
+  const values = [product.aZero, product.bZero, ...Object.values(finish)].filter(
+    (value): value is SideValue => typeof value === 'object' && value !== null && 'line' in value,
+  )
+  const rowwise = new Set([
+    product.aZero,
+    'aScale' in finish ? finish.aScale : null,
+    'yScale' in finish ? finish.yScale : null,
+    'yZero' in finish ? finish.yZero : null,
+  ])
+  for (const value of values) {
+    if (value.batch.some((stride) => stride !== 0) || (rowwise.has(value) && value.line !== 0)) return product
+  }
+  const bare = <T extends SideValue | null>(value: T): T => (value === null ? value : { ...value, batch: [] })
+  const changed =
+    finish.kind === 'sum'
+      ? finish
+      : finish.kind === 'float'
+        ? { ...finish, aScale: bare(finish.aScale), bScale: bare(finish.bScale), bias: bare(finish.bias) }
+        : {
+            ...finish,
+            aScale: bare(finish.aScale),
+            bScale: bare(finish.bScale),
+            yScale: bare(finish.yScale),
+            yZero: bare(finish.yZero),
+          }
+  return {
+    ...product,
+    sizes: { ...sizes, i: i * sizeOf(batch), batch: [], aBatch: [], bBatch: [] },
+    aZero: bare(product.aZero),
+    bZero: bare(product.bZero),
+    finish: changed,
+  }
+}
+
+interface NamedSide {
+  /** WGSL: `fn NAME(slice, line)` reads operand and params of that name. */
+  readonly name: string
+  readonly value: SideValue | null
+  readonly as: 'i32' | 'f32'
+  readonly absent: string
+  /** Taken off a zero point of u8 bytes that were moved by it. */
+  readonly shift: number
+}
+
+function sidesOf({ a, b, aZero, bZero, finish }: IntegerProduct): NamedSide[] {
+  const zero = (name: string, type: TensorType, value: SideValue | null): NamedSide => {
+    const shift = type.dtype === 'u8' ? 128 : 0
+    return { name, value, as: 'i32', absent: `${-shift}`, shift }
+  }
+  const scale = (name: string, value: SideValue | null): NamedSide => ({ name, value, as: 'f32', absent: '1.0', shift: 0 })
+  const zeros = [zero('a_zero', a.type, aZero), zero('b_zero', b.type, bZero)]
+  if (finish.kind === 'sum') return zeros
+  const scales = [...zeros, scale('a_scale', finish.aScale), scale('b_scale', finish.bScale)]
+  if (finish.kind === 'float') return [...scales, { name: 'bias', value: finish.bias, as: 'f32', absent: '0.0', shift: 0 }]
+  return [...scales, scale('y_scale', finish.yScale), { name: 'y_zero', value: finish.yZero, as: 'i32', absent: '0', shift: 0 }]
+}
+
+/** `fn NAME(slice, line)` for each side value; operands are named `NAMEs`. */
+function sideText(sides: readonly NamedSide[]): string[] {
+  return sides.map(({ name, value, as, absent, shift }) => {
+    if (value === null) return `fn ${name}(slice: Slice, line: u32) -> ${as} { return ${absent}; }`
+    const strides = [0, 1, 2, 3].map((axis) => `params.${name}_batch${axis}`).join(', ')
+    const index = `params.${name}_offset + line * params.${name}_line + dot(slice.at, vec4<u32>(${strides}))`
+    return `fn ${name}(slice: Slice, line: u32) -> ${as} { return ${as}(load_${name}s(${index}))${shift === 0 ? '' : ` - ${shift}`}; }`
+  })
+}
+
+function finishText({ finish, output }: IntegerProduct, wide: boolean): string[] {
+  if (finish.kind === 'sum') return [finishSum]
+  if (finish.kind === 'float') {
+    const residual = `fn residual(index: u32) -> f32 { return ${finish.residual === null ? '0.0' : 'load_residuals(index)'}; }`
+    return [residual, activationWgsl(finish.activation), finishFloat]
+  }
+  const [least, most] = BYTE_RANGE[output.dtype === 'i8' ? 'i8' : 'u8']
+  return [`const LEAST = ${least};\nconst MOST = ${most};`, requantised, wide ? finishWord : finishBytes]
+}
+
+function operandsOf({ a, b, finish, output }: IntegerProduct, sides: readonly NamedSide[], wide: boolean): OperandSpec[] {
+  const read = (name: string, { dtype }: TensorType): OperandSpec => ({ name, dtype, access: 'read' })
+  const residual = finish.kind === 'float' ? finish.residual : null
+  return [
+    { ...read('a', a.type), width: 4 },
+    { ...read('b', b.type), width: 4 },
+    ...sides.flatMap(({ name, value }) => (value === null ? [] : [read(`${name}s`, value.type)])),
+    ...(residual === null ? [] : [read('residuals', residual.type)]),
+    { name: 'y', dtype: output.dtype, access: 'write', ...(finish.kind === 'requantised' && wide ? { width: 4 } : {}) },
+  ]
+}
+
+function paramTypes(sides: readonly NamedSide[]): Record<string, ParamType> {
+  const names = ['rows', 'columns', 'depth', 'row_tiles', 'column_tiles', 'a_last', 'b_last', 'a_offset', 'b_offset', 'y_offset']
+  for (let axis = 0; axis < KERNEL_BATCH; axis++) {
+    if (axis > 0) names.push(`batch${axis}`)
+    names.push(`a_batch${axis}`, `b_batch${axis}`)
+  }
+  for (const { name, value } of sides) {
+    if (value === null) continue
+    names.push(`${name}_offset`, `${name}_line`)
+    for (let axis = 0; axis < KERNEL_BATCH; axis++) names.push(`${name}_batch${axis}`)
+  }
+  return Object.fromEntries(names.map((name) => [name, 'u32']))
+}
+
+interface IntegerCore {
+  readonly body: string
+  readonly constants: Readonly<Record<string, number>>
+  readonly workgroupSize: readonly [number, number, number]
+  readonly tiles: { readonly row_tiles: number; readonly column_tiles: number }
+}
+
+function coreOf(kernel: IntegerKernel, rows: number, columns: number, transB: boolean): IntegerCore {
+  if (kernel.startsWith('vector')) {
+    // B along its columns: lanes lie across them. B along the depth: lanes share it.
+    const [across, along] = transB ? [4, 32] : [32, 4]
+    const own = rows === 1 ? 1 : rows <= 4 ? 4 : 8
+    return {
+      body: vector,
+      constants: { ACROSS: across, ALONG: along, ROWS: own },
+      workgroupSize: [across * along, 1, 1],
+      tiles: { row_tiles: Math.ceil(rows / own), column_tiles: Math.ceil(columns / (4 * across)) },
+    }
+  }
+  const x = columns <= 16 ? 4 : 16
+  const y = rows <= 16 ? 4 : 16
+  return {
+    body: tiled,
+    constants: {},
+    workgroupSize: [x, y, 1],
+    tiles: { row_tiles: Math.ceil(rows / (4 * y)), column_tiles: Math.ceil(columns / (4 * x)) },
+  }
+}
+
+function arithmeticOf(kernel: IntegerKernel): string {
+  return kernel.endsWith('-packed') ? dotPacked : dotUnpacked
+}

@@ -1,0 +1,122 @@
+/**
+ * The matrix product that gemm, matmul and linear share, as data: where its operands lie, and what happens to a sum before it is
+ * stored. Kernel families (family.ts) see nothing else of an op.
+ *
+ *     Y[batch…][i][j] = activation(alpha · scale[i][j] · Σ_k A[batch…][i][k] · B[batch…][k][j] + beta · C[i][j] + R[batch…][i][j])
+ */
+import type { TensorType } from '../../tensor/tensor.ts'
+import type { Activation } from './activation.ts'
+
+/**
+ * One side of a product as *lines* of `depth` values: the rows of A, or the columns of B. Element k of line l lies at
+ * `l · line + k · depth`, in elements from the start of the tensor. Along batch dimensions, see BatchDimension.
+ */
+export interface Side {
+  /** Which input of the op. */
+  readonly input: number
+  readonly type: TensorType
+  readonly line: number
+  readonly depth: number
+}
+
+/** A term of the epilogue, broadcast to [rows, columns] by strides of 0. The same for all of a batch. */
+export interface Broadcast {
+  readonly input: number
+  readonly type: TensorType
+  readonly row: number
+  readonly column: number
+}
+
+/** A batch dimension with the strides of both sides along it, 0 where broadcast. Y is contiguous over all of them. */
+export interface BatchDimension {
+  readonly size: number
+  readonly a: number
+  readonly b: number
+}
+
+export interface Epilogue {
+  readonly alpha: number
+  readonly scale?: Broadcast
+  /** `factor` is beta. */
+  readonly bias?: Broadcast & { readonly factor: number }
+  /** Of Y's shape, contiguous. */
+  readonly residual?: { readonly input: number; readonly type: TensorType }
+  readonly activation: Activation
+}
+
+export interface Product {
+  /** The op, for labels and errors. */
+  readonly op: string
+  readonly rows: number
+  readonly columns: number
+  readonly depth: number
+  /** Lines are rows. */
+  readonly a: Side
+  /** Lines are columns. */
+  readonly b: Side
+  /** From the outermost in. */
+  readonly batch: readonly BatchDimension[]
+  readonly epilogue: Epilogue
+  /** What sums are kept in. f16 is taken only where the caller asked for it. */
+  readonly accumulate: 'f32' | 'f16'
+  readonly output: TensorType
+}
+
+/** Independent products of the same sizes. */
+export function slicesOf({ batch }: Pick<Product, 'batch'>): number {
+  return batch.reduce((count, { size }) => count * size, 1)
+}
+
+/** Arithmetic operations: a MAC is 2. */
+export function flopsOf(product: Product): number {
+  return 2 * slicesOf(product) * product.rows * product.columns * product.depth
+}
+
+/** The same product in the form that kernels take: batch dimensions joined, rows of a batch folded, a single column turned to a row. */
+export function normalised(product: Product): Product {
+  return asRow(foldedRows({ ...product, batch: collapsed(product.batch) }))
+}
+
+/** Drops dimensions of 1 and joins neighbours that both sides walk as one. */
+export function collapsed(batch: readonly BatchDimension[]): BatchDimension[] {
+  const result: BatchDimension[] = []
+  for (const dimension of batch) {
+    if (dimension.size === 1) continue
+    const outer = result.at(-1)
+    if (outer !== undefined && outer.a === dimension.a * dimension.size && outer.b === dimension.b * dimension.size) {
+      result[result.length - 1] = { ...dimension, size: outer.size * dimension.size }
+    } else result.push(dimension)
+  }
+  return result
+}
+
+/** One B for a batch of A whose rows follow on: the batch is more rows of one product. */
+function foldedRows(product: Product): Product {
+  const [only, ...others] = product.batch
+  if (only === undefined || others.length > 0) return product
+  if (only.b !== 0 || only.a !== product.rows * product.a.line) return product
+  const { scale, bias } = product.epilogue
+  if ((scale?.row ?? 0) !== 0 || (bias?.row ?? 0) !== 0) return product
+  return { ...product, rows: product.rows * only.size, batch: [] }
+}
+
+/** A single column is computed as a single row, Yᵀ = Bᵀ·Aᵀ: both lie the same in memory. */
+function asRow(product: Product): Product {
+  if (product.columns !== 1 || product.rows === 1) return product
+  const { a, b, batch, epilogue } = product
+  const { scale, bias } = epilogue
+  const turned = <T extends Broadcast>(term: T): T => ({ ...term, row: term.column, column: term.row })
+  return {
+    ...product,
+    rows: 1,
+    columns: product.rows,
+    a: b,
+    b: a,
+    epilogue: {
+      ...epilogue,
+      ...(scale === undefined ? {} : { scale: turned(scale) }),
+      ...(bias === undefined ? {} : { bias: turned(bias) }),
+    },
+    batch: batch.map(({ size, a: stepA, b: stepB }) => ({ size, a: stepB, b: stepA })),
+  }
+}
