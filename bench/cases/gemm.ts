@@ -96,7 +96,13 @@ export const GEMM_CASES: readonly GemmCase[] = [
 ]
 
 /** A few cases, one of each kind, that take seconds: `--quick`. */
-export const QUICK: readonly string[] = ['square-256-f32', 'square-512-f32', 'square-512-f16', 'bert-768-768-f32', 'odd-127x131x137-f32']
+export const QUICK: readonly string[] = [
+  'square-256-f32',
+  'square-512-f32',
+  'square-512-f16',
+  'bert-768-768-f32',
+  'odd-127x131x137-f32',
+]
 
 /** Above this many multiplications a software adapter is given one sample, as a 1024³ is the largest that is repeated. */
 export const SOFTWARE_REPEATED = 1024 ** 3

@@ -61,7 +61,13 @@ export function gemmModel(item: GemmCase): Uint8Array {
     stored.push(initializer('b', DataType.UINT8, [n, k / BLOCK, BLOCK / 2], codes))
     stored.push(initializer('scales', DataType.FLOAT, [n * (k / BLOCK)], scales))
     names.push('scales')
-    const attribute = [integer('K', k), integer('N', n), integer('bits', 4), integer('block_size', BLOCK), integer('accuracy_level', 4)]
+    const attribute = [
+      integer('K', k),
+      integer('N', n),
+      integer('bits', 4),
+      integer('block_size', BLOCK),
+      integer('accuracy_level', 4),
+    ]
     node = { opType: 'MatMulNBits', domain: 'com.microsoft', attribute }
   } else {
     if (weights) stored.push(initializer('b', A_TYPE[dtype], shapes.b, operandB(item)))

@@ -80,7 +80,8 @@ export async function measureOrt(job: Job, item: GemmCase, once: boolean): Promi
     session = await ort.InferenceSession.create(model, optionsFor(job))
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    if (ON_CPU.test(message)) return { status: 'cannot', reason: 'its WebGPU provider has no kernel for it: it would run on the CPU' }
+    if (ON_CPU.test(message))
+      return { status: 'cannot', reason: 'its WebGPU provider has no kernel for it: it would run on the CPU' }
     return { status: 'cannot', reason: message.split('\n')[0] ?? message }
   }
   const opened = performance.now()

@@ -1,0 +1,56 @@
+/** The peaks' kernels compute what they say, and the figures are a device's, not a stopped clock's. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Gpu } from '../../src/gpu/gpu.ts'
+import { openGpu } from '../../src/gpu/node.ts'
+import { runPlan } from '../../src/ops/run.ts'
+import { copyDispatch, fmaDispatch, measurePeaks } from '../../src/profile/peak.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
+
+describe('peaks', () => {
+  let gpu: Gpu
+  beforeAll(async () => {
+    gpu = await openGpu({ adapter: process.env['TILEWRIGHT_ADAPTER'] ?? 'software' })
+  })
+  afterAll(() => gpu.dispose())
+
+  it.each(['f32', 'f16'] as const)('the multiply-adds of %s run to the end: every chain is at its limit', async (dtype) => {
+    if (dtype === 'f16') expect(gpu.facts.features).toContain('shader-f16')
+    const plan = { reason: '', dispatches: [fmaDispatch(dtype, 4, 3)], temps: [] }
+    const [y] = await runPlan(gpu, plan, [], [{ dtype: 'f32', shape: [3 * 256] }])
+    // x ← x/2 + 3/4 tends to 3/2; four chains of four.
+    expect([...new Set((await y?.data()) as Float32Array)]).toEqual([24])
+    y?.dispose()
+  })
+
+  it('the copy copies', async () => {
+    const values = Float32Array.from({ length: 8192 }, (_, index) => index - 4000)
+    using x = gpu.upload(tensor(values))
+    const plan = { reason: '', dispatches: [copyDispatch(8192, 4)], temps: [] }
+    const [y] = await runPlan(gpu, plan, [x], [{ dtype: 'f32', shape: [8192] }])
+    expect(await y?.data()).toEqual(values)
+    y?.dispose()
+  })
+
+  it('measures once, and says which shapes won', async () => {
+    const peaks = await measurePeaks(gpu)
+    console.log(
+      `${(peaks.flops.f32 / 1e9).toFixed(1)} GFLOP/s f32, ${((peaks.flops.f16 ?? 0) / 1e9).toFixed(1)} f16, ${(peaks.bytes_per_s / 1e9).toFixed(1)} GB/s`,
+    )
+    console.log(peaks.shapes, peaks.clock)
+    // Any machine of this century, and none of this one.
+    expect(peaks.flops.f32).toBeGreaterThan(1e8)
+    expect(peaks.flops.f32).toBeLessThan(1e16)
+    expect(peaks.flops.f16).toBeGreaterThan(1e8)
+    expect(peaks.bytes_per_s).toBeGreaterThan(1e8)
+    expect(peaks.bytes_per_s).toBeLessThan(1e14)
+    const again = performance.now()
+    expect(await measurePeaks(gpu)).toBe(peaks)
+    expect(performance.now() - again).toBeLessThan(50)
+  })
+
+  it('stops with the signal, and measures anew after it', async () => {
+    const other = await openGpu({ adapter: process.env['TILEWRIGHT_ADAPTER'] ?? 'software' })
+    await expect(measurePeaks(other, { signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow('stop')
+    other.dispose()
+  })
+})
