@@ -9,6 +9,7 @@ import { globalMaxPool } from './global-max-pool/op.ts'
 import { linear } from './linear/op.ts'
 import { lrn } from './lrn/op.ts'
 import { matmul } from './matmul/op.ts'
+import { matmulInteger } from './matmul-integer/op.ts'
 import { maxPool } from './max-pool/op.ts'
 import type { OpDefinition } from './op.ts'
 import { add } from './add/op.ts'
@@ -46,6 +47,7 @@ const DEFINITIONS: readonly OpDefinition[] = [
   conv2d,
   gemm,
   matmul,
+  matmulInteger,
   linear,
   maxPool,
   averagePool,

@@ -217,18 +217,9 @@ function foldedRows(product: IntegerProduct): IntegerProduct {
     if (batch[axis] !== 1 && aBatch[axis] !== step) return product
     step *= batch[axis] ?? 1
   }
-  const values = [product.aZero, product.bZero, ...Object.values(finish)].filter(
-    (value): value is SideValue => typeof value === 'object' && value !== null && 'line' in value,
-  )
-  const rowwise = new Set([
-    product.aZero,
-    'aScale' in finish ? finish.aScale : null,
-    'yScale' in finish ? finish.yScale : null,
-    'yZero' in finish ? finish.yZero : null,
-  ])
-  for (const value of values) {
-    if (value.batch.some((stride) => stride !== 0) || (rowwise.has(value) && value.line !== 0)) return product
-  }
+  const { byRow, byColumn } = valuesOf(product)
+  if ([...byRow, ...byColumn].some((value) => value.batch.some((stride) => stride !== 0))) return product
+  if (byRow.some(({ line }) => line !== 0)) return product
   const bare = <T extends SideValue | null>(value: T): T => (value === null ? value : { ...value, batch: [] })
   const changed =
     finish.kind === 'sum'
@@ -249,6 +240,14 @@ function foldedRows(product: IntegerProduct): IntegerProduct {
     bZero: bare(product.bZero),
     finish: changed,
   }
+}
+
+/** The side values there are: those that belong to rows, and those that belong to columns. */
+function valuesOf({ aZero, bZero, finish }: IntegerProduct): { byRow: SideValue[]; byColumn: SideValue[] } {
+  const there = (values: readonly (SideValue | null)[]): SideValue[] => values.filter((value) => value !== null)
+  if (finish.kind === 'sum') return { byRow: there([aZero]), byColumn: there([bZero]) }
+  if (finish.kind === 'float') return { byRow: there([aZero, finish.aScale]), byColumn: there([bZero, finish.bScale, finish.bias]) }
+  return { byRow: there([aZero, finish.aScale, finish.yScale, finish.yZero]), byColumn: there([bZero, finish.bScale]) }
 }
 
 interface NamedSide {

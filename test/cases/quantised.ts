@@ -1,0 +1,119 @@
+/** Cases of the products of bytes and of packed weights: operands of several dtypes, made from a seed. */
+import { matmulInteger } from '../../src/ops/matmul-integer/op.ts'
+import type { InputValues, OpDefinition } from '../../src/ops/op.ts'
+import { allocate, type DType } from '../../src/tensor/dtype.ts'
+import { sizeOf } from '../../src/tensor/shape.ts'
+import { HostTensor } from '../../src/tensor/tensor.ts'
+import { randomFrom } from './case.ts'
+
+/** A tensor of random values: integers over their whole range, floats in `least` … `most`. */
+export interface Filled {
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly least?: number
+  readonly most?: number
+  /** This one value everywhere. */
+  readonly all?: number
+}
+
+const RANGE: Partial<Record<DType, readonly [number, number]>> = { i8: [-128, 127], u8: [0, 255], i32: [-(2 ** 31), 2 ** 31 - 1] }
+
+export function filled({ dtype, shape, all, ...range }: Filled, seed: number): HostTensor {
+  const random = randomFrom(seed)
+  const values = allocate(dtype, sizeOf(shape))
+  const [low, high] = RANGE[dtype] ?? [-1, 1]
+  const least = range.least ?? low
+  const most = range.most ?? high
+  const whole = dtype !== 'f32' && dtype !== 'f16'
+  for (let i = 0; i < values.length; i++) {
+    const value = all ?? (whole ? least + Math.floor(random() * (most - least + 1)) : least + random() * (most - least))
+    if (values instanceof BigInt64Array) values[i] = BigInt(value)
+    else values[i] = value
+  }
+  return new HostTensor(dtype, shape, values)
+}
+
+export interface QuantisedCase {
+  readonly name: string
+  readonly definition: OpDefinition
+  readonly inputs: readonly (Filled | null)[]
+  readonly attributes?: Readonly<Record<string, unknown>>
+}
+
+export function valuesOf({ inputs }: QuantisedCase, seed = 7): InputValues {
+  return inputs.map((input, index) => (input === null ? null : filled(input, seed * 100 + index)))
+}
+
+export function bytes(dtype: 'i8' | 'u8', ...shape: number[]): Filled {
+  return { dtype, shape }
+}
+
+export function scales(...shape: number[]): Filled {
+  return { dtype: 'f32', shape, least: 0.001, most: 0.02 }
+}
+
+const definition: OpDefinition = matmulInteger
+
+export const MATMUL_INTEGER: readonly QuantisedCase[] = [
+  { name: '1×1×1', definition, inputs: [bytes('i8', 1, 1), bytes('i8', 1, 1)] },
+  { name: 'one row, odd sizes', definition, inputs: [bytes('i8', 1, 77), bytes('i8', 77, 131), null, bytes('i8', 131)] },
+  { name: 'five rows, u8 and i8', definition, inputs: [bytes('u8', 5, 37), bytes('i8', 37, 71), bytes('u8'), bytes('i8', 71)] },
+  { name: 'tiles and one more', definition, inputs: [bytes('u8', 65, 33), bytes('u8', 33, 66), bytes('u8', 65), bytes('u8', 1)] },
+  {
+    name: 'transposed B',
+    definition,
+    inputs: [bytes('i8', 66, 67), bytes('u8', 65, 67), null, bytes('u8', 65)],
+    attributes: { transB: true },
+  },
+  { name: 'transposed B, two rows', definition, inputs: [bytes('i8', 2, 300), bytes('i8', 30, 300)], attributes: { transB: true } },
+  { name: 'K = 0', definition, inputs: [bytes('i8', 3, 0), bytes('u8', 0, 5), null, bytes('u8', 5)] },
+  { name: 'empty', definition, inputs: [bytes('i8', 0, 4), bytes('i8', 4, 5)] },
+  { name: 'vectors', definition, inputs: [bytes('i8', 33), bytes('i8', 33)] },
+  {
+    name: 'five batch dimensions, zero points of each',
+    definition,
+    inputs: [
+      bytes('u8', 2, 1, 2, 1, 2, 3, 5),
+      bytes('i8', 2, 1, 2, 1, 5, 6),
+      bytes('u8', 2, 1, 2, 1, 2, 3, 1),
+      bytes('i8', 2, 1, 1, 1, 1, 6),
+    ],
+  },
+  {
+    name: 'beyond the range of i32',
+    definition,
+    inputs: [
+      { ...bytes('u8', 2, 70001), all: 255 },
+      { ...bytes('i8', 70001, 4), all: -128 },
+      { ...bytes('u8'), all: 0 },
+      { ...bytes('i8'), all: 127 },
+    ],
+  },
+  {
+    name: 'scaled, bias, residual, relu',
+    definition,
+    inputs: [
+      bytes('i8', 20, 45),
+      bytes('i8', 45, 37),
+      null,
+      null,
+      scales(20),
+      scales(37),
+      { dtype: 'f32', shape: [37] },
+      { dtype: 'f32', shape: [20, 37] },
+    ],
+    attributes: { activation: 'relu' },
+  },
+  {
+    name: 'scaled to f16',
+    definition,
+    inputs: [
+      bytes('u8', 3, 45),
+      bytes('i8', 45, 37),
+      bytes('u8'),
+      null,
+      { dtype: 'f16', shape: [], least: 0.01, most: 0.02 },
+      scales(37),
+    ],
+  },
+]

@@ -1,0 +1,22 @@
+/** Products of bytes and of packed weights on the GPU, held to their references. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Gpu } from '../../src/gpu/gpu.ts'
+import { openGpu } from '../../src/gpu/node.ts'
+import { MATMUL_INTEGER, valuesOf } from '../cases/quantised.ts'
+import { check } from './run-table.ts'
+
+let gpu: Gpu
+beforeAll(async () => {
+  gpu = await openGpu()
+})
+afterAll(() => gpu.dispose())
+
+describe('quantised ops', () => {
+  it.each([...MATMUL_INTEGER].map((entry) => [entry.definition.name, entry.name, entry] as const))(
+    '%s: %s',
+    async (_, __, entry) => {
+      await check(gpu, entry.definition, valuesOf(entry), entry.attributes ?? {})
+      expect(gpu.memory.liveBytes).toBe(0)
+    },
+  )
+})
