@@ -8,9 +8,20 @@
  *   f32      f32                                    vec4<f32>
  *   f16      f16 ⇄ f32                              vec4<f16> ⇄ vec4<f32>
  *   i8       [ b3 b2 b1 b0 ] → one byte, as i32     the word [ b3 b2 b1 b0 ] itself, as u32
+ *
+ * A store rounds to f16 as IEEE 754 does: by the device's own conversion where that is known to, else by `half.wgsl`.
  */
+import halfBody from '../../shaders/runtime/half.wgsl?raw'
 import { DeviceValidationError } from '../errors.ts'
-import { deviceByteSize, valueType, type OperandSpec, type ProgramSource, type Requirement } from './program.ts'
+import {
+  deviceByteSize,
+  operandsOf,
+  valueType,
+  type DeviceFacts,
+  type OperandSpec,
+  type ProgramSource,
+  type Requirement,
+} from './program.ts'
 
 export interface Assembled {
   readonly code: string
@@ -29,20 +40,29 @@ const DIRECTIVES: Record<Requirement, string> = {
  * The final WGSL: directives, `params`, bindings and accessors of every operand for the given segment counts, constants, body.
  * @param segments segments of each operand, in the operands' order
  * @param bytesPerSegment power of two
+ * @param facts of the device: how it rounds to f16
  * @throws DeviceValidationError for an operand that no accessor can serve
  */
-export function assemble(source: ProgramSource, segments: readonly number[], bytesPerSegment: number): Assembled {
+export function assemble(
+  source: ProgramSource,
+  segments: readonly number[],
+  bytesPerSegment: number,
+  { halvesRound }: Pick<DeviceFacts, 'halvesRound'>,
+): Assembled {
   const lines: string[] = []
+  const operands = operandsOf(source)
   const required = new Set(source.requires)
-  if (source.operands.some((operand) => operand.dtype === 'f16')) required.add('shader-f16')
+  if (operands.some((operand) => operand.dtype === 'f16')) required.add('shader-f16')
   for (const [name, directive] of Object.entries(DIRECTIVES)) if (required.has(name as Requirement)) lines.push(directive)
 
   const fields = { first_group: 'u32', groups: 'u32', ...source.params }
   lines.push('struct Params {', ...Object.entries(fields).map(([name, type]) => `  ${name}: ${type},`), '}')
   lines.push('@group(0) @binding(0) var<uniform> params: Params;')
+  const rounding = halvesRound === true ? DEVICE_ROUNDING : OWN_ROUNDING
+  if (rounding === OWN_ROUNDING && operands.some(roundsOnStore)) lines.push(halfBody)
 
   const bindings: { operand: number; segment: number; readOnly: boolean }[] = []
-  source.operands.forEach((operand, index) => {
+  operands.forEach((operand, index) => {
     const count = segments[index] ?? 1
     const readOnly = operand.access === 'read'
     const { element } = checked(operand, count, source.name)
@@ -51,7 +71,10 @@ export function assemble(source: ProgramSource, segments: readonly number[], byt
       const access = readOnly ? 'read' : 'read_write'
       lines.push(`@group(0) @binding(${bindings.length}) var<storage, ${access}> ${operand.name}_${segment}: array<${element}>;`)
     }
-    if (operand.access !== 'atomic') lines.push(...accessors(operand, count, bytesPerSegment))
+    if (operand.access !== 'atomic') {
+      const counters = source.counted === true ? index : undefined
+      lines.push(...accessors(operand, { count, bytesPerSegment, rounding, counters }))
+    }
   })
 
   const [x, y, z] = source.workgroupSize
@@ -94,6 +117,15 @@ function checked(operand: OperandSpec, segments: number, program: string): Acces
   return typesOf(operand)
 }
 
+/** How a vec4 (`vector`) or an element of f32 becomes f16. */
+type Rounding = (value: string, vector: boolean) => string
+const DEVICE_ROUNDING: Rounding = (value, vector) => `${vector ? 'vec4<f16>' : 'f16'}(${value})`
+const OWN_ROUNDING: Rounding = (value, vector) => `${vector ? 'halves_of' : 'half_of'}(${value})`
+
+function roundsOnStore({ dtype, access, raw }: OperandSpec): boolean {
+  return dtype === 'f16' && access !== 'read' && raw !== true
+}
+
 /** Whether four elements share a 32-bit word. */
 function isPacked({ dtype }: OperandSpec): boolean {
   return dtype === 'i8' || dtype === 'u8'
@@ -111,24 +143,36 @@ function typesOf(operand: OperandSpec): AccessTypes {
   return width === 4 ? { element: `vec4<${storage}>`, value: `vec4<${value}>` } : { element: storage, value }
 }
 
-/** `x_t`, `load_x` and `store_x` of an operand x in `count` segments, each of which masks the index for itself. */
-function accessors(operand: OperandSpec, count: number, bytesPerSegment: number): string[] {
+interface AccessorOptions {
+  /** Segments. */
+  readonly count: number
+  readonly bytesPerSegment: number
+  readonly rounding: Rounding
+  /** Where in `access_counts` the operand counts, in pairs: elements loaded, elements stored. Absent in programs that do not count. */
+  readonly counters: number | undefined
+}
+
+/** `x_t`, `load_x` and `store_x` of an operand x; each segment masks the index for itself. */
+function accessors(operand: OperandSpec, { count, bytesPerSegment, rounding, counters }: AccessorOptions): string[] {
   const { name, dtype, access, width = 1 } = operand
+  const counting = (place: 0 | 1): string[] =>
+    counters === undefined ? [] : [`  atomicAdd(&access_counts_0[${2 * counters + place}u], ${width}u);`]
   const { value } = typesOf(operand)
   const shift = Math.log2(bytesPerSegment / (width * deviceByteSize(dtype)))
   const local = count === 1 ? 'index' : `index & ${2 ** shift - 1}u`
-  const { prepare, load, store } = isPacked(operand) && width === 1 ? byteAccess(operand, local) : plainAccess(operand, local)
+  const { prepare, load, store } =
+    isPacked(operand) && width === 1 ? byteAccess(operand, local) : plainAccess(operand, local, rounding)
   const segments = Array.from({ length: count }, (_, segment) => `${name}_${segment}`)
   const lines = [`alias ${name}_t = ${value};`]
   if (access !== 'write') {
-    lines.push(`fn load_${name}(index: u32) -> ${value} {`)
+    lines.push(`fn load_${name}(index: u32) -> ${value} {`, ...counting(0))
     segments.slice(0, -1).forEach((array, segment) => {
       lines.push(`  if ((index >> ${shift}u) == ${segment}u) { return ${load(array)}; }`)
     })
     lines.push(`  return ${load(`${name}_${count - 1}`)};`, '}')
   }
   if (access !== 'read') {
-    lines.push(`fn store_${name}(index: u32, value: ${value}) {`, ...prepare)
+    lines.push(`fn store_${name}(index: u32, value: ${value}) {`, ...counting(1), ...prepare)
     segments.slice(0, -1).forEach((array, segment) => {
       lines.push(`  if ((index >> ${shift}u) == ${segment}u) { ${store(array)} return; }`)
     })
@@ -146,13 +190,14 @@ interface AccessText {
 }
 
 /** An element of the array for each access, converted where the value has another type. */
-function plainAccess(operand: OperandSpec, local: string): AccessText {
+function plainAccess(operand: OperandSpec, local: string, rounding: Rounding): AccessText {
   const { element, value } = typesOf(operand)
   const same = element === value
+  const stored = same ? 'value' : rounding('value', operand.width === 4)
   return {
     prepare: [],
     load: (array) => (same ? `${array}[${local}]` : `${value}(${array}[${local}])`),
-    store: (array) => `${array}[${local}] = ${same ? 'value' : `${element}(value)`};`,
+    store: (array) => `${array}[${local}] = ${stored};`,
   }
 }
 

@@ -165,6 +165,7 @@ function assembleBound({ dispatch, tensors, label }: BoundDispatch, facts: Devic
     dispatch.program,
     tensors.map((tensor) => tensor.segments.length),
     segmentBytes(facts.limits),
+    facts,
   )
   const written = new Set<GPUBuffer>()
   const read = new Set<GPUBuffer>()

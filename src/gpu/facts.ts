@@ -1,9 +1,8 @@
 /** What Tilewright asks of an adapter and what it then knows of the device: features, limits, subgroups, software or not. */
 import type { AdapterDescription } from '../profile/report.ts'
 import { OptionError } from '../errors.ts'
-import { BUFFER_USAGE, MAP_READ } from './flags.ts'
 import type { DeviceFacts, DeviceLimits, MatrixUnit } from './program.ts'
-import { scoped } from './faults.ts'
+import { halvesRound, lanesAreLinear } from './probes.ts'
 
 /** Features that compute can use; each is requested where the adapter has it. */
 const USEFUL_FEATURES = [
@@ -85,7 +84,7 @@ export function adapterKey({ vendor, architecture, device, description }: GPUAda
 }
 
 /**
- * Facts of an open device. Probes the order of subgroup lanes with a small kernel.
+ * Facts of an open device. Probes the order of subgroup lanes and the rounding of half floats with small kernels.
  * @param language features of WGSL where the device comes from (`gpu.wgslLanguageFeatures`)
  */
 export async function factsOf(
@@ -96,7 +95,8 @@ export async function factsOf(
 ): Promise<DeviceFacts> {
   const features = new Set<string>(device.features)
   const matrices = features.has('chromium-experimental-subgroup-matrix') ? { matrices: matrixUnits(info) } : {}
-  const facts = { adapter: adapterKey(info), features, language, limits, software: isSoftware(info), ...matrices }
+  const halves = features.has('shader-f16') ? { halvesRound: await halvesRound(device) } : {}
+  const facts = { adapter: adapterKey(info), features, language, limits, software: isSoftware(info), ...matrices, ...halves }
   const { subgroupMinSize: min, subgroupMaxSize: max } = info
   if (!features.has('subgroups') || min === undefined || max === undefined) return facts
   return { ...facts, subgroups: { min, max, linear: await lanesAreLinear(device) } }
@@ -115,57 +115,4 @@ function matrixUnits(info: GPUAdapterInfo): MatrixUnit[] {
   return Array.from(subgroupMatrixConfigs, ({ M, N, K, componentType, resultComponentType }) => {
     return { M, N, K, component: componentType, result: resultComponentType }
   })
-}
-
-const PROBE = `enable subgroups;
-@group(0) @binding(0) var<storage, read_write> seen: array<vec2<u32>>;
-@compute @workgroup_size(X, Y, 1)
-fn main(@builtin(local_invocation_index) index: u32, @builtin(subgroup_invocation_id) lane: u32, @builtin(subgroup_size) size: u32) {
-  seen[index] = vec2<u32>(lane, size);
-}`
-const PROBE_LANES = 128
-
-/** Whether lane = invocation index modulo subgroup size, in flat and in square workgroups. */
-async function lanesAreLinear(device: GPUDevice): Promise<boolean> {
-  const size = PROBE_LANES * 8
-  const shapes = [
-    [PROBE_LANES, 1],
-    [16, PROBE_LANES / 16],
-  ] as const
-  const buffers: GPUBuffer[] = []
-  try {
-    const stagings = await scoped(device, { op: 'subgroup probe' }, () =>
-      shapes.map(([x, y]) => {
-        const code = PROBE.replace('X', `${x}`).replace('Y', `${y}`)
-        const module = device.createShaderModule({ code, label: 'subgroup probe' })
-        const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module }, label: 'subgroup probe' })
-        const seen = device.createBuffer({ size, usage: BUFFER_USAGE.storage | BUFFER_USAGE.copySource })
-        const staging = device.createBuffer({ size, usage: BUFFER_USAGE.mapRead | BUFFER_USAGE.copyTarget })
-        buffers.push(seen, staging)
-        const group = device.createBindGroup({
-          layout: pipeline.getBindGroupLayout(0),
-          entries: [{ binding: 0, resource: { buffer: seen } }],
-        })
-        const encoder = device.createCommandEncoder()
-        const pass = encoder.beginComputePass()
-        pass.setPipeline(pipeline)
-        pass.setBindGroup(0, group)
-        pass.dispatchWorkgroups(1)
-        pass.end()
-        encoder.copyBufferToBuffer(seen, 0, staging, 0, size)
-        device.queue.submit([encoder.finish()])
-        return staging
-      }),
-    )
-    for (const staging of stagings) {
-      await staging.mapAsync(MAP_READ)
-      const seen = new Uint32Array(staging.getMappedRange())
-      for (let index = 0; index < PROBE_LANES; index++) {
-        if (seen[2 * index] !== index % (seen[2 * index + 1] ?? 1)) return false
-      }
-    }
-    return true
-  } finally {
-    for (const buffer of buffers) buffer.destroy()
-  }
 }

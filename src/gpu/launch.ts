@@ -7,6 +7,7 @@ import type { TensorType } from '../tensor/tensor.ts'
 import { checkTensor } from './device-tensor.ts'
 import {
   meets,
+  operandsOf,
   segmentBytes,
   segmentCount,
   type DeviceFacts,
@@ -115,23 +116,22 @@ export interface PlanTypes {
 /** The tensor types that a dispatch binds, in its operands' order. @throws DeviceValidationError on a ref to nothing. */
 export function boundTypes(dispatch: DispatchPlan, plan: OpPlan, types: PlanTypes): TensorType[] {
   const { program, bind } = dispatch
-  if (bind.length !== program.operands.length) {
-    throw new DeviceValidationError(`${bind.length} tensors for ${program.operands.length} operands`, { op: program.name })
+  const operands = operandsOf(program)
+  if (bind.length !== operands.length) {
+    throw new DeviceValidationError(`${bind.length} tensors for ${operands.length} operands`, { op: program.name })
   }
   return bind.map(({ kind, index }, operand) => {
     const list = kind === 'input' ? types.inputs : kind === 'output' ? types.outputs : plan.temps
     const type = list[index]
-    const name = program.operands[operand]?.name
+    const spec = operands[operand]
+    const name = spec?.name
     if (type === undefined || type === null) {
       throw new DeviceValidationError(`Operand ${name} is bound to ${kind} ${index}, which is not there`, { op: program.name })
     }
-    if (type.dtype !== program.operands[operand]?.dtype) {
-      throw new DeviceValidationError(
-        `Operand ${name} is ${program.operands[operand]?.dtype}, but ${kind} ${index} is ${type.dtype}`,
-        {
-          op: program.name,
-        },
-      )
+    if (type.dtype !== spec?.dtype) {
+      throw new DeviceValidationError(`Operand ${name} is ${spec?.dtype}, but ${kind} ${index} is ${type.dtype}`, {
+        op: program.name,
+      })
     }
     return type
   })
@@ -172,6 +172,14 @@ export function checkPlan(plan: OpPlan, types: PlanTypes, facts: DeviceFacts, wh
       throw new DeviceLimitError(`Kernel ${dispatch.program.name} has workgroups of ${lanes} invocations`, {
         ...where,
         limit: `maxComputeInvocationsPerWorkgroup ${facts.limits.maxComputeInvocationsPerWorkgroup}`,
+        remedy: 'Choose a smaller tile',
+      })
+    }
+    const { workgroupBytes = 0 } = dispatch.program
+    if (workgroupBytes > facts.limits.maxComputeWorkgroupStorageSize) {
+      throw new DeviceLimitError(`Kernel ${dispatch.program.name} takes ${workgroupBytes} bytes of workgroup memory`, {
+        ...where,
+        limit: `maxComputeWorkgroupStorageSize ${facts.limits.maxComputeWorkgroupStorageSize}`,
         remedy: 'Choose a smaller tile',
       })
     }

@@ -41,7 +41,19 @@ export interface ProgramSource {
   readonly constants?: Readonly<Record<string, number | string>>
   /** Also written as constants WORKGROUP_X, WORKGROUP_Y, WORKGROUP_Z and LANES (their product). */
   readonly workgroupSize: readonly [number, number, number]
+  /** Bytes of all `var<workgroup>`, for the check against the device's limit. Absent where they are at most 16 KiB, which any device has. */
+  readonly workgroupBytes?: number
   readonly requires?: readonly Requirement[]
+  /** Adds the operand `access_counts`, into which every accessor counts (`counted.ts`). */
+  readonly counted?: boolean
+}
+
+/** The last operand of a counted program: for each operand, elements loaded and elements stored, each modulo 2^32. */
+const ACCESS_COUNTS: OperandSpec = { name: 'access_counts', dtype: 'u32', access: 'atomic' }
+
+/** All operands of a program, in the order of a dispatch's `bind`. */
+export function operandsOf({ operands, counted }: ProgramSource): readonly OperandSpec[] {
+  return counted === true ? [...operands, ACCESS_COUNTS] : operands
 }
 
 /** Which tensor an operand is bound to: an input, output or scratch tensor of the op, by index. */
@@ -52,7 +64,7 @@ export interface TensorRef {
 
 export interface DispatchPlan {
   readonly program: ProgramSource
-  /** One for each operand of the program, in order. */
+  /** One for each operand of the program, in order (`operandsOf`). */
   readonly bind: readonly TensorRef[]
   /** A value for each param of the program. */
   readonly params: Readonly<Record<string, number>>
@@ -84,8 +96,15 @@ export interface DeviceFacts {
    * Absent without the `subgroups` feature. `linear`: lane i of a subgroup is invocation i of its part of the workgroup (probed).
    */
   readonly subgroups?: { readonly min: number; readonly max: number; readonly linear: boolean }
+  /**
+   * Whether `f16(x)` rounds to nearest, ties to even, and is infinite from 65520 on (probed); stores of f16 do so in any case.
+   * Absent without the feature `shader-f16`.
+   */
+  readonly halvesRound?: boolean
   /** Products that the matrix units make. Absent without the feature `chromium-experimental-subgroup-matrix`. */
   readonly matrices?: readonly MatrixUnit[]
+  /** Kernels that were measured to be the fastest on this adapter, by problem (`productKey` of src/ops/gemm/choose.ts). */
+  readonly tuned?: ReadonlyMap<string, { readonly kernel: string }>
   /** True for lavapipe, SwiftShader, WARP: correct, slow. */
   readonly software: boolean
 }

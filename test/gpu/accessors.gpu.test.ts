@@ -1,11 +1,11 @@
 /** What `load_x` and `store_x` do on the device, for each dtype and width, whole and in segments. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Gpu } from '../../src/gpu/gpu.ts'
+import { Gpu } from '../../src/gpu/gpu.ts'
 import { openGpu } from '../../src/gpu/node.ts'
 import type { DispatchPlan, OpPlan, OperandSpec } from '../../src/gpu/program.ts'
 import { runPlan } from '../../src/ops/run.ts'
 import { allocate, type DType, type HostArray } from '../../src/tensor/dtype.ts'
-import { halfBits, isFloat16Array } from '../../src/tensor/half.ts'
+import { float16Array, halfBits, isFloat16Array } from '../../src/tensor/half.ts'
 import { HostTensor, type TensorType } from '../../src/tensor/tensor.ts'
 
 const LANES = 32
@@ -135,6 +135,87 @@ describe.each([
         { name: 'y', dtype, access: 'write' },
       )
       expect(bitsOf(await compute(gpu, x, x, dispatch))).toEqual(bitsOf(x.values))
+    }
+  })
+})
+
+it('raw halves stay halves, and words of bytes go to dot4I8Packed', async () => {
+  using gpu = await openGpu()
+  for (const width of [1, 4] as const) {
+    const x = sample('f16', 64)
+    const specs = [
+      { name: 'x', dtype: 'f16', access: 'read', width, raw: true },
+      { name: 'y', dtype: 'f16', access: 'write', width, raw: true },
+    ] as const
+    const dispatch = dispatchOf(64 / width, 'load_x(i) + y_t(0.5h)', ...specs)
+    const expected = float16Array(64)
+    for (let i = 0; i < 64; i++) expected[i] = Number(x.values[i]) + 0.5
+    expect(bitsOf(await compute(gpu, x, x, dispatch))).toEqual(bitsOf(expected))
+  }
+  const x = sample('i8', 256)
+  const specs = [
+    { name: 'x', dtype: 'i8', access: 'read', width: 4 },
+    { name: 'y', dtype: 'i32', access: 'write' },
+  ] as const
+  const { program, ...rest } = dispatchOf(64, 'dot4I8Packed(load_x(i), 0x80ff7f02u)', ...specs)
+  expect(gpu.facts.language).toContain('packed_4x8_integer_dot_product')
+  const packed = { ...rest, program: { ...program, requires: ['packed_4x8_integer_dot_product'] as const } }
+  const dot = Int32Array.from({ length: 64 }, (_, i) => {
+    return [2, 127, -1, -128].reduce((sum, factor, byte) => sum + factor * Number(x.values[4 * i + byte]), 0)
+  })
+  expect(await compute(gpu, x, { dtype: 'i32', shape: [64] }, packed)).toEqual(dot)
+})
+
+describe('stores of f16 round to nearest, ties to even, infinite from 65520 on', () => {
+  /** Every half float, what lies half way to the next, and the f32 on either side of that; both signs; the rest of the range. */
+  function values(): Float32Array {
+    const bits: number[] = []
+    const words = new Uint32Array(1)
+    const word = new Float32Array(words.buffer)
+    for (const [first, second] of neighbours()) {
+      word[0] = (first + second) / 2
+      const middle = Number(words[0])
+      word[0] = first
+      bits.push(Number(words[0]), middle - 1, middle, middle + 1)
+    }
+    for (const value of [65519.99609375, 65520, 65535, 65536, 1e6, 3.4e38, Infinity, NaN, 1e-40, 1e-45]) {
+      word[0] = value
+      bits.push(Number(words[0]))
+    }
+    return new Float32Array(Uint32Array.from([...bits, ...bits.map((pattern) => pattern + 2 ** 31)]).buffer)
+  }
+
+  function neighbours(): [number, number][] {
+    const all = new Uint16Array(0x7c00).map((_, index) => index)
+    const halves = float16Array(all.buffer, 0, all.length)
+    return Array.from(all, (index) => [halves[index] ?? NaN, index === 0x7bff ? 65536 : (halves[index + 1] ?? NaN)])
+  }
+
+  it.each([
+    ['here', {}],
+    ['on a device that rounds otherwise', { halvesRound: false }],
+  ])('%s', async (_name, other) => {
+    using opened = await openGpu()
+    expect(opened.facts.halvesRound).toBeTypeOf('boolean')
+    using gpu = new Gpu(opened.device, { ...opened.facts, ...other }, opened.adapter)
+    const x = new HostTensor('f32', [values().length], values())
+    const expected = float16Array(x.values.length)
+    expected.set(values())
+    const bits = halfBits(expected)
+    for (const width of [1, 4] as const) {
+      const count = Math.ceil(bits.length / width)
+      const specs = [
+        { name: 'x', dtype: 'f32', access: 'read', width },
+        { name: 'y', dtype: 'f16', access: 'write', width },
+      ] as const
+      const stored = await compute(gpu, x, { dtype: 'f16', shape: x.shape }, dispatchOf(count, 'load_x(i)', ...specs))
+      if (!isFloat16Array(stored)) throw new Error('not halves')
+      const wrong = Array.from(halfBits(stored)).flatMap((got, i) => {
+        const nan = (pattern = 0): boolean => (pattern & 0x7fff) > 0x7c00
+        return got === bits[i] || (nan(got) && nan(bits[i])) ? [] : [[x.values[i], got, bits[i]]]
+      })
+      expect(wrong).toEqual([])
+      expect(stored.length).toBeGreaterThan(250_000)
     }
   })
 })

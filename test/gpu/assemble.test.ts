@@ -3,6 +3,7 @@ import { DeviceValidationError } from '../../src/errors.ts'
 import { assemble } from '../../src/gpu/assemble.ts'
 import { deviceByteSize, segmentBytes, segmentCount, type ProgramSource } from '../../src/gpu/program.ts'
 
+const FACTS = { halvesRound: true }
 const PROGRAM: ProgramSource = {
   name: 'test/all',
   body: '// the body',
@@ -17,7 +18,7 @@ const PROGRAM: ProgramSource = {
 
 describe('assemble', () => {
   it('writes params, bindings, accessors, constants and the body', () => {
-    const { code, bindings } = assemble(PROGRAM, [1, 1], 2 ** 27)
+    const { code, bindings } = assemble(PROGRAM, [1, 1], 2 ** 27, FACTS)
     expect(code).toMatchInlineSnapshot(`
       "struct Params {
         first_group: u32,
@@ -59,7 +60,7 @@ describe('assemble', () => {
 
   it('finds the segment of an index, each with its own mask', () => {
     const operands = [{ name: 'h', dtype: 'f16', access: 'read_write' }] as const
-    const { code, bindings } = assemble({ ...PROGRAM, operands, requires: ['subgroups'] }, [3], 1024)
+    const { code, bindings } = assemble({ ...PROGRAM, operands, requires: ['subgroups'] }, [3], 1024, FACTS)
     expect(code.split('\n').filter((line) => line.includes('h_') || line.startsWith('enable'))).toMatchInlineSnapshot(`
       [
         "enable f16;",
@@ -81,11 +82,142 @@ describe('assemble', () => {
 
   it('gives an atomic operand no accessor, and no second segment', () => {
     const operands = [{ name: 'counts', dtype: 'u32', access: 'atomic' }] as const
-    const { code } = assemble({ ...PROGRAM, operands }, [1], 1024)
+    const { code } = assemble({ ...PROGRAM, operands }, [1], 1024, FACTS)
     expect(code).toContain('var<storage, read_write> counts_0: array<atomic<u32>>;')
     expect(code).not.toContain('load_counts')
-    expect(() => assemble({ ...PROGRAM, operands }, [2], 1024)).toThrow(DeviceValidationError)
-    expect(() => assemble({ ...PROGRAM, operands: [{ ...operands[0], dtype: 'f32' }] }, [1], 1024)).toThrow(/must be u32/)
+    expect(() => assemble({ ...PROGRAM, operands }, [2], 1024, FACTS)).toThrow(DeviceValidationError)
+    expect(() => assemble({ ...PROGRAM, operands: [{ ...operands[0], dtype: 'f32' }] }, [1], 1024, FACTS)).toThrow(/must be u32/)
+  })
+})
+
+describe('accessors', () => {
+  const linesOf = (operands: ProgramSource['operands'], more: Partial<ProgramSource> = {}, segments: readonly number[] = []) =>
+    assemble({ ...PROGRAM, ...more, operands }, segments, 1024, FACTS).code.split('\n')
+
+  it('of width 4 move vectors, words of four bytes, and mask indices of vectors', () => {
+    const operands = [
+      { name: 'f', dtype: 'f32', access: 'read', width: 4 },
+      { name: 'h', dtype: 'f16', access: 'write', width: 4 },
+      { name: 'b', dtype: 'u8', access: 'write', width: 4 },
+    ] as const
+    expect(linesOf(operands, {}, [2, 1, 2]).filter((line) => /[fhb]_(t|\d)/.test(line))).toMatchInlineSnapshot(`
+      [
+        "@group(0) @binding(1) var<storage, read> f_0: array<vec4<f32>>;",
+        "@group(0) @binding(2) var<storage, read> f_1: array<vec4<f32>>;",
+        "alias f_t = vec4<f32>;",
+        "  if ((index >> 6u) == 0u) { return f_0[index & 63u]; }",
+        "  return f_1[index & 63u];",
+        "@group(0) @binding(3) var<storage, read_write> h_0: array<vec4<f16>>;",
+        "alias h_t = vec4<f32>;",
+        "  h_0[index] = vec4<f16>(value);",
+        "@group(0) @binding(4) var<storage, read_write> b_0: array<u32>;",
+        "@group(0) @binding(5) var<storage, read_write> b_1: array<u32>;",
+        "alias b_t = u32;",
+        "  if ((index >> 8u) == 0u) { b_0[index & 255u] = value; return; }",
+        "  b_1[index & 255u] = value;",
+      ]
+    `)
+  })
+
+  it('of raw operands pass the storage type', () => {
+    const operands = [
+      { name: 'h', dtype: 'f16', access: 'read_write', raw: true },
+      { name: 'v', dtype: 'f16', access: 'read', raw: true, width: 4 },
+      { name: 'b', dtype: 'i8', access: 'read', raw: true, width: 4 },
+    ] as const
+    expect(linesOf(operands).filter((line) => /[hvb]_(t|\d)/.test(line))).toMatchInlineSnapshot(`
+      [
+        "@group(0) @binding(1) var<storage, read_write> h_0: array<f16>;",
+        "alias h_t = f16;",
+        "  return h_0[index];",
+        "  h_0[index] = value;",
+        "@group(0) @binding(2) var<storage, read> v_0: array<vec4<f16>>;",
+        "alias v_t = vec4<f16>;",
+        "  return v_0[index];",
+        "@group(0) @binding(3) var<storage, read> b_0: array<u32>;",
+        "alias b_t = u32;",
+        "  return b_0[index];",
+      ]
+    `)
+  })
+
+  it('find a byte in its word, by atomics where bytes are written', () => {
+    const operands = [
+      { name: 'u', dtype: 'u8', access: 'read' },
+      { name: 'i', dtype: 'i8', access: 'read_write' },
+    ] as const
+    expect(linesOf(operands, {}, [2, 1]).filter((line) => /[ui]_(t|\d)|  let/.test(line))).toMatchInlineSnapshot(`
+      [
+        "@group(0) @binding(1) var<storage, read> u_0: array<u32>;",
+        "@group(0) @binding(2) var<storage, read> u_1: array<u32>;",
+        "alias u_t = u32;",
+        "  if ((index >> 10u) == 0u) { return extractBits(u_0[(index & 1023u) >> 2u], 8u * (index & 3u), 8u); }",
+        "  return extractBits(u_1[(index & 1023u) >> 2u], 8u * (index & 3u), 8u);",
+        "@group(0) @binding(3) var<storage, read_write> i_0: array<atomic<u32>>;",
+        "alias i_t = i32;",
+        "  return extractBits(i32(atomicLoad(&i_0[index >> 2u])), 8u * (index & 3u), 8u);",
+        "  let shift = 8u * (index & 3u);",
+        "  let byte = (u32(value) & 255u) << shift;",
+        "  atomicAnd(&i_0[index >> 2u], ~(255u << shift)); atomicOr(&i_0[index >> 2u], byte);",
+      ]
+    `)
+  })
+
+  it('count what they move in counted programs', () => {
+    const operands = [
+      { name: 'x', dtype: 'f32', access: 'read', width: 4 },
+      { name: 'n', dtype: 'u32', access: 'atomic' },
+      { name: 'y', dtype: 'u8', access: 'read_write' },
+    ] as const
+    const lines = linesOf(operands, { counted: true }, [2])
+    expect(lines.filter((line) => line.includes('access_counts'))).toEqual([
+      '  atomicAdd(&access_counts_0[0u], 4u);',
+      '  atomicAdd(&access_counts_0[4u], 1u);',
+      '  atomicAdd(&access_counts_0[5u], 1u);',
+      '@group(0) @binding(5) var<storage, read_write> access_counts_0: array<atomic<u32>>;',
+    ])
+    expect(linesOf(operands).join().includes('access_counts')).toBe(false)
+  })
+
+  it.each([
+    ['i64', { width: 4 }, /i64 is accessed element by element/],
+    ['bool', { width: 4 }, /bool is accessed element by element/],
+    ['i8', { raw: true }, /raw takes width 4/],
+    ['u32', { access: 'atomic', width: 4 }, /atomic operand has no accessors/],
+    ['u32', { access: 'atomic', raw: true }, /atomic operand has no accessors/],
+  ] as const)('are refused for %s with %o', (dtype, spec, message) => {
+    const run = () => linesOf([{ name: 'x', dtype, access: 'read', ...spec }])
+    expect(run).toThrow(DeviceValidationError)
+    expect(run).toThrow(message)
+  })
+
+  it('round stores of f16 themselves where the device is not known to', () => {
+    const lines = (access: 'read' | 'write', width: 1 | 4, halvesRound?: boolean, raw = false) =>
+      assemble({ ...PROGRAM, operands: [{ name: 'h', dtype: 'f16', access, width, raw }] }, [1], 1024, {
+        ...(halvesRound === undefined ? {} : { halvesRound }),
+      }).code
+    expect(lines('write', 1, true)).toContain('h_0[index] = f16(value);')
+    expect(lines('write', 4, true)).toContain('h_0[index] = vec4<f16>(value);')
+    expect(lines('write', 1, false)).toContain('h_0[index] = half_of(value);')
+    expect(lines('write', 4)).toContain('h_0[index] = halves_of(value);')
+    for (const [access, halvesRound, raw] of [
+      ['read', false, false],
+      ['write', true, false],
+      ['write', false, true],
+    ] as const) {
+      expect(lines(access, 1, halvesRound, raw)).not.toContain('half_of')
+    }
+  })
+
+  it('come after the directives, one for each requirement', () => {
+    const requires = ['packed_4x8_integer_dot_product', 'chromium-experimental-subgroup-matrix', 'subgroups', 'shader-f16'] as const
+    expect(linesOf([], { requires }).slice(0, 5)).toEqual([
+      'enable f16;',
+      'enable subgroups;',
+      'enable chromium_experimental_subgroup_matrix;',
+      'requires packed_4x8_integer_dot_product;',
+      'struct Params {',
+    ])
   })
 })
 

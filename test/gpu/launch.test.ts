@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DeviceLimitError, DeviceValidationError } from '../../src/errors.ts'
+import { adapterKey } from '../../src/gpu/facts.ts'
 import { copyDispatch } from '../../src/gpu/fill.ts'
 import { checkPlan, estimateSeconds, foldGrid, launchesOf, packParams } from '../../src/gpu/launch.ts'
 import { bindingBytes, segmentsOf, sizeClass } from '../../src/gpu/pool.ts'
@@ -113,6 +114,36 @@ describe('checkPlan', () => {
     const types = { inputs: [type], outputs: [type] }
     expect(() => checkPlan({ reason: '', dispatches: [needy], temps: [] }, types, FACTS)).toThrow(/feature subgroups is missing/)
     expect(() => checkPlan({ reason: '', dispatches: [wide], temps: [] }, types, FACTS)).toThrow(/512 invocations.*256/)
+  })
+
+  it('names a feature of WGSL that is missing, and too much workgroup memory', () => {
+    const dispatch = copyDispatch(type, type)
+    const types = { inputs: [type], outputs: [type] }
+    const run = (more: Partial<ProgramSource>, facts = FACTS) => {
+      return () =>
+        checkPlan({ reason: '', dispatches: [{ ...dispatch, program: { ...dispatch.program, ...more } }], temps: [] }, types, facts)
+    }
+    const packed = { requires: ['packed_4x8_integer_dot_product'] } as const
+    expect(run(packed)).toThrow(/packed_4x8_integer_dot_product is missing/)
+    expect(run(packed, { ...FACTS, language: new Set(packed.requires) })).not.toThrow()
+    expect(run({ workgroupBytes: 16384 })).not.toThrow()
+    expect(run({ workgroupBytes: 16388 })).toThrow(DeviceLimitError)
+    expect(run({ workgroupBytes: 16388 })).toThrow(/16388 bytes.*maxComputeWorkgroupStorageSize 16384\)\. Choose a smaller tile/)
+  })
+
+  it('wants memory for the counts of a counted program', () => {
+    const dispatch = copyDispatch(type, type)
+    const counted = { ...dispatch, program: { ...dispatch.program, counted: true } }
+    const types = { inputs: [type], outputs: [type] }
+    expect(() => checkPlan({ reason: '', dispatches: [counted], temps: [] }, types, FACTS)).toThrow(/2 tensors for 3 operands/)
+  })
+})
+
+describe('adapterKey', () => {
+  it('is one word of what the adapter says of itself', () => {
+    const info = { vendor: 'NVIDIA', architecture: 'ampere', device: '', description: 'GeForce RTX™ 3090 (550.54)' }
+    expect(adapterKey(info as GPUAdapterInfo)).toBe('nvidia-ampere-geforce-rtx-3090-550-54')
+    expect(adapterKey({ vendor: '', architecture: '', device: '', description: '' } as GPUAdapterInfo)).toBe('unnamed')
   })
 })
 

@@ -14,6 +14,8 @@ describe('openGpu', () => {
     expect([...gpu.facts.features].toSorted()).toEqual(gpu.adapter.features)
     expect(gpu.adapter.features).toContain('timestamp-query')
     expect(gpu.adapter.toggles).toContain('allow_unsafe_apis')
+    expect(gpu.facts.adapter).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/)
+    expect(gpu.facts.language).toContain('packed_4x8_integer_dot_product')
     if (gpu.facts.features.has('subgroups')) {
       expect(gpu.facts.subgroups?.min).toBeGreaterThanOrEqual(4)
       expect(gpu.facts.subgroups?.linear).toBe(true)

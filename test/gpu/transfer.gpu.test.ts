@@ -51,6 +51,8 @@ describe.each([
     expect(tensor.segments.length).toBe(Math.max(1, Math.ceil(1004 / most)))
     expect(tensor.segments.reduce((sum, segment) => sum + segment.size, 0)).toBe(1008)
     expect(Math.max(...tensor.segments.map((segment) => segment.size))).toBeLessThanOrEqual(most)
+    using bytes = gpu.allocate({ dtype: 'u8', shape: [251] })
+    expect(bytes.segments.map(({ size }) => size)).toEqual([256])
     const buffers = new Set(tensor.segments.map((segment) => segment.buffer))
     expect(buffers.size).toBe('maxBufferSize' in limits ? 2 : 1)
   })
