@@ -19,7 +19,9 @@ import { concat } from './concat/op.ts'
 import { constantOfShape } from './constant-of-shape/op.ts'
 import { depthToSpace } from './depth-to-space/op.ts'
 import { div } from './div/op.ts'
+import { dequantizeLinear } from './dequantize-linear/op.ts'
 import { dropout } from './dropout/op.ts'
+import { dynamicQuantizeLinear } from './dynamic-quantize-linear/op.ts'
 import { elu } from './elu/op.ts'
 import { flatten } from './flatten/op.ts'
 import { gather } from './gather/op.ts'
@@ -29,6 +31,8 @@ import { maxout } from './maxout/op.ts'
 import { mul } from './mul/op.ts'
 import { pad } from './pad/op.ts'
 import { prelu } from './prelu/op.ts'
+import { qlinearMatmul } from './qlinear-matmul/op.ts'
+import { quantizeLinear } from './quantize-linear/op.ts'
 import { relu } from './relu/op.ts'
 import { reshape } from './reshape/op.ts'
 import { shape } from './shape/op.ts'
@@ -48,6 +52,7 @@ const DEFINITIONS: readonly OpDefinition[] = [
   gemm,
   matmul,
   matmulInteger,
+  qlinearMatmul,
   linear,
   maxPool,
   averagePool,
@@ -85,6 +90,9 @@ const DEFINITIONS: readonly OpDefinition[] = [
   shape,
   gather,
   cast,
+  quantizeLinear,
+  dequantizeLinear,
+  dynamicQuantizeLinear,
 ]
 
 export const REGISTRY: ReadonlyMap<string, OpDefinition> = new Map(DEFINITIONS.map((definition) => [definition.name, definition]))

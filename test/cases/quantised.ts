@@ -1,5 +1,9 @@
 /** Cases of the products of bytes and of packed weights: operands of several dtypes, made from a seed. */
 import { matmulInteger } from '../../src/ops/matmul-integer/op.ts'
+import { dequantizeLinear } from '../../src/ops/dequantize-linear/op.ts'
+import { dynamicQuantizeLinear } from '../../src/ops/dynamic-quantize-linear/op.ts'
+import { qlinearMatmul } from '../../src/ops/qlinear-matmul/op.ts'
+import { quantizeLinear } from '../../src/ops/quantize-linear/op.ts'
 import type { InputValues, OpDefinition } from '../../src/ops/op.ts'
 import { allocate, type DType } from '../../src/tensor/dtype.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
@@ -114,6 +118,85 @@ export const MATMUL_INTEGER: readonly QuantisedCase[] = [
       null,
       { dtype: 'f16', shape: [], least: 0.01, most: 0.02 },
       scales(37),
+    ],
+  },
+]
+
+const floats = (least: number, most: number, ...shape: number[]): Filled => ({ dtype: 'f32', shape, least, most })
+
+export const LINEAR_QUANTISATION: readonly QuantisedCase[] = [
+  { name: 'per tensor', definition: quantizeLinear, inputs: [floats(-2, 2, 3, 7), floats(0.01, 0.02), bytes('u8')] },
+  {
+    name: 'no zero point, i8, f16 scale',
+    definition: quantizeLinear,
+    inputs: [
+      { dtype: 'f16', shape: [9] },
+      { dtype: 'f16', shape: [1], all: 0.01 },
+    ],
+    attributes: { dtype: 'i8' },
+  },
+  { name: 'per axis', definition: quantizeLinear, inputs: [floats(-2, 2, 3, 5, 7), floats(0.01, 0.02, 5), bytes('i8', 5)] },
+  {
+    name: 'blocked',
+    definition: quantizeLinear,
+    inputs: [floats(-2, 2, 3, 7, 3), floats(0.01, 0.02, 3, 3, 3), bytes('i8', 3, 3, 3)],
+    attributes: { blockSize: 3 },
+  },
+  { name: 'i32', definition: quantizeLinear, inputs: [{ dtype: 'i32', shape: [130], least: -300, most: 300 }, floats(2, 2)] },
+  { name: 'empty', definition: quantizeLinear, inputs: [floats(0, 1, 0, 3), floats(1, 1)] },
+  { name: 'per tensor', definition: dequantizeLinear, inputs: [bytes('u8', 3, 7), floats(0.01, 0.02), bytes('u8')] },
+  {
+    name: 'per axis',
+    definition: dequantizeLinear,
+    inputs: [bytes('i8', 3, 5, 7), floats(0.01, 0.02, 3), bytes('i8', 3)],
+    attributes: { axis: 0 },
+  },
+  {
+    name: 'blocked to f16',
+    definition: dequantizeLinear,
+    inputs: [bytes('i8', 3, 7), { dtype: 'f16', shape: [3, 2] }],
+    attributes: { blockSize: 4 },
+  },
+  { name: 'i32', definition: dequantizeLinear, inputs: [{ dtype: 'i32', shape: [33] }, floats(0.01, 0.02)] },
+  { name: 'both signs', definition: dynamicQuantizeLinear, inputs: [floats(-1, 3, 5000)] },
+  { name: 'positive', definition: dynamicQuantizeLinear, inputs: [floats(1, 3, 7, 3)] },
+  { name: 'zeros', definition: dynamicQuantizeLinear, inputs: [floats(0, 0, 6)] },
+]
+
+const small = (...shape: number[]): Filled => floats(0.003, 0.009, ...shape)
+
+export const QLINEAR_MATMUL: readonly QuantisedCase[] = [
+  {
+    name: 'per tensor',
+    definition: qlinearMatmul,
+    inputs: [bytes('u8', 5, 33), small(), bytes('u8'), bytes('i8', 33, 24), small(), bytes('i8'), small(1), bytes('u8', 1)],
+  },
+  {
+    name: 'by rows and columns, odd',
+    definition: qlinearMatmul,
+    inputs: [
+      bytes('i8', 20, 33),
+      small(20),
+      bytes('i8', 20),
+      bytes('i8', 33, 7),
+      small(7),
+      bytes('i8', 7),
+      small(20),
+      bytes('i8', 20),
+    ],
+  },
+  {
+    name: 'a batch of both',
+    definition: qlinearMatmul,
+    inputs: [
+      bytes('i8', 2, 1, 3, 9),
+      small(),
+      bytes('i8'),
+      bytes('u8', 3, 9, 5),
+      small(3, 1, 5),
+      bytes('u8'),
+      small(),
+      bytes('u8'),
     ],
   },
 ]

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Gpu } from '../../src/gpu/gpu.ts'
 import { openGpu } from '../../src/gpu/node.ts'
-import { MATMUL_INTEGER, valuesOf } from '../cases/quantised.ts'
+import { LINEAR_QUANTISATION, MATMUL_INTEGER, QLINEAR_MATMUL, valuesOf } from '../cases/quantised.ts'
 import { check } from './run-table.ts'
 
 let gpu: Gpu
@@ -12,11 +12,12 @@ beforeAll(async () => {
 afterAll(() => gpu.dispose())
 
 describe('quantised ops', () => {
-  it.each([...MATMUL_INTEGER].map((entry) => [entry.definition.name, entry.name, entry] as const))(
-    '%s: %s',
-    async (_, __, entry) => {
-      await check(gpu, entry.definition, valuesOf(entry), entry.attributes ?? {})
-      expect(gpu.memory.liveBytes).toBe(0)
-    },
-  )
+  it.each(
+    [...MATMUL_INTEGER, ...QLINEAR_MATMUL, ...LINEAR_QUANTISATION].map(
+      (entry) => [entry.definition.name, entry.name, entry] as const,
+    ),
+  )('%s: %s', async (_, __, entry) => {
+    await check(gpu, entry.definition, valuesOf(entry), entry.attributes ?? {})
+    expect(gpu.memory.liveBytes).toBe(0)
+  })
 })
