@@ -1,4 +1,4 @@
-// The operands of a convolution as a matrix product, for ../gemm/tiled.wgsl and ../gemm/vector.wgsl, one slice per group:
+// The operands of a convolution as a matrix product, for tiled.wgsl and vector.wgsl, one slice per group:
 //
 //   rows:    filters of the group                  left(row, k)     = w[filter][c][r][s]
 //   columns: output positions (n, p, q)            right(k, column) = x[n][c][p*stride + r*dilation - pad][...]

@@ -11,7 +11,7 @@ import type { OpPlan, OperandSpec, ParamType, TensorRef } from '../../gpu/progra
 import { deviceByteSize } from '../../gpu/program.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { requireInput } from '../checks.ts'
-import { chooseCore } from '../gemm/cores.ts'
+import { chooseCore } from './cores.ts'
 import type { PlanContext } from '../op.ts'
 import { convMacs, convSizes, type ConvAttributes, type ConvSizes } from './rule.ts'
 

@@ -1,9 +1,9 @@
 /**
- * The kernels that every matrix product shares, plain or of image patches: the tiled core and the matrix-vector core of
- * shaders/gemm, as a choice from sizes alone. What the matrices are is said by the WGSL that a core is joined with.
+ * The kernels of a convolution as a matrix product: the tiled core and the matrix-vector core of shaders/conv, as a choice from sizes
+ * alone. What the matrices are is said by the WGSL that a core is joined with.
  */
-import tiled from '../../../shaders/gemm/tiled.wgsl?raw'
-import vector from '../../../shaders/gemm/vector.wgsl?raw'
+import tiled from '../../../shaders/conv/tiled.wgsl?raw'
+import vector from '../../../shaders/conv/vector.wgsl?raw'
 
 export interface CoreSizes {
   readonly rows: number

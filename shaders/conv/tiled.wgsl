@@ -1,4 +1,4 @@
-// Tiled matrix product: Y[row][column] = sum over k of left(row, k) * right(k, column), slice by slice.
+// Tiled implicit matrix product of a convolution: Y[row][column] = sum over k of left(row, k) * right(k, column), slice by slice.
 //
 // A workgroup owns a tile of 4*WORKGROUP_Y rows by 4*WORKGROUP_X columns and walks the depth in steps of TILE_DEPTH. Each step
 // is loaded into workgroup memory as vec4s (of rows on the left, of columns on the right); each invocation then multiplies
@@ -12,8 +12,8 @@
 //       [r2]       |   acc[2]
 //       [r3]       |   acc[3]
 //
-// What the matrices are is said by the functions of the file that this one is joined with: slice_of, load_left, column_of,
-// depth_of, load_right and finish (strided.wgsl, ../conv/patches.wgsl).
+// What the matrices are is said by the functions of patches.wgsl, which this file is joined with: slice_of, load_left, column_of,
+// depth_of, load_right and finish.
 
 const TILE_DEPTH = 16u;
 

@@ -1,4 +1,4 @@
-// Matrix times vector: Y[row] = sum over k of left(row, k) * right(k, 0), slice by slice.
+// Implicit matrix times vector, for a convolution with one output position: Y[row] = sum over k of left(row, k) * right(k, 0), slice by slice.
 //
 // LANES = ACROSS * ALONG: ALONG invocations share the depth of a row, stepping by ALONG, and ACROSS blocks of 4 rows lie side
 // by side. A plan picks ACROSS = 1 where the matrix is contiguous along k, and more where it is contiguous along the rows,
