@@ -1,14 +1,28 @@
 /** Entry of dist/bench-child.js: one peer, one case, one process. The job comes as the only argument, as JSON. */
+import '../../src/gpu/node.ts'
 import { caseNamed, macs, SOFTWARE_REPEATED } from '../cases/gemm.ts'
 import { measureOrt } from './ort.ts'
+import { measureOurs } from './ours.ts'
 import { answerLine, type Answer, type Job } from './protocol.ts'
+import { measureTfjs } from './tfjs.ts'
 
-async function measure(job: Job): Promise<Answer> {
+function measure(job: Job): Promise<Answer> {
   const item = caseNamed(job.case)
   const once = job.software && macs(item) > SOFTWARE_REPEATED
-  return measureOrt(job, item, once)
+  switch (job.peer) {
+    case 'tilewright':
+    case 'tilewright-safe':
+      return measureOurs(job, item, once)
+    case 'ort-webgpu':
+    case 'ort-cpu':
+      return measureOrt(job, item, once)
+    case 'tfjs-webgpu':
+      return measureTfjs(job, item, once)
+  }
 }
 
-const [, , text = ''] = process.argv
-const answer = await measure(JSON.parse(text) as Job)
-process.stdout.write(answerLine(answer))
+const [, , text] = process.argv
+if (text === undefined) throw new Error('bench-child.js is started by tilewright bench, not by hand')
+process.stdout.write(answerLine(await measure(JSON.parse(text) as Job)))
+// Engines keep threads and timers; the answer is out.
+process.exit(0)

@@ -1,0 +1,109 @@
+/**
+ * TensorFlow.js on its WebGPU backend, in Node: it is given Dawn as `navigator.gpu`, with the toggles that ours has, and its CommonJS
+ * builds. It computes in f32 only, and works through a queue of its own that a read empties: so a read of one element of the last
+ * result ends a sample.
+ */
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { currentProvider } from '../../src/gpu/provider.ts'
+import type { GemmCase } from '../cases/gemm.ts'
+import { shapesOf } from './onnx.ts'
+import { errorOf, operandA, operandB } from './operands.ts'
+import type { Answer, Job } from './protocol.ts'
+import { ruleFor, sample } from './sample.ts'
+
+/** What of tfjs-core and its backend is used here. */
+interface TfTensor {
+  data(): Promise<Float32Array>
+  dispose(): void
+}
+interface Tf {
+  readonly version_core: string
+  setBackend(name: string): Promise<boolean>
+  backend(): { readonly device?: GPUDevice }
+  tensor(values: Float32Array, shape: readonly number[]): TfTensor
+  matMul(a: TfTensor, b: TfTensor, transposeA: boolean, transposeB: boolean): TfTensor
+  slice(x: TfTensor, begin: readonly number[], size: readonly number[]): TfTensor
+  memory(): { readonly numBytesAllocatedInGPU?: number }
+}
+
+const F32_ONLY = 'it computes in f32 only'
+
+export async function measureTfjs(job: Job, item: GemmCase, once: boolean): Promise<Answer> {
+  if (item.dtype !== 'f32') return { status: 'cannot', reason: F32_ONLY }
+  const dawn = await import('webgpu')
+  const { gpu, toggles } = await currentProvider().open({
+    disableRobustness: true,
+    skipValidation: true,
+    ...(job.adapter === undefined ? {} : { adapter: job.adapter }),
+  })
+  Object.assign(globalThis, dawn.globals)
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'node' }, configurable: true })
+  const load = createRequire(join(job.peersFolder, 'package.json'))
+  const tf = load('@tensorflow/tfjs-core') as Tf
+  load('@tensorflow/tfjs-backend-webgpu')
+
+  const shapes = shapesOf(item)
+  const valuesA = operandA(item)
+  const valuesB = operandB(item)
+  if (!(valuesA instanceof Float32Array) || !(valuesB instanceof Float32Array)) throw new Error(F32_ONLY)
+  const begin = performance.now()
+  if (!(await tf.setBackend('webgpu'))) return { status: 'cannot', reason: 'its WebGPU backend does not start' }
+  const { device } = tf.backend()
+  if (device === undefined) return { status: 'cannot', reason: 'its WebGPU backend has no device' }
+  const faults: string[] = []
+  device.addEventListener('uncapturederror', ({ error }) => faults.push(error.message.split('\n')[0] ?? ''))
+  const oneOf = async (x: TfTensor, rank: number): Promise<void> => {
+    const all = (value: number): number[] => Array.from({ length: rank }, () => value)
+    const part = tf.slice(x, all(0), all(1))
+    await part.data()
+    part.dispose()
+  }
+  const rank = shapes.b.length
+  const b = tf.tensor(valuesB, shapes.b)
+  // Weights go to the device when they are first used.
+  await oneOf(b, rank)
+  const opened = performance.now()
+  const product = (a: TfTensor): TfTensor => tf.matMul(a, b, false, item.transposed)
+  const fromHost = async (): Promise<Float32Array> => {
+    const a = tf.tensor(valuesA, shapes.a)
+    const c = product(a)
+    const values = await c.data()
+    a.dispose()
+    c.dispose()
+    return values
+  }
+  const values = await fromHost()
+  const first_ms = performance.now() - opened
+  if (faults[0] !== undefined) return { status: 'cannot', reason: faults[0] }
+  const error = errorOf(item, values)
+
+  const rule = ruleFor({ once })
+  const end_to_end = await sample(async (repeats) => {
+    for (let run = 0; run < repeats; run++) await fromHost()
+  }, rule)
+  const a = tf.tensor(valuesA, shapes.a)
+  const queue = async (repeats: number): Promise<void> => {
+    for (let run = 0; run < repeats; run++) {
+      const c = product(a)
+      if (run === repeats - 1) await oneOf(c, rank)
+      c.dispose()
+    }
+  }
+  await queue(1)
+  const resident = await sample(queue, rule)
+  const { numBytesAllocatedInGPU } = tf.memory()
+  if (faults[0] !== undefined) return { status: 'cannot', reason: faults[0] }
+  return {
+    status: 'ok',
+    open_ms: opened - begin,
+    first_ms,
+    end_to_end,
+    resident,
+    error,
+    peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
+    ...(numBytesAllocatedInGPU === undefined ? {} : { peak_gpu_bytes: numBytesAllocatedInGPU }),
+    version: `tfjs-webgpu ${tf.version_core}`,
+    toggles,
+  }
+}
