@@ -16,9 +16,10 @@ import type { ProfileReport } from '../profile/report.ts'
 import { formatShape, type Shape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor, type TensorType } from '../tensor/tensor.ts'
 import { Execution, type CompileProgress } from './execution.ts'
+import { fuseGraph } from './fuse.ts'
 import type { Graph, GraphInput } from './graph.ts'
-import { checkGraph, fedInputs, resolveInputs, typeGraph, type Folds, type Ops, type TypedGraph } from './passes.ts'
-import { planNodes, type PlannedNode, type PlanNode } from './planning.ts'
+import { checkGraph, fedInputs, resolveInputs, typeGraph, type Folds, type Ops, type TypedGraph, type TypedNode } from './passes.ts'
+import { planNodes, planOne, type PlannedNode, type PlanNode } from './planning.ts'
 import { halveGraph } from './precision.ts'
 import { Weights } from './weights.ts'
 
@@ -256,7 +257,18 @@ export class Model {
     const options = { keep, folds: this.#folds, ...(this.#options.ops === undefined ? {} : { ops: this.#options.ops }) }
     const typed = typeGraph(this.graph, fed.types, fed.values, options)
     if (this.#symbols.length === 0 && fed.values.size === 0) this.#outputs ??= outputsOf(typed, typed, [])
-    return this.precision === 'f16' ? halveGraph(typed, options) : typed
+    const stored = this.precision === 'f16' ? halveGraph(typed, options) : typed
+    return keep === 'all' ? stored : fuseGraph(stored, (node) => this.#runs(node))
+  }
+
+  #runs(node: TypedNode): boolean {
+    try {
+      planOne(node, this.gpu.facts, this.#options.planNode)
+      return true
+    } catch (error) {
+      if (error instanceof TilewrightError) return false
+      throw error
+    }
   }
 
   async #planFor(fed: Fed, keep: 'outputs' | 'all', signal?: AbortSignal): Promise<KeptPlan> {

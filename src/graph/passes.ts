@@ -22,6 +22,8 @@ export interface TypedNode {
   readonly node: GraphNode
   readonly definition: OpDefinition
   readonly context: InferContext<unknown> & { readonly outputs: readonly TensorType[] }
+  /** Nodes that were folded into this one (fuse.ts). */
+  readonly fused?: readonly string[]
 }
 
 export interface TypedGraph {

@@ -28,16 +28,20 @@ export type PlanNode = (node: TypedNode, device: DeviceFacts) => OpPlan | undefi
  */
 export function planNodes(typed: TypedGraph, device: DeviceFacts, planNode?: PlanNode): PlannedNode[] {
   for (const { name, dtype, shape } of typed.inputs) checkTensor({ dtype, shape }, device, { node: name, op: 'input' })
-  return typed.nodes.map((item) => {
-    const { node, definition, context } = item
-    const where: ErrorDetails = { node: node.name, op: node.op }
-    for (const type of context.outputs) checkTensor(type, device, where)
-    const chosen = planNode?.(item, device) ?? definition.plan({ ...context, device })
-    const plan = { ...chosen, dispatches: dispatchesOf(chosen) }
-    if (plan.alias === undefined)
-      checkPlan(plan, { inputs: boundInputs(plan, context.inputs), outputs: context.outputs }, device, where)
-    return { ...item, plan }
-  })
+  return typed.nodes.map((item) => ({ ...item, plan: planOne(item, device, planNode) }))
+}
+
+/** The plan of one node, checked. @throws as planNodes */
+export function planOne(item: TypedNode, device: DeviceFacts, planNode?: PlanNode): OpPlan {
+  const { node, definition, context, fused = [] } = item
+  const where: ErrorDetails = { node: node.name, op: node.op }
+  for (const type of context.outputs) checkTensor(type, device, where)
+  const chosen = planNode?.(item, device) ?? definition.plan({ ...context, device })
+  const reason = fused.length === 0 ? chosen.reason : `${chosen.reason}; with ${fused.join(', ')}`
+  const plan = { ...chosen, reason, dispatches: dispatchesOf(chosen) }
+  if (plan.alias === undefined)
+    checkPlan(plan, { inputs: boundInputs(plan, context.inputs), outputs: context.outputs }, device, where)
+  return plan
 }
 
 /** Inputs that a dispatch binds; the others are known on the host and need no memory. */
