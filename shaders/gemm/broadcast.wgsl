@@ -1,4 +1,4 @@
-// A product without workgroup memory: values of A reach all lanes of a subgroup by shuffles, values of B stay with their lane.
+// A product whose tiles need no workgroup memory: values of A reach all lanes of a subgroup by shuffles, values of B stay with their lane.
 //
 // A subgroup of SIZE lanes owns ROWS rows by 4*STRIPS*SIZE columns; a lane owns STRIPS quads of columns, SIZE quads apart. For each four
 // steps of depth a lane loads the 4 x 4 block of B under each of its quads, and the subgroup loads ROWS quads of A, a quad a lane:
@@ -9,7 +9,11 @@
 //          row 1  (lane 1)   | acc[1]    | acc[1]    |           acc[r] += A[r][k] * B[k][lane's quad], k = 0 .. 3,
 //          ...               |           |           |           A[r][k] shuffled from the lane that loaded it
 //
+// Where STAGED, sums pass through workgroup memory to a loop that stays a loop; otherwise there is no workgroup memory.
 // Where ROWS < SIZE one load brings SPAN = SIZE / ROWS quads of depth for each row, otherwise PARTS = ROWS / SIZE loads bring one.
+
+// Sums on their way to the epilogue, each lane's own (no barrier is needed).
+var<workgroup> sums: array<vec4<f32>, select(1u, ROWS * STRIPS * LANES, STAGED)>;
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -52,11 +56,19 @@ fn main(
     }
   }
 
-  for (var r = 0u; r < ROWS; r++) {
-    if (row0 + r >= params.rows) { break; }
-    for (var v = 0u; v < STRIPS; v++) {
-      let column = 4u * (quad0 + v * SIZE);
-      if (column < params.columns) { finish_quad(slice, row0 + r, column, vec4<f32>(acc[r * STRIPS + v])); }
+  if (STAGED) {
+    for (var i = 0u; i < ROWS * STRIPS; i++) { sums[i * LANES + index] = vec4<f32>(acc[i]); }
+    // The bound is a param, so that no compiler unrolls the loop: an epilogue for each of its steps takes long to compile.
+    for (var i = 0u; i < params.stored; i++) {
+      let row = row0 + i / STRIPS;
+      let column = 4u * (quad0 + (i % STRIPS) * SIZE);
+      if (row < params.rows && column < params.columns) { finish_quad(slice, row, column, sums[i * LANES + index]); }
+    }
+  } else {
+    for (var i = 0u; i < ROWS * STRIPS; i++) {
+      let row = row0 + i / STRIPS;
+      let column = 4u * (quad0 + (i % STRIPS) * SIZE);
+      if (row < params.rows && column < params.columns) { finish_quad(slice, row, column, vec4<f32>(acc[i])); }
     }
   }
 }

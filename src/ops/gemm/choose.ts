@@ -6,6 +6,7 @@ import type { DeviceFacts, OpPlan } from '../../gpu/program.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { familyNamed, forced } from './families.ts'
 import type { Config } from './family.ts'
+import { keptKernel } from './kept.ts'
 import { normalised, type Product } from './product.ts'
 
 export interface Choice {
@@ -31,16 +32,13 @@ export function planProduct(given: Product, device: DeviceFacts, kernel?: string
   return { ...plan, reason: `${choice.reason}: ${plan.reason}` }
 }
 
-/** By measurement where there is one for this adapter and problem, else by rule. */
+/** By measurement where there is one for this adapter and problem, the user's own or one that ships, else by rule. */
 export function choose(product: Product, device: DeviceFacts): Choice {
-  const kept = device.tuned?.get(productKey(product))
-  if (kept !== undefined) {
-    const config = forced(product, kept, device)
-    return { config, reason: 'tuned' }
-  }
-  return byRule(product, device)
+  const { kept, refused } = keptKernel(product, productKey(product), device)
+  const { config, reason } = kept ?? byRule(product, device)
+  return { config, reason: [...refused, reason].join('; ') }
 }
 
 function byRule(_product: Product, _device: DeviceFacts): Choice {
-  return { config: { kernel: 'broadcast', rows: 16, strips: 1, subgroups: 1 } as Config, reason: 'default kernel' }
+  return { config: { kernel: 'broadcast', rows: 32, strips: 1, subgroups: 1, staged: true } as Config, reason: 'default kernel' }
 }

@@ -18,6 +18,8 @@ const schema = z.strictObject({
   strips: z.union([z.literal(1), z.literal(2)]).default(1),
   /** Subgroups of a workgroup, side by side along the columns. */
   subgroups: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8)]).default(1),
+  /** Sums go to the epilogue through workgroup memory: a short kernel, which compiles fast where compiling is slow. */
+  staged: z.boolean().default(false),
 })
 
 export type BroadcastConfig = z.infer<typeof schema>
@@ -46,13 +48,16 @@ export const broadcast: Family<BroadcastConfig> = {
   name: 'broadcast',
   schema,
 
-  refusal(_product, { rows, subgroups }, device) {
+  refusal(_product, { rows, strips, subgroups, staged }, device) {
     const size = subgroupSize(device)
     if (device.subgroups === undefined) return 'the device has no subgroups'
     if (size === undefined) return 'the subgroups of the device have no one size, or their lanes are not in order'
     if (rows % size !== 0 && size % rows !== 0) return `${rows} rows and subgroups of ${size} do not divide each other`
     const { maxComputeInvocationsPerWorkgroup: limit } = device.limits
     if (size * subgroups > limit) return `${size * subgroups} invocations, maxComputeInvocationsPerWorkgroup ${limit}`
+    const { maxComputeWorkgroupStorageSize: most } = device.limits
+    const bytes = staged ? 16 * rows * strips * size * subgroups : 0
+    if (bytes > most) return `${bytes} bytes of workgroup memory, maxComputeWorkgroupStorageSize ${most}`
     return undefined
   },
 
@@ -61,7 +66,13 @@ export const broadcast: Family<BroadcastConfig> = {
     for (const rows of [8, 16, 32] as const) {
       if (rows > 8 && rows >= 2 * product.rows) continue
       for (const strips of [1, 2] as const) {
-        const config: BroadcastConfig = { kernel: 'broadcast', rows, strips, subgroups: device.software ? 1 : 4 }
+        const config: BroadcastConfig = {
+          kernel: 'broadcast',
+          rows,
+          strips,
+          subgroups: device.software ? 1 : 4,
+          staged: device.software,
+        }
         if (broadcast.refusal(product, config, device) === undefined) configs.push(config)
       }
     }
@@ -81,11 +92,13 @@ export const broadcast: Family<BroadcastConfig> = {
           STRIPS: config.strips,
           SPAN: Math.max(1, size / config.rows),
           PARTS: Math.max(1, config.rows / size),
+          STAGED: `${config.staged}`,
         },
+        workgroupBytes: config.staged ? 16 * config.rows * config.strips * size * config.subgroups : 16,
         workgroupSize: [size * config.subgroups, 1, 1],
         requires: ['subgroups'],
         groups: (slices) => slices * rowTiles * columnTiles,
-        params: { row_tiles: rowTiles, column_tiles: columnTiles },
+        params: { row_tiles: rowTiles, column_tiles: columnTiles, stored: config.rows * config.strips },
       }),
       temps: [],
     }
