@@ -2,7 +2,7 @@
  * The GPU: an adapter, its device with every useful feature at the adapter's own limits, its memory and its pipelines. This folder
  * is the only place that touches WebGPU; all else is handed a `Gpu`.
  */
-import { DeviceLostError, DisposedError, NoAdapterError, OptionError, ShapeError } from '../errors.ts'
+import { DeviceLostError, DisposedError, NoAdapterError, OptionError, ShapeError, TilewrightError } from '../errors.ts'
 import type { AdapterDescription } from '../profile/report.ts'
 import type { HostArray } from '../tensor/dtype.ts'
 import { formatShape, sizeOf, type Shape } from '../tensor/shape.ts'
@@ -17,6 +17,7 @@ import { segmentBytes, type DeviceFacts, type DeviceLimits } from './program.ts'
 import { currentProvider } from './provider.ts'
 import { Line } from './queue.ts'
 import { readTensor, StagingPool, writeTensor } from './transfer.ts'
+import { currentTuningSource, type TunedKernel, type TuningSource } from './tuning.ts'
 
 export interface GpuOptions {
   readonly powerPreference?: 'high-performance' | 'low-power'
@@ -30,6 +31,13 @@ export interface GpuOptions {
   readonly limits?: Partial<DeviceLimits>
   /** Features not to use, though the adapter has them. */
   readonly withoutFeatures?: readonly string[]
+  /**
+   * Where kernels come from that were measured on this adapter. Default: the user's own results (a file in Node, IndexedDB in a
+   * page); `false`: none.
+   */
+  readonly tuning?: TuningSource | false
+  /** Told what is wrong but stops nothing, as results of tuning that cannot be read (default: the console). */
+  readonly onWarning?: (text: string) => void
 }
 
 const MIB = 2 ** 20
@@ -49,11 +57,30 @@ export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   }
   try {
     const facts = await factsOf(device, adapter.info, limitsOf(device, options.limits), language)
-    return new Gpu(device, facts, describeAdapter(adapter, [...facts.features].toSorted(), toggles))
+    const tuned = await tunedKernels(facts.adapter, options)
+    return new Gpu(device, { ...facts, tuned }, describeAdapter(adapter, [...facts.features].toSorted(), toggles))
   } catch (error) {
     device.destroy()
     throw error
   }
+}
+
+/** Results that cannot be read are told, and the GPU opens without them. */
+async function tunedKernels(adapter: string, { tuning, onWarning = warn }: GpuOptions): Promise<ReadonlyMap<string, TunedKernel>> {
+  const source = tuning === false ? undefined : (tuning ?? currentTuningSource())
+  if (source === undefined) return new Map()
+  try {
+    return await source.load(adapter)
+  } catch (error) {
+    if (!(error instanceof TilewrightError)) throw error
+    onWarning(`Tuned kernels are not used: ${error.name}: ${error.message}`)
+    return new Map()
+  }
+}
+
+function warn(text: string): void {
+  // oxlint-disable-next-line eslint/no-console -- a caller that gives no `onWarning` must hear of it all the same
+  console.warn(text)
 }
 
 interface FoundAdapter {
@@ -119,6 +146,8 @@ interface Shared {
 export class Gpu implements TensorHome, CommandHost {
   readonly device: GPUDevice
   readonly facts: DeviceFacts
+  /** What `facts.tuned` reads: `autotune` adds what it finds, and plans made from then on use it. */
+  readonly tuned: Map<string, TunedKernel>
   readonly adapter: AdapterDescription
   readonly pipelines: PipelineCache
   readonly faults = new Faults()
@@ -132,7 +161,8 @@ export class Gpu implements TensorHome, CommandHost {
   /** Use `openGpu`. */
   constructor(device: GPUDevice, facts: DeviceFacts, adapter: AdapterDescription) {
     this.device = device
-    this.facts = facts
+    this.tuned = new Map(facts.tuned)
+    this.facts = { ...facts, tuned: this.tuned }
     this.adapter = adapter
     this.pipelines = new PipelineCache(device)
     this.staging = new StagingPool(device)
