@@ -60,6 +60,8 @@ export interface Kernel {
   readonly params?: Readonly<Record<string, number>>
   /** `quad` (default): only finish_quad. `one`: finish as well, so Y is stored one by one. `none`: the body stores itself. */
   readonly stores?: 'quad' | 'one' | 'none'
+  /** Whether the body reads A and B: false for one that only finishes sums that others made. Default true. */
+  readonly reads?: boolean
   /** Operands besides those of the product, with what they are bound to (partial sums in a temp). */
   readonly extra?: readonly (OperandSpec & { readonly ref: TensorRef })[]
 }
@@ -82,6 +84,11 @@ export function storesWide({ columns }: Product): boolean {
   return columns % 4 === 0
 }
 
+/** Slices of one dispatch. */
+export function slicesPerDispatch({ batch }: Pick<Product, 'batch'>): number {
+  return slicesOf({ batch: batch.slice(Math.max(0, batch.length - KERNEL_BATCH)) })
+}
+
 /** One dispatch, or one for each index of the batch dimensions that a kernel does not take. */
 export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
   const outer = product.batch.slice(0, Math.max(0, product.batch.length - KERNEL_BATCH))
@@ -101,10 +108,12 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
       ...(raw ? { raw: true } : {}),
     }
   }
-  const bound: (OperandSpec & { readonly ref: TensorRef })[] = [
+  const reads = kernel.reads ?? true
+  const sides: (OperandSpec & { readonly ref: TensorRef })[] = [
     { ...operand('a', product.a.type, forms.a !== 'any'), ref: { kind: 'input', index: product.a.input } },
     { ...operand('b', product.b.type, forms.b !== 'any'), ref: { kind: 'input', index: product.b.input } },
   ]
+  const bound = reads ? sides : []
   const terms =
     stores === 'none'
       ? []
@@ -128,8 +137,7 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
     `alias acc_t = ${half ? 'f16' : 'f32'};`,
     `const WHOLE_DEPTH = ${product.depth % 4 === 0};`,
     slice,
-    side(forms.a, 'left', 'a'),
-    side(forms.b, 'right', 'b'),
+    ...(reads ? [side(forms.a, 'left', 'a'), side(forms.b, 'right', 'b')] : []),
     ...(stores === 'none' ? [] : epilogueWgsl(product, stores)),
     kernel.body,
   ].join('\n')
