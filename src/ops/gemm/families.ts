@@ -3,12 +3,15 @@ import { OptionError } from '../../errors.ts'
 import type { DeviceFacts } from '../../gpu/program.ts'
 import type { Config, Family } from './family.ts'
 import { broadcast } from './kernels/broadcast.ts'
+import { vector } from './kernels/vector.ts'
 import type { Product } from './product.ts'
 
 /** A family whose configurations are known only as JSON. */
 export type AnyFamily = Family
 
-export const FAMILIES: ReadonlyMap<string, AnyFamily> = new Map([broadcast].map((family) => [family.name, erased(family)]))
+export const FAMILIES: ReadonlyMap<string, AnyFamily> = new Map(
+  [erased(broadcast), erased(vector)].map((family) => [family.name, family]),
+)
 
 /** A family as the registry holds it: what it is handed was parsed by its own schema. */
 function erased<C extends Config>(family: Family<C>): AnyFamily {

@@ -1,0 +1,57 @@
+// A product of a few rows with a matrix that is read once: every lane walks down quads of columns, a share of the depth each.
+//
+// ROWS rows meet 4*STRIPS*ACROSS columns in a workgroup. A lane owns STRIPS quads of columns, ACROSS quads apart; ALONG lanes (and
+// params.parts workgroups) share the depth of a quad, four steps of it at a time:
+//
+//                             across 0    across 1  ..   B
+//      depth quad 0  along 0 [ 4 x 4 ]    [ 4 x 4 ]          acc[r] += A[r][k] * B[k][quad]   for k of its depth quads
+//                 1  along 1 [ 4 x 4 ]    [ 4 x 4 ]
+//                ..                                          then the ALONG sums of a quad meet (vector_meet_*.wgsl),
+//             ALONG  along 0 [ 4 x 4 ]    [ 4 x 4 ]          and the first lane of them delivers (vector_deliver_*.wgsl)
+//
+// ACROSS_STEP and ALONG_STEP say how lanes lie: side by side along what is contiguous in B, so that a load of a subgroup is one run
+// of memory. With ALONG = 1 the depth is the same for all lanes, and loads of A are uniform.
+
+const SUMS = ROWS * STRIPS;
+
+/// The share of workgroup `group`; `size` is that of its subgroups where meet() uses them.
+fn product_of(group: u32, lane: u32, size: u32) {
+  let tiles = group / params.column_tiles;
+  let slice = slice_of(tiles / params.parts);
+  let part = tiles % params.parts;
+  let along = (lane / ALONG_STEP) % ALONG;
+  let quad0 = (group % params.column_tiles) * (ACROSS * STRIPS) + (lane / ACROSS_STEP) % ACROSS;
+  let last_quad = (params.columns - 1u) / 4u;
+  let end = min(params.depth, (part + 1u) * params.part_depth);
+
+  var acc: array<vec4<acc_t>, SUMS>;
+  for (var k = part * params.part_depth + 4u * along; k < end; k += 4u * ALONG) {
+    var right: array<mat4x4<value_t>, STRIPS>;
+    for (var v = 0u; v < STRIPS; v++) { right[v] = right_block(slice, 4u * min(quad0 + v * ACROSS, last_quad), k); }
+    for (var r = 0u; r < ROWS; r++) {
+      let a = vec4<acc_t>(left_along(slice, min(r, params.rows - 1u), k));
+      for (var v = 0u; v < STRIPS; v++) {
+        let at = r * STRIPS + v;
+        acc[at] = fma(vec4<acc_t>(a.x), vec4<acc_t>(right[v][0]), acc[at]);
+        acc[at] = fma(vec4<acc_t>(a.y), vec4<acc_t>(right[v][1]), acc[at]);
+        acc[at] = fma(vec4<acc_t>(a.z), vec4<acc_t>(right[v][2]), acc[at]);
+        acc[at] = fma(vec4<acc_t>(a.w), vec4<acc_t>(right[v][3]), acc[at]);
+      }
+    }
+  }
+
+  // MEET sums at a time. The others move up, so that registers are never indexed by what is known only when the loop runs.
+  for (var first = 0u; first < SUMS; first += MEET) {
+    var sums: array<vec4<f32>, MEET>;
+    for (var i = 0u; i < MEET; i++) { sums[i] = vec4<f32>(acc[i]); }
+    for (var i = 0u; i + MEET < SUMS; i++) { acc[i] = acc[i + MEET]; }
+    meet(&sums, lane, along, size);
+    if (along == 0u) {
+      for (var i = 0u; i < MEET; i++) {
+        let row = (first + i) / STRIPS;
+        let column = 4u * (quad0 + ((first + i) % STRIPS) * ACROSS);
+        if (row < params.rows && column < params.columns) { deliver(slice, part, row, column, sums[i]); }
+      }
+    }
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * The product of a few rows with a matrix that is read once: bandwidth is its bound. Think of B as a sheet that lanes walk down, each
+ * with its own quads of columns and its own share of the depth; shares meet at the end (shaders/gemm/vector_product.wgsl).
+ *
+ *     B across ([K, N])  lanes side by side over the columns     B along ([N, K])  lanes side by side over the depth
+ */
+import deliverPart from '../../../../shaders/gemm/vector_deliver_part.wgsl?raw'
+import deliverWhole from '../../../../shaders/gemm/vector_deliver_whole.wgsl?raw'
+import gather from '../../../../shaders/gemm/vector_gather.wgsl?raw'
+import main from '../../../../shaders/gemm/vector_main.wgsl?raw'
+import mainSubgroups from '../../../../shaders/gemm/vector_main_subgroups.wgsl?raw'
+import meetAlone from '../../../../shaders/gemm/vector_meet_alone.wgsl?raw'
+import meetBoth from '../../../../shaders/gemm/vector_meet_both.wgsl?raw'
+import meetMemory from '../../../../shaders/gemm/vector_meet_memory.wgsl?raw'
+import meetPlain from '../../../../shaders/gemm/vector_meet_plain.wgsl?raw'
+import meetSubgroup from '../../../../shaders/gemm/vector_meet_subgroup.wgsl?raw'
+import body from '../../../../shaders/gemm/vector_product.wgsl?raw'
+import { z } from 'zod'
+import type { DeviceFacts } from '../../../gpu/program.ts'
+import type { TensorType } from '../../../tensor/tensor.ts'
+import type { Mapping } from '../../../schedule/mapping.ts'
+import { dispatchesOf, readForm, type ReadForm } from '../dispatch.ts'
+import type { Accesses, Family } from '../family.ts'
+import { slicesOf, type Product } from '../product.ts'
+
+/** Rows of A that a lane keeps sums of; more would be read by other kernels better. */
+export const MOST_VECTOR_ROWS = 16
+
+const schema = z.strictObject({
+  kernel: z.literal('vector'),
+  /** Lanes over the columns of a workgroup, a quad each. */
+  across: z.literal([1, 2, 4, 8, 16, 32, 64]).default(8),
+  /** Lanes that share the depth of a quad. */
+  along: z.literal([1, 2, 4, 8, 16, 32, 64, 128, 256]).default(8),
+  /** Quads of columns that a lane owns. */
+  strips: z.literal([1, 2, 4, 8]).default(1),
+  /** Workgroups that share the depth; their sums meet in a second dispatch. */
+  parts: z.int().min(1).max(256).default(1),
+  /** Whether shares meet in subgroups first. */
+  subgroups: z.boolean().default(false),
+})
+
+export type VectorConfig = z.infer<typeof schema>
+
+/** Lanes of the second dispatch, a quad of Y each. */
+const GATHER_LANES = 64
+/** Workgroup memory that any device has. */
+const LEAST_WORKGROUP_BYTES = 16384
+const QUAD_BYTES = 16
+
+interface Layout {
+  /** Constant of the kernel: rows, rounded up to a power of two. */
+  readonly rows: number
+  readonly lanes: number
+  readonly columnTiles: number
+  /** Steps of depth of one part, a multiple of 4. */
+  readonly partDepth: number
+  /** Sums that meet at a time. */
+  readonly meet: number
+  /** Distance between lanes that share a quad's depth, and between lanes of neighbouring quads. */
+  readonly alongStep: number
+  readonly acrossStep: number
+}
+
+function layoutOf(product: Product, { across, along, strips, parts }: VectorConfig): Layout {
+  const rows = 2 ** Math.ceil(Math.log2(product.rows))
+  const lanes = across * along
+  const inMemory = Math.max(1, Math.min(4, LEAST_WORKGROUP_BYTES / (QUAD_BYTES * lanes)))
+  // Lanes lie side by side along what is contiguous in B.
+  const deep = product.b.depth === 1 && product.b.line !== 1
+  return {
+    rows,
+    lanes,
+    columnTiles: Math.ceil(product.columns / (4 * across * strips)),
+    partDepth: 4 * Math.ceil(Math.ceil(product.depth / 4) / parts),
+    meet: along === 1 ? strips : Math.min(rows * strips, inMemory),
+    alongStep: deep ? 1 : across,
+    acrossStep: deep ? along : 1,
+  }
+}
+
+/** How the shares of a quad's depth meet. */
+function meeting(
+  layout: Layout,
+  { along, subgroups }: VectorConfig,
+  device: DeviceFacts,
+): 'alone' | 'subgroup' | 'both' | 'memory' {
+  if (along === 1) return 'alone'
+  if (!subgroups) return 'memory'
+  return layout.alongStep * along <= (device.subgroups?.min ?? 1) ? 'subgroup' : 'both'
+}
+
+const MEET = {
+  alone: [meetAlone],
+  subgroup: [meetSubgroup],
+  both: [meetMemory, meetBoth],
+  memory: [meetMemory, meetPlain],
+} as const
+
+/** Elements that reading all of a line's depth, four steps at a time (left_along), or of a quad of lines (right_block) loads. */
+function loadsOf(form: ReadForm, depth: number, lines: 1 | 4): number {
+  if (form === 'along') return lines * 4 * Math.ceil(depth / 4)
+  return (form === 'across' ? 4 : lines) * depth
+}
+
+export const vector: Family<VectorConfig> = {
+  name: 'vector',
+  schema,
+
+  refusal(product, config, device) {
+    const { across, along, subgroups } = config
+    if (product.rows > MOST_VECTOR_ROWS) return `${product.rows} rows, at most ${MOST_VECTOR_ROWS}`
+    const { maxComputeInvocationsPerWorkgroup: limit } = device.limits
+    if (across * along > limit) return `${across * along} invocations, maxComputeInvocationsPerWorkgroup ${limit}`
+    if (subgroups && device.subgroups === undefined) return 'the device has no subgroups'
+    if (subgroups && device.subgroups?.linear === false) return 'lanes of the subgroups of the device are not in order'
+    const { maxComputeWorkgroupStorageSize: memory } = device.limits
+    const bytes = workgroupBytes(product, config, device)
+    if (bytes > memory) return `${bytes} bytes of workgroup memory, maxComputeWorkgroupStorageSize ${memory}`
+    return undefined
+  },
+
+  candidates(product, device) {
+    if (product.rows > MOST_VECTOR_ROWS) return []
+    return (device.software ? softwareConfigs(product) : gpuConfigs(product, device)).filter(
+      (config) => vector.refusal(product, config, device) === undefined,
+    )
+  },
+
+  plan(product, config, device) {
+    const { rows, lanes, columnTiles, partDepth, meet, alongStep, acrossStep } = layoutOf(product, config)
+    const { across, along, strips, parts } = config
+    const met = meeting(layoutOf(product, config), config, device)
+    const inSubgroups = met === 'subgroup' || met === 'both'
+    const lines = slicesOf(product) * product.rows
+    const quads = Math.ceil(product.columns / 4)
+    const split = parts > 1
+    const partial = { name: 'partial', dtype: 'f32', width: 4, ref: { kind: 'temp', index: 0 } } as const
+    const first = dispatchesOf(product, {
+      name: 'vector',
+      body: [...MEET[met], split ? deliverPart : deliverWhole, body, inSubgroups ? mainSubgroups : main].join('\n'),
+      constants: {
+        ROWS: rows,
+        STRIPS: strips,
+        ACROSS: across,
+        ALONG: along,
+        ACROSS_STEP: acrossStep,
+        ALONG_STEP: alongStep,
+        MEET: meet,
+      },
+      workgroupSize: [lanes, 1, 1],
+      workgroupBytes: workgroupBytes(product, config, device),
+      ...(inSubgroups ? { requires: ['subgroups'] as const } : {}),
+      groups: (slices) => slices * parts * columnTiles,
+      params: { column_tiles: columnTiles, parts, part_depth: partDepth, ...(split ? { lines } : {}) },
+      ...(split ? { stores: 'none', extra: [{ ...partial, access: 'write' }] as const } : {}),
+    })
+    const reason =
+      `vector: ${across} lanes over ${4 * across * strips} columns, ${along} over the depth` +
+      (split ? `, the depth in ${parts} parts` : '')
+    if (!split) return { reason, dispatches: first, temps: [] }
+    const tiles = Math.ceil((product.rows * quads) / GATHER_LANES)
+    const second = dispatchesOf(product, {
+      name: 'vector-gather',
+      body: gather,
+      constants: {},
+      workgroupSize: [GATHER_LANES, 1, 1],
+      reads: false,
+      groups: (slices) => slices * tiles,
+      params: { tiles, parts, lines },
+      extra: [{ ...partial, access: 'read' }],
+    }).map((dispatch) => ({
+      ...dispatch,
+      cost: { flops: parts * lines * product.columns, bytes: 4 * (parts + 1) * lines * product.columns },
+    }))
+    const temp: TensorType = { dtype: 'f32', shape: [parts, lines, 4 * quads] }
+    return { reason, dispatches: [...first, ...second], temps: [temp] }
+  },
+
+  mappingOf(product, config): Mapping {
+    const { rows, columnTiles, partDepth } = layoutOf(product, config)
+    const { across, along, strips, parts } = config
+    const quads = Math.max(1, partDepth / 4)
+    return {
+      levels: [
+        {
+          name: 'DRAM',
+          temporal: [],
+          spatial: {
+            x: [['M', columnTiles]],
+            y: [
+              ['N', slicesOf(product)],
+              ['C', parts],
+            ],
+          },
+        },
+        // Every lane reads memory for itself; sums meet through the network of the workgroup.
+        {
+          name: 'GLB',
+          temporal: [['C', Math.ceil(quads / along)]],
+          spatial: { x: [['M', across]], y: [['C', along]] },
+          keep: [],
+        },
+        {
+          name: 'RF',
+          temporal: [
+            ['C', Math.min(4, Math.max(1, product.depth))],
+            ['P', rows],
+            ['M', 4 * strips],
+          ],
+          keep: ['outputs', 'weights', 'inputs'],
+        },
+      ],
+    }
+  },
+
+  accesses(product, config): Accesses {
+    const { rows, columnTiles } = layoutOf(product, config)
+    const { across, strips, parts } = config
+    const slices = slicesOf(product)
+    const columns = slices * columnTiles * across
+    const lines = slices * product.rows
+    const counted = {
+      a: { loads: columns * rows * loadsOf(readForm(product, 'a'), product.depth, 1), stores: 0 },
+      b: { loads: columns * strips * loadsOf(readForm(product, 'b'), product.depth, 4), stores: 0 },
+      y: { loads: 0, stores: lines * product.columns },
+    }
+    if (parts === 1) return counted
+    const sums = parts * lines * 4 * Math.ceil(product.columns / 4)
+    return { ...counted, partial: { loads: sums, stores: sums } }
+  },
+}
+
+/** Bytes of the shares that meet in workgroup memory. */
+function workgroupBytes(product: Product, config: VectorConfig, device: DeviceFacts): number {
+  const layout = layoutOf(product, config)
+  const met = meeting(layout, config, device)
+  return met === 'memory' || met === 'both' ? layout.lanes * layout.meet * QUAD_BYTES : 0
+}
+
+/** Where loads are what costs, and workgroup memory and a second dispatch are no cheaper than the rest. */
+function softwareConfigs(_product: Product): VectorConfig[] {
+  const base = { kernel: 'vector', along: 1, parts: 1, subgroups: false } as const
+  return [
+    { ...base, across: 8, strips: 1 },
+    { ...base, across: 8, strips: 4 },
+  ]
+}
+
+function gpuConfigs(_product: Product, _device: DeviceFacts): VectorConfig[] {
+  return []
+}
