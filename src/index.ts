@@ -1,4 +1,6 @@
 /** The public API, and nothing else. The browser bundle starts here; Node's starts at node.ts, which adds Dawn and files. */
+import './profile/tuning-indexeddb.ts'
+
 export * from './errors.ts'
 export { DTYPES, type DType, type HostArray } from './tensor/dtype.ts'
 export type { Shape } from './tensor/shape.ts'
@@ -60,5 +62,7 @@ export { redoFigures, type RedoOptions } from './profile/figures/redo.ts'
 export type { Figures } from './profile/figures/result.ts'
 export { tuneProblem, type TriedMapping, type TuneOptions, type TuneProgress, type TuneResult } from './profile/tune.ts'
 export { SYSTOLIC_NAMES, type SystolicName } from './schedule/systolic/shape.ts'
+export { TuningStore, type TextPlace, type TunedEntry } from './profile/tuning.ts'
+export type { TunedKernel, TuningSource } from './gpu/tuning.ts'
 export type { ModelProfileOptions, ProfileOptions, ProfileProgress } from './profile/options.ts'
 export type { AdapterDescription, Clock, DataflowReport, LayerReport, ProfileReport } from './profile/report.ts'
