@@ -10,6 +10,7 @@ import { linear } from './linear/op.ts'
 import { lrn } from './lrn/op.ts'
 import { matmul } from './matmul/op.ts'
 import { matmulInteger } from './matmul-integer/op.ts'
+import { matmulNBits } from './matmul-nbits/op.ts'
 import { maxPool } from './max-pool/op.ts'
 import type { OpDefinition } from './op.ts'
 import { add } from './add/op.ts'
@@ -53,6 +54,7 @@ const DEFINITIONS: readonly OpDefinition[] = [
   matmul,
   matmulInteger,
   qlinearMatmul,
+  matmulNBits,
   linear,
   maxPool,
   averagePool,

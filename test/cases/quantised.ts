@@ -2,6 +2,7 @@
 import { matmulInteger } from '../../src/ops/matmul-integer/op.ts'
 import { dequantizeLinear } from '../../src/ops/dequantize-linear/op.ts'
 import { dynamicQuantizeLinear } from '../../src/ops/dynamic-quantize-linear/op.ts'
+import { matmulNBits } from '../../src/ops/matmul-nbits/op.ts'
 import { qlinearMatmul } from '../../src/ops/qlinear-matmul/op.ts'
 import { quantizeLinear } from '../../src/ops/quantize-linear/op.ts'
 import type { InputValues, OpDefinition } from '../../src/ops/op.ts'
@@ -199,4 +200,47 @@ export const QLINEAR_MATMUL: readonly QuantisedCase[] = [
       bytes('u8'),
     ],
   },
+]
+
+interface PackedShape {
+  readonly rows: readonly number[]
+  readonly k: number
+  readonly n: number
+  readonly bits?: 4 | 8
+  readonly block?: number
+  readonly dtype?: 'f32' | 'f16'
+  readonly zeros?: 'packed' | 'float'
+  readonly bias?: boolean
+  readonly more?: Readonly<Record<string, unknown>>
+}
+
+/** A case of packed weights; every byte is a valid one. */
+export function packedCase(name: string, given: PackedShape): QuantisedCase {
+  const { rows, k, n, bits = 4, block = 32, dtype = 'f32', zeros, bias = false, more = {} } = given
+  const blocks = Math.ceil(k / block)
+  const zeroPoints: Filled =
+    zeros === 'packed' ? bytes('u8', n * Math.ceil((blocks * bits) / 8)) : { dtype, shape: [n * blocks], least: 0, most: 15 }
+  return {
+    name,
+    definition: matmulNBits,
+    inputs: [
+      { dtype, shape: [...rows, k] },
+      bytes('u8', n, blocks, (block * bits) / 8),
+      { dtype, shape: [n * blocks], least: 0.01, most: 0.1 },
+      zeros === undefined ? null : zeroPoints,
+      bias ? { dtype, shape: [n] } : null,
+    ],
+    attributes: { K: k, N: n, bits, blockSize: block, ...more },
+  }
+}
+
+export const MATMUL_NBITS: readonly QuantisedCase[] = [
+  packedCase('one row', { rows: [1], k: 128, n: 36 }),
+  packedCase('one row, K and N odd', { rows: [1], k: 77, n: 35, zeros: 'packed', bias: true, more: { activation: 'relu' } }),
+  packedCase('a few rows, block 16', { rows: [5], k: 50, n: 33, block: 16, zeros: 'float' }),
+  packedCase('many rows, block 64', { rows: [3, 7], k: 128, n: 65, block: 64, dtype: 'f16', zeros: 'packed' }),
+  packedCase('8 bits', { rows: [17], k: 100, n: 40, bits: 8, zeros: 'packed' }),
+  packedCase('K = 1', { rows: [4], k: 1, n: 5 }),
+  packedCase('K = 0', { rows: [4], k: 0, n: 5, bias: true }),
+  packedCase('empty', { rows: [0], k: 32, n: 5 }),
 ]

@@ -1,0 +1,197 @@
+/**
+ * Kernels for products with packed weights (matmulNBits): weights stay packed in memory and are dequantised in registers, inside the
+ * product. Think of the plan as one question: are there few rows, so that reading the weights is the cost, or many, so that
+ * a weight dequantised once serves them all?
+ */
+import bias from '../../../../shaders/gemm/epilogue/bias.wgsl?raw'
+import finished from '../../../../shaders/gemm/epilogue/finished.wgsl?raw'
+import noBias from '../../../../shaders/gemm/epilogue/no-bias.wgsl?raw'
+import noResidual from '../../../../shaders/gemm/epilogue/no-residual.wgsl?raw'
+import noScale from '../../../../shaders/gemm/epilogue/no-scale.wgsl?raw'
+import storeOne from '../../../../shaders/gemm/epilogue/store.wgsl?raw'
+import storeWide from '../../../../shaders/gemm/epilogue/store_wide.wgsl?raw'
+import broadcast from '../../../../shaders/gemm/nbits/broadcast.wgsl?raw'
+import leftAny from '../../../../shaders/gemm/nbits/left-any.wgsl?raw'
+import leftWide from '../../../../shaders/gemm/nbits/left-wide.wgsl?raw'
+import tiled from '../../../../shaders/gemm/nbits/tiled.wgsl?raw'
+import vector from '../../../../shaders/gemm/nbits/vector.wgsl?raw'
+import weights from '../../../../shaders/gemm/nbits/weights.wgsl?raw'
+import zeroFloat from '../../../../shaders/gemm/nbits/zero-float.wgsl?raw'
+import zeroMiddle from '../../../../shaders/gemm/nbits/zero-middle.wgsl?raw'
+import zeroPacked from '../../../../shaders/gemm/nbits/zero-packed.wgsl?raw'
+import { OptionError } from '../../../errors.ts'
+import {
+  deviceByteSize,
+  type DeviceFacts,
+  type DispatchPlan,
+  type OpPlan,
+  type OperandSpec,
+  type TensorRef,
+} from '../../../gpu/program.ts'
+import { sizeOf } from '../../../tensor/shape.ts'
+import type { TensorType } from '../../../tensor/tensor.ts'
+import type { NBitsSizes } from '../../matmul-nbits/rule.ts'
+import { activationWgsl, type Activation } from '../activation.ts'
+import { subgroupSize } from './broadcast.ts'
+
+export interface NBitsProduct {
+  readonly op: string
+  readonly sizes: NBitsSizes
+  /** A, B, scales, zero points, bias: as the op takes them. */
+  readonly inputs: readonly (TensorType | null)[]
+  readonly activation: Activation
+  readonly output: TensorType
+}
+
+export const NBITS_KERNELS = ['broadcast', 'tiled', 'vector'] as const
+export type NBitsKernel = (typeof NBITS_KERNELS)[number]
+
+/** Rows up to which the weights are read for one pass of the vector kernel. */
+export const FEW_ROWS = 16
+
+/** Which kernel, and why. @throws OptionError for a forced one that does not exist or that the device cannot run */
+export function chooseNBits(
+  op: string,
+  rows: number,
+  device: DeviceFacts,
+  forced?: string,
+): { kernel: NBitsKernel; reason: string } {
+  const size = subgroupSize(device)
+  if (forced !== undefined) {
+    const kernel = NBITS_KERNELS.find((name) => name === forced)
+    if (kernel === undefined)
+      throw new OptionError(`There is no kernel ${forced}`, { op, remedy: `Kernels: ${NBITS_KERNELS.join(', ')}` })
+    if (kernel === 'broadcast' && size === undefined) {
+      throw new OptionError('Kernel broadcast needs subgroups of one size with lanes in order', {
+        op,
+        remedy: 'Use tiled or vector',
+      })
+    }
+    return { kernel, reason: `kernel ${kernel}: asked for` }
+  }
+  if (device.software && size !== undefined) {
+    return {
+      kernel: 'broadcast',
+      reason: `software adapter, where loads are the cost: activations shuffled in subgroups of ${size}`,
+    }
+  }
+  return rows <= FEW_ROWS
+    ? { kernel: 'vector', reason: `${rows} rows: reading the weights is the cost, the depth is shared` }
+    : { kernel: 'tiled', reason: 'tiles: a weight is dequantised once for all rows of a tile' }
+}
+
+const BODY: Readonly<Record<NBitsKernel, string>> = { broadcast, tiled, vector }
+const ZERO: Readonly<Record<NBitsSizes['zeros'], string>> = { middle: zeroMiddle, packed: zeroPacked, float: zeroFloat }
+
+/** The plan of a product with packed weights; no dispatches where Y is empty. */
+export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: string): OpPlan {
+  const { op, sizes, inputs, activation, output } = product
+  const { rows, columns, depth, bits, block, blocks } = sizes
+  const { kernel, reason } = chooseNBits(op, rows, device, forced)
+  if (sizeOf(output.shape) === 0) return { reason: 'empty output: nothing to do', dispatches: [], temps: [] }
+  const config = configOf(kernel, sizes, subgroupSize(device) ?? 1)
+  const addend = inputs[4] ?? null
+  const bound: { readonly spec: OperandSpec; readonly ref: TensorRef }[] = []
+  const read = (name: string, index: number, wide: boolean): void => {
+    const type = inputs[index]
+    if (type === undefined || type === null) return
+    bound.push({ spec: { name, dtype: type.dtype, access: 'read', ...(wide ? { width: 4 } : {}) }, ref: { kind: 'input', index } })
+  }
+  read('a', 0, depth % 4 === 0)
+  read('b', 1, true)
+  read('scales', 2, false)
+  read('zeros', 3, false)
+  read('bias', 4, false)
+  const wide = columns % 4 === 0
+  bound.push({
+    spec: { name: 'y', dtype: output.dtype, access: 'write', ...(wide ? { width: 4 } : {}) },
+    ref: { kind: 'output', index: 0 },
+  })
+  const row_tiles = Math.ceil(rows / config.rows)
+  const column_tiles = Math.ceil(columns / config.columns)
+  const dispatch: DispatchPlan = {
+    program: {
+      name: `${op}/${kernel}`,
+      body: [
+        'struct Slice { y: u32 }',
+        weights,
+        ZERO[sizes.zeros],
+        depth % 4 === 0 ? leftWide : leftAny,
+        noScale,
+        addend === null ? noBias : bias,
+        noResidual,
+        activationWgsl(activation),
+        finished,
+        wide ? storeWide : storeOne,
+        BODY[kernel],
+      ].join('\n'),
+      operands: bound.map(({ spec }) => spec),
+      params: {
+        rows: 'u32',
+        columns: 'u32',
+        depth: 'u32',
+        blocks: 'u32',
+        block_words: 'u32',
+        column_tiles: 'u32',
+        alpha: 'f32',
+        ...(sizes.zeros === 'packed' ? { zero_bytes: 'u32' } : {}),
+        ...(addend === null ? {} : { beta: 'f32', bias_row: 'u32', bias_column: 'u32' }),
+      },
+      constants: { BITS: bits, ...config.constants },
+      workgroupSize: config.workgroupSize,
+      ...(kernel === 'broadcast' ? { requires: ['subgroups'] as const } : {}),
+    },
+    bind: bound.map(({ ref }) => ref),
+    params: {
+      rows,
+      columns,
+      depth,
+      blocks,
+      block_words: (block * bits) / 32,
+      column_tiles,
+      alpha: 1,
+      ...(sizes.zeros === 'packed' ? { zero_bytes: Math.ceil((blocks * bits) / 8) } : {}),
+      ...(addend === null ? {} : { beta: 1, bias_row: 0, bias_column: 1 }),
+    },
+    groups: row_tiles * column_tiles,
+    cost: {
+      flops: 2 * rows * columns * depth,
+      bytes: [...inputs, output].reduce(
+        (sum, type) => sum + (type === null ? 0 : sizeOf(type.shape) * deviceByteSize(type.dtype)),
+        0,
+      ),
+    },
+  }
+  return { reason, dispatches: [dispatch], temps: [] }
+}
+
+interface NBitsConfig {
+  /** Rows and columns of Y that a workgroup owns. */
+  readonly rows: number
+  readonly columns: number
+  readonly constants: Readonly<Record<string, number>>
+  readonly workgroupSize: readonly [number, number, number]
+}
+
+function configOf(kernel: NBitsKernel, { rows, columns, bits, block }: NBitsSizes, size: number): NBitsConfig {
+  if (kernel === 'broadcast') {
+    const own = rows === 1 ? 1 : rows <= 8 ? 8 : 16
+    // As many words at a time as give every lane a quad of A, but no more than a block has.
+    const quads = own * (8 / bits)
+    const step = Math.min((block * bits) / 32, Math.max(1, Math.floor(size / quads)))
+    return { rows: own, columns: 4 * size, constants: { SIZE: size, ROWS: own, STEP: step }, workgroupSize: [size, 1, 1] }
+  }
+  if (kernel === 'vector') {
+    const own = rows === 1 ? 1 : rows <= 4 ? 4 : 8
+    const [across, along] = [2, 32]
+    return {
+      rows: own,
+      columns: 4 * across,
+      constants: { ROWS: own, ACROSS: across, ALONG: along },
+      workgroupSize: [across * along, 1, 1],
+    }
+  }
+  const x = columns <= 16 ? 4 : 16
+  const y = rows <= 16 ? 4 : 16
+  return { rows: 4 * y, columns: 4 * x, constants: {}, workgroupSize: [x, y, 1] }
+}
