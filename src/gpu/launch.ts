@@ -35,7 +35,7 @@ function slowestRates(facts: DeviceFacts): { flops: number; bytes: number } {
 /** A cautious estimate of how long a dispatch takes on a device, in seconds. */
 export function estimateSeconds(cost: DispatchPlan['cost'], facts: DeviceFacts): number {
   const rates = slowestRates(facts)
-  return Math.max(cost.flops / rates.flops, cost.bytes / rates.bytes)
+  return Math.max(cost.flops / (rates.flops * (cost.speed ?? 1)), cost.bytes / rates.bytes)
 }
 
 /**

@@ -22,6 +22,11 @@ export interface OperandSpec {
   readonly width?: 1 | 4
   /** Values are of the storage type, unconverted: f16 stays `f16`. i8 and u8 take width 4 with it. */
   readonly raw?: boolean
+  /**
+   * The body also reads `NAME_0` itself, as matrix units load, and says how many elements by `count_NAME(elements)`. The tensor must
+   * fit one segment. Only read.
+   */
+  readonly direct?: boolean
 }
 
 export type ParamType = 'u32' | 'i32' | 'f32'
@@ -71,7 +76,12 @@ export interface DispatchPlan {
   /** Workgroups in all, a linear count: the executor folds it over x, y, z and may split it into several launches. */
   readonly groups: number
   /** For splitting and for the roofline: arithmetic operations (a MAC is 2) and bytes moved if every word moved once. */
-  readonly cost: { readonly flops: number; readonly bytes: number }
+  readonly cost: {
+    readonly flops: number
+    readonly bytes: number
+    /** How many times faster than a poor kernel this one computes, at the least (default 1): splits long work less often. */
+    readonly speed?: number
+  }
 }
 
 export interface OpPlan {

@@ -44,6 +44,14 @@ describe('foldGrid', () => {
 })
 
 describe('launchesOf', () => {
+  it('splits the work of a fast kernel less often', () => {
+    const cost = { flops: 2 * 4096 ** 3, bytes: 0 }
+    const gpu = { ...FACTS, software: false }
+    expect(launchesOf({ groups: 1024, cost }, gpu)).toHaveLength(6)
+    expect(launchesOf({ groups: 1024, cost: { ...cost, speed: 10 } }, gpu)).toHaveLength(1)
+    expect(estimateSeconds({ flops: 0, bytes: 1e10, speed: 10 }, gpu)).toBe(1)
+  })
+
   it('covers each group once, in launches of at most half a second', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 1e6 }), fc.double({ min: 0, max: 1e11, noNaN: true }), (groups, flops) => {
