@@ -27,6 +27,12 @@ export type Operand = Value | HostTensor
 /** Attributes of the op, besides the node's name (default: the op's, numbered). */
 export type Attributes = Readonly<Record<string, unknown>> & { readonly name?: string }
 
+/** What a product multiplies its sums by, and what it adds to them besides its bias (see `ops.gemm`). */
+export interface EpilogueOperands {
+  readonly residual?: Operand
+  readonly scale?: Operand
+}
+
 /** A new, empty graph. */
 export function graph(name = 'graph'): GraphBuilder {
   return new GraphBuilder(name)
@@ -98,19 +104,23 @@ export class GraphBuilder {
     return this.node('conv2d', [x, w, bias ?? null], attributes)
   }
 
-  /** alpha · op(a) · op(b) + beta · c, matrices; c broadcasts. */
-  gemm(a: Operand, b: Operand, { c, ...attributes }: Attributes & { readonly c?: Operand } = {}): Value {
-    return this.node('gemm', [a, b, c ?? null], attributes)
+  /** activation(alpha · scale · op(a) · op(b) + beta · c + residual), matrices; c and scale broadcast. */
+  gemm(a: Operand, b: Operand, { c, ...attributes }: Attributes & EpilogueOperands & { readonly c?: Operand } = {}): Value {
+    return this.#product('gemm', [a, b, c ?? null], attributes)
   }
 
-  /** a [..., i, k] × b [..., k, j], the leading dimensions broadcast. */
-  matmul(a: Operand, b: Operand, attributes: Attributes = {}): Value {
-    return this.node('matmul', [a, b], attributes)
+  /** activation(scale · a × b + bias + residual): a [..., i, k] × b [..., k, j], the leading dimensions broadcast. */
+  matmul(a: Operand, b: Operand, { bias, ...attributes }: Attributes & EpilogueOperands & { readonly bias?: Operand } = {}): Value {
+    return this.#product('matmul', [a, b, bias ?? null], attributes)
   }
 
-  /** Fully connected: x [N, K] with weights w [M, K], and a bias [M] if given. */
-  linear(x: Operand, w: Operand, { bias, ...attributes }: Attributes & { readonly bias?: Operand } = {}): Value {
-    return this.node('linear', [x, w, bias ?? null], attributes)
+  /** Fully connected: x [N, K] with weights w [M, K], and a bias [M] if given; scale, residual and activation as gemm's. */
+  linear(x: Operand, w: Operand, { bias, ...attributes }: Attributes & EpilogueOperands & { readonly bias?: Operand } = {}): Value {
+    return this.#product('linear', [x, w, bias ?? null], attributes)
+  }
+
+  #product(op: string, inputs: readonly (Operand | null)[], { residual, scale, ...rest }: Attributes & EpilogueOperands): Value {
+    return this.node(op, [...inputs, residual ?? null, scale ?? null], rest)
   }
 
   maxPool(x: Operand, attributes: Attributes): Value {

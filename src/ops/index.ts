@@ -18,41 +18,15 @@ import type { DType } from '../tensor/dtype.ts'
 import { tensor, type Tensor } from '../tensor/tensor.ts'
 import type { AveragePoolAttributes } from './average-pool/rule.ts'
 import type { BatchNormAttributes } from './batch-norm/rule.ts'
+import { all, one, type CallOptions, type Options } from './call.ts'
 import type { ConvAttributes } from './conv2d/rule.ts'
-import type { GemmAttributes } from './gemm/rule.ts'
 import type { LrnAttributes } from './lrn/rule.ts'
 import type { MaxPoolAttributes } from './max-pool/rule.ts'
 import type { PadMode } from './pad/rule.ts'
-import { opNamed } from './registry.ts'
-import { runOp } from './run.ts'
 import type { SoftmaxAttributes } from './softmax/rule.ts'
-
-/** What every call takes besides its attributes. */
-export type CallOptions = { readonly signal?: AbortSignal }
-
-/** Attributes by name, as the op parses them. */
-type Given = CallOptions & { readonly [attribute: string]: unknown }
-
-/** Attributes `A`, all optional but those named in `Required`. */
-export type Options<A, Required extends keyof A = never> = Partial<Omit<A, Required>> & Pick<A, Required> & CallOptions
 
 /** A tensor, or a number that stands for a scalar of the other operand's dtype. */
 export type Scalar = Tensor | number
-
-async function all(
-  gpu: Gpu,
-  op: string,
-  inputs: readonly (Tensor | null)[],
-  { signal, ...attributes }: Given,
-): Promise<DeviceTensor[]> {
-  return runOp(gpu, opNamed(op), inputs, attributes, signal === undefined ? {} : { signal })
-}
-
-async function one(gpu: Gpu, op: string, inputs: readonly (Tensor | null)[], options: Given = {}): Promise<DeviceTensor> {
-  const [result] = await all(gpu, op, inputs, options)
-  if (result === undefined) throw new DeviceValidationError('The op has no result', { op })
-  return result
-}
 
 function list(values: readonly number[]): Tensor {
   return tensor(values, [values.length], 'i64')
@@ -72,7 +46,10 @@ function pair(gpu: Gpu, op: string, a: Scalar, b: Scalar, options?: CallOptions)
   return one(gpu, op, [operand(a), operand(b)], options)
 }
 
-// Convolutions and products
+export type { CallOptions, Options } from './call.ts'
+export { gemm, linear, matmul, type EpilogueOperands } from './products.ts'
+
+// Convolutions
 
 /**
  * Convolution of x [N, C, H, W] with filters w [M, C/groups, R, S] → [N, M, P, Q]; 1-D without H, R and P.
@@ -86,33 +63,6 @@ export function conv2d(
 ): Promise<DeviceTensor> {
   const { bias, ...rest } = options
   return one(gpu, 'conv2d', [x, w, bias ?? null], rest)
-}
-
-/** alpha · a · b + beta · c for matrices a [I, K] and b [K, J], each transposed first where `transA`, `transB` say so; c broadcasts. */
-export function gemm(
-  gpu: Gpu,
-  a: Tensor,
-  b: Tensor,
-  options: Options<GemmAttributes> & { readonly c?: Tensor } = {},
-): Promise<DeviceTensor> {
-  const { c, ...rest } = options
-  return one(gpu, 'gemm', [a, b, c ?? null], rest)
-}
-
-/** a [..., I, K] × b [..., K, J] → [..., I, J]: leading axes broadcast, vectors are a row on the left and a column on the right. */
-export function matmul(gpu: Gpu, a: Tensor, b: Tensor, options?: CallOptions): Promise<DeviceTensor> {
-  return one(gpu, 'matmul', [a, b], options)
-}
-
-/** A fully connected layer: x [N, ...] taken as [N, K], weights w [M, K] → [N, M], plus `bias` [M]. */
-export function linear(
-  gpu: Gpu,
-  x: Tensor,
-  w: Tensor,
-  options: CallOptions & { readonly bias?: Tensor } = {},
-): Promise<DeviceTensor> {
-  const { bias, ...rest } = options
-  return one(gpu, 'linear', [x, w, bias ?? null], rest)
 }
 
 // Pooling and normalisation

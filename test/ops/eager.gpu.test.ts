@@ -6,7 +6,7 @@ import type { Gpu } from '../../src/gpu/gpu.ts'
 import { openGpu } from '../../src/gpu/node.ts'
 import * as ops from '../../src/ops/index.ts'
 import { REGISTRY } from '../../src/ops/registry.ts'
-import { tensor, type Tensor } from '../../src/tensor/tensor.ts'
+import { tensor, type HostTensor, type Tensor } from '../../src/tensor/tensor.ts'
 
 let gpu: Gpu
 beforeAll(async () => {
@@ -20,6 +20,10 @@ function iota(...shape: number[]): Tensor {
     Float32Array.from({ length: size }, (_, i) => i),
     shape,
   )
+}
+
+function half({ shape, values }: HostTensor): HostTensor {
+  return tensor(Array.from(values, Number), shape, 'f16')
 }
 
 const X = tensor([-2, -1, 0, 1, 2, 3], [2, 3])
@@ -49,6 +53,33 @@ const CALLS: readonly Call[] = [
   ['gemm', () => ops.gemm(gpu, X, X, { transB: true, alpha: 2, c: tensor([1]) }), [2, 2], [11, -7, -7, 29]],
   ['matmul', () => ops.matmul(gpu, X, tensor([1, 2, 3])), [2], [-4, 14]],
   ['linear', () => ops.linear(gpu, X, tensor([1, 0, 0, 1, 1, 1], [2, 3]), { bias: tensor([10, 20]) }), [2, 2], [8, 17, 11, 26]],
+  [
+    'gemm',
+    () =>
+      ops.gemm(gpu, X, X, {
+        transB: true,
+        beta: 2,
+        c: tensor([1, 2], [2, 1]),
+        scale: tensor([1, 10]),
+        residual: tensor([0, 0, 0, -100], [2, 2]),
+        activation: 'relu',
+      }),
+    [2, 2],
+    [7, 0, 0, 44],
+  ],
+  [
+    'matmul',
+    () => ops.matmul(gpu, half(X), half(tensor([100, 200, 300])), { bias: half(tensor([1])), output: 'f32', kernel: 'broadcast' }),
+    [2],
+    [-399, 1401],
+  ],
+  [
+    'linear',
+    () =>
+      ops.linear(gpu, X, tensor([1, 1, 1], [1, 3]), { scale: tensor([2]), residual: tensor([3, 4], [2, 1]), accumulate: 'f32' }),
+    [2, 1],
+    [-3, 16],
+  ],
   ['maxPool', () => ops.maxPool(gpu, PICTURE, { kernel: 2 }), [1, 1, 2, 2], [4, 5, 7, 8]],
   ['averagePool', () => ops.averagePool(gpu, PICTURE, { kernel: [3, 1] }), [1, 1, 1, 3], [3, 4, 5]],
   ['globalMaxPool', () => ops.globalMaxPool(gpu, PICTURE), [1, 1, 1, 1], [8]],
@@ -162,6 +193,14 @@ describe('ops', () => {
     // A caller without types.
     await expect(ops.leakyRelu(gpu, X, Object.fromEntries([['aplha', 1]]))).rejects.toThrow(/op leakyRelu/)
     await expect(ops.leakyRelu(gpu, X, Object.fromEntries([['aplha', 1]]))).rejects.toThrow(OptionError)
+    await expect(ops.matmul(gpu, X, iota(3, 2), { residual: iota(2) })).rejects.toThrow(ShapeError)
+    await expect(ops.matmul(gpu, X, iota(3, 2), { scale: iota(3) })).rejects.toThrow(/scale \[3\] does not broadcast to \[2, 2\]/)
+    await expect(ops.linear(gpu, X, iota(2, 3), { bias: half(tensor([1, 2])) })).rejects.toThrow(DtypeError)
+    await expect(ops.gemm(gpu, X, iota(3, 2), { accumulate: 'f16' })).rejects.toThrow(/Sums of f32 operands cannot be kept in f16/)
+    await expect(ops.gemm(gpu, X, iota(3, 2), { kernel: 'fastest' })).rejects.toThrow(
+      /There is no kernel fastest .*Kernels: broadcast/,
+    )
+    await expect(ops.gemm(gpu, X, iota(3, 2), { kernel: { kernel: 'broadcast', rows: 5 } })).rejects.toThrow(OptionError)
     const signal = AbortSignal.abort(new Error('enough'))
     await expect(ops.relu(gpu, X, { signal })).rejects.toThrow('enough')
   })

@@ -1,0 +1,69 @@
+/** The matrix products, callable alone, with all that their epilogue takes (see index.ts). */
+import type { DeviceTensor } from '../gpu/device-tensor.ts'
+import type { Gpu } from '../gpu/gpu.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { one, type Given, type Options } from './call.ts'
+import type { GemmAttributes } from './gemm/rule.ts'
+import type { LinearAttributes } from './linear/rule.ts'
+import type { MatmulAttributes } from './matmul/rule.ts'
+
+/** Operands that a product adds or multiplies before it stores, each broadcast to the last two axes of the result. */
+export interface EpilogueOperands {
+  /** Of the result's shape and dtype: added after the bias. */
+  readonly residual?: Tensor
+  /** Multiplies the product before anything is added: one factor for each column [J], row [I, 1] or element, or one in all. */
+  readonly scale?: Tensor
+}
+
+/**
+ * activation(alpha · scale · a · b + beta · c + residual) for matrices a [I, K] and b [K, J], each transposed first where `transA`,
+ * `transB` say so; c broadcasts to [I, J]. f32 and f16, summed in f32 unless `accumulate` says f16. `output` stores f16 operands'
+ * product as f32. `kernel` forces a kernel by name or configuration.
+ * @throws OptionError for a kernel that there is not, or that cannot run this product on this device
+ */
+export function gemm(
+  gpu: Gpu,
+  a: Tensor,
+  b: Tensor,
+  options: Options<GemmAttributes> & EpilogueOperands & { readonly c?: Tensor } = {},
+): Promise<DeviceTensor> {
+  const { c, ...rest } = options
+  return product(gpu, 'gemm', [a, b, c ?? null], rest)
+}
+
+/**
+ * activation(scale · a × b + bias + residual): a [..., I, K] × b [..., K, J] → [..., I, J]. Leading axes broadcast, vectors are a row on
+ * the left and a column on the right; bias and scale broadcast to [I, J]. Further options are gemm's.
+ */
+export function matmul(
+  gpu: Gpu,
+  a: Tensor,
+  b: Tensor,
+  options: Options<MatmulAttributes> & EpilogueOperands & { readonly bias?: Tensor } = {},
+): Promise<DeviceTensor> {
+  const { bias, ...rest } = options
+  return product(gpu, 'matmul', [a, b, bias ?? null], rest)
+}
+
+/**
+ * A fully connected layer: x [N, ...] taken as [N, K], weights w [M, K] → activation(scale · x·wᵀ + bias + residual) [N, M], with `bias`
+ * [M]. Further options are gemm's.
+ */
+export function linear(
+  gpu: Gpu,
+  x: Tensor,
+  w: Tensor,
+  options: Options<LinearAttributes> & EpilogueOperands & { readonly bias?: Tensor } = {},
+): Promise<DeviceTensor> {
+  const { bias, ...rest } = options
+  return product(gpu, 'linear', [x, w, bias ?? null], rest)
+}
+
+function product(
+  gpu: Gpu,
+  op: string,
+  inputs: readonly (Tensor | null)[],
+  { residual, scale, ...rest }: Given & EpilogueOperands,
+): Promise<DeviceTensor> {
+  return one(gpu, op, [...inputs, residual ?? null, scale ?? null], rest)
+}
