@@ -112,6 +112,10 @@ function checked(operand: OperandSpec, segments: number, program: string): Acces
     if (segments !== 1 || dtype !== 'u32') refuse('An atomic operand must be u32 and fit one binding')
     if (width !== 1 || raw === true) refuse('An atomic operand has no accessors, so neither width nor raw')
   }
+  if (operand.direct === true) {
+    if (access !== 'read') refuse('Only an operand that is read can be read directly')
+    if (segments !== 1) refuse(`A direct operand must fit one binding, but lies in ${segments}`)
+  }
   if (width === 4 && (dtype === 'i64' || dtype === 'bool')) refuse(`An operand of ${dtype} is accessed element by element, width 1`)
   if (width === 1 && raw === true && isPacked(operand)) refuse(`A byte of ${dtype} has no WGSL type: raw takes width 4`)
   return typesOf(operand)
@@ -164,6 +168,10 @@ function accessors(operand: OperandSpec, { count, bytesPerSegment, rounding, cou
     isPacked(operand) && width === 1 ? byteAccess(operand, local) : plainAccess(operand, local, rounding)
   const segments = Array.from({ length: count }, (_, segment) => `${name}_${segment}`)
   const lines = [`alias ${name}_t = ${value};`]
+  if (operand.direct === true) {
+    const count = counters === undefined ? '' : ` atomicAdd(&access_counts_0[${2 * counters}u], elements); `
+    lines.push(`fn count_${name}(elements: u32) {${count}}`)
+  }
   if (access !== 'write') {
     lines.push(`fn load_${name}(index: u32) -> ${value} {`, ...counting(0))
     segments.slice(0, -1).forEach((array, segment) => {

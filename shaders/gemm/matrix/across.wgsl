@@ -1,0 +1,31 @@
+// One side of a product, staged for matrix units as quads of lines, depth by depth (after ../read). SIDE is left or right, TILE_LINES
+// how many lines a workgroup stages:
+//
+//      line   l0 .. l0+3   l0+4 ..   ...   | PAD
+//   k0      [ quad 0     | quad 1  | ...   |    ]       lines past the last hold anything, and their sums are never stored;
+//   k0+1    [ quad q     | ...             |    ]       values past the depth are 0
+//
+// Rows are padded so that the values of depth of a fragment begin in different banks of workgroup memory.
+
+const SIDE_wide = TILE_LINES / 4u;
+const SIDE_stride = SIDE_wide + PAD;
+const SIDE_quads = TILE_DEPTH * SIDE_wide;
+const SIDE_size = TILE_DEPTH * SIDE_stride;
+
+var<workgroup> SIDE_tile: array<quad_t, STAGES * SIDE_size>;
+
+/// Quad `index` of the tile whose first line is `line` and whose depth begins at `k0`.
+fn SIDE_fetch(slice: Slice, line: u32, k0: u32, index: u32) -> quad_t {
+  let k = k0 + index / SIDE_wide;
+  if (k >= params.depth) { return quad_t(); }
+  return SIDE_across(slice, min(line + 4u * (index % SIDE_wide), (params.SIDE_lines - 1u) / 4u * 4u), k);
+}
+
+fn SIDE_put(stage: u32, index: u32, quad: quad_t) {
+  SIDE_tile[stage * SIDE_size + (index / SIDE_wide) * SIDE_stride + index % SIDE_wide] = quad;
+}
+
+/// The fragment at a line and a depth of the tile.
+fn SIDE_fragment(stage: u32, line: u32, k: u32) -> SIDE_matrix {
+  return subgroupMatrixLoad<SIDE_matrix, ACROSS_MAJOR>(&SIDE_tile, stage * SIDE_size + k * SIDE_stride + line / 4u, SIDE_stride);
+}

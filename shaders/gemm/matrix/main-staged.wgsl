@@ -1,0 +1,80 @@
+// A product by matrix units, both sides staged in workgroup memory: while the units multiply one stage, the lanes hold the next in
+// registers, on its way from memory.
+//
+//     stage 0  fetch | put |  multiply 0        |
+//     stage 1              |  fetch       | put |  multiply 1  ...          a barrier wherever a column ends
+//
+// Loops marked `unrolled` are written out by the plan, so that fragments stay in registers.
+
+const LEFT_SHARE = (left_quads + LANES - 1u) / LANES;
+const RIGHT_SHARE = (right_quads + LANES - 1u) / LANES;
+
+@compute @workgroup_size(WORKGROUP_X, 1, 1)
+fn main(
+  @builtin(workgroup_id) wid: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+  @builtin(subgroup_id) subgroup: u32,
+) {
+  let group = workgroup_index(wid, grid);
+  if (group >= params.groups) { return; }
+  let tile = tile_of(group);
+  let slice = slice_of(tile.slice);
+  let own_row = subgroup / SUBGROUP_COLUMNS * OWN_ROWS;
+  let own_column = subgroup % SUBGROUP_COLUMNS * OWN_COLUMNS;
+
+  var acc: array<result_matrix, FRAGMENTS>;
+  var left_next: array<quad_t, LEFT_SHARE>;
+  var right_next: array<quad_t, RIGHT_SHARE>;
+  // Round 0 only fetches, and the last only multiplies.
+  for (var round = 0u; round <= params.rounds; round++) {
+    let k0 = round * TILE_DEPTH;
+    let more = round < params.rounds;
+    if (more) {
+      for (var i = 0u; i < LEFT_SHARE; i++) {
+        let index = lane + i * LANES;
+        if (left_quads % LANES == 0u || index < left_quads) { left_next[i] = left_fetch(slice, tile.row, k0, index); }
+      }
+      for (var i = 0u; i < RIGHT_SHARE; i++) {
+        let index = lane + i * LANES;
+        if (right_quads % LANES == 0u || index < right_quads) { right_next[i] = right_fetch(slice, tile.column, k0, index); }
+      }
+    }
+    if (round > 0u) {
+      let stage = (round - 1u) % STAGES;
+      for (var step = 0u; step < STEPS; step++) {
+        var left: array<left_matrix, ROWS>;
+        for (var r = 0u; r < ROWS; r++) { // unrolled
+          left[r] = left_fragment(stage, own_row + r * UNIT_M, step * UNIT_K);
+        }
+        for (var c = 0u; c < COLUMNS; c++) { // unrolled
+          let right = right_fragment(stage, own_column + c * UNIT_N, step * UNIT_K);
+          for (var r = 0u; r < ROWS; r++) { // unrolled
+            acc[r * COLUMNS + c] = subgroupMatrixMultiplyAccumulate(left[r], right, acc[r * COLUMNS + c]);
+          }
+        }
+      }
+      if (STAGES == 1u) { workgroupBarrier(); }
+    }
+    if (more) {
+      for (var i = 0u; i < LEFT_SHARE; i++) {
+        let index = lane + i * LANES;
+        if (left_quads % LANES == 0u || index < left_quads) { left_put(round % STAGES, index, left_next[i]); }
+      }
+      for (var i = 0u; i < RIGHT_SHARE; i++) {
+        let index = lane + i * LANES;
+        if (right_quads % LANES == 0u || index < right_quads) { right_put(round % STAGES, index, right_next[i]); }
+      }
+    }
+    workgroupBarrier();
+  }
+
+  for (var n = 0u; n < FRAGMENTS; n++) {
+    for (var i = 0u; i < FRAGMENTS; i++) { // unrolled
+      if (i == n) { subgroupMatrixStore<row_major>(&sums, subgroup * FRAGMENT, acc[i], UNIT_N / 4u); }
+    }
+    workgroupBarrier();
+    finish_fragments(slice, tile.row, tile.column, n, lane);
+    workgroupBarrier();
+  }
+}
