@@ -1,6 +1,6 @@
 /**
  * The library build, one configuration with a mode for each side:
- * `node` makes dist/node.js, dist/cli.js and dist/map-worker.js (dependencies stay imports, `webgpu` above all),
+ * `node` makes dist/node.js, dist/cli.js, dist/map-worker.js and dist/bench-child.js (dependencies stay imports, `webgpu` above all),
  * `browser` makes dist/browser.js (everything in one file with its licences, no Node code).
  * scripts/build.mjs runs them; the report and the demo pages have configurations of their own.
  */
@@ -31,6 +31,7 @@ export default defineConfig(({ mode }) => {
               node: path('src/node.ts'),
               cli: path('src/cli/main.ts'),
               'map-worker': path('src/schedule/search/node-worker.ts'),
+              'bench-child': path('bench/gemm/child.ts'),
             },
             output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
           },

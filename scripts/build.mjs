@@ -3,6 +3,7 @@
  *
  *     dist/node.js, dist/cli.js   the Node entry and the command line (dependencies stay imports)
  *     dist/map-worker.js          the thread that searches mappings for both
+ *     dist/bench-child.js         the process in which the bench times one engine
  *     dist/browser.js             the browser entry, everything it needs in one file
  *     dist/report.js              the script of the report page
  *     dist/types/                 declarations (tsc)

@@ -47,7 +47,8 @@ export interface Measured {
 
 /** A case that a peer cannot hold, or runs elsewhere than it was asked to: with the reason, for people. */
 export interface Unheld {
-  readonly status: 'cannot'
+  /** `failed`: its process ended without an answer. */
+  readonly status: 'cannot' | 'failed'
   readonly reason: string
 }
 

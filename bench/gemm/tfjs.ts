@@ -1,11 +1,11 @@
 /**
- * TensorFlow.js on its WebGPU backend, in Node: it is given Dawn as `navigator.gpu`, with the toggles that ours has, and its CommonJS
- * builds. It computes in f32 only, and works through a queue of its own that a read empties: so a read of one element of the last
- * result ends a sample.
+ * TensorFlow.js on its WebGPU backend, in Node: its CommonJS builds, Dawn's globals, and a device opened as ours is, so that it has the
+ * same adapter, toggles, features and limits. It computes in f32 only, and works through a queue of its own that a read empties: so a
+ * read of one element of the last result ends a sample.
  */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { currentProvider } from '../../src/gpu/provider.ts'
+import { openGpu } from '../../src/gpu/gpu.ts'
 import type { GemmCase } from '../cases/gemm.ts'
 import { shapesOf } from './onnx.ts'
 import { errorOf, operandA, operandB } from './operands.ts'
@@ -19,12 +19,16 @@ interface TfTensor {
 }
 interface Tf {
   readonly version_core: string
+  registerBackend(name: string, make: () => object): boolean
   setBackend(name: string): Promise<boolean>
-  backend(): { readonly device?: GPUDevice }
   tensor(values: Float32Array, shape: readonly number[]): TfTensor
   matMul(a: TfTensor, b: TfTensor, transposeA: boolean, transposeB: boolean): TfTensor
   slice(x: TfTensor, begin: readonly number[], size: readonly number[]): TfTensor
   memory(): { readonly numBytesAllocatedInGPU?: number }
+}
+
+interface TfWebGpu {
+  readonly WebGPUBackend: new (device: GPUDevice, info?: GPUAdapterInfo) => object
 }
 
 const F32_ONLY = 'it computes in f32 only'
@@ -32,25 +36,25 @@ const F32_ONLY = 'it computes in f32 only'
 export async function measureTfjs(job: Job, item: GemmCase, once: boolean): Promise<Answer> {
   if (item.dtype !== 'f32') return { status: 'cannot', reason: F32_ONLY }
   const dawn = await import('webgpu')
-  const { gpu, toggles } = await currentProvider().open({
-    disableRobustness: true,
-    skipValidation: true,
-    ...(job.adapter === undefined ? {} : { adapter: job.adapter }),
-  })
   Object.assign(globalThis, dawn.globals)
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'node' }, configurable: true })
   const load = createRequire(join(job.peersFolder, 'package.json'))
   const tf = load('@tensorflow/tfjs-core') as Tf
-  load('@tensorflow/tfjs-backend-webgpu')
-
+  const { WebGPUBackend } = load('@tensorflow/tfjs-backend-webgpu') as TfWebGpu
   const shapes = shapesOf(item)
   const valuesA = operandA(item)
   const valuesB = operandB(item)
   if (!(valuesA instanceof Float32Array) || !(valuesB instanceof Float32Array)) throw new Error(F32_ONLY)
   const begin = performance.now()
-  if (!(await tf.setBackend('webgpu'))) return { status: 'cannot', reason: 'its WebGPU backend does not start' }
-  const { device } = tf.backend()
-  if (device === undefined) return { status: 'cannot', reason: 'its WebGPU backend has no device' }
+  const { device, adapter } = await openGpu({
+    powerPreference: 'high-performance',
+    disableRobustness: true,
+    skipValidation: true,
+    ...(job.adapter === undefined ? {} : { adapter: job.adapter }),
+  })
+  // It looks whether this is there, and uses the device it is handed.
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu: {} }, configurable: true })
+  tf.registerBackend('tilewright-bench', () => new WebGPUBackend(device, device.adapterInfo))
+  if (!(await tf.setBackend('tilewright-bench'))) return { status: 'cannot', reason: 'its WebGPU backend does not start' }
   const faults: string[] = []
   device.addEventListener('uncapturederror', ({ error }) => faults.push(error.message.split('\n')[0] ?? ''))
   const oneOf = async (x: TfTensor, rank: number): Promise<void> => {
@@ -104,6 +108,6 @@ export async function measureTfjs(job: Job, item: GemmCase, once: boolean): Prom
     peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
     ...(numBytesAllocatedInGPU === undefined ? {} : { peak_gpu_bytes: numBytesAllocatedInGPU }),
     version: `tfjs-webgpu ${tf.version_core}`,
-    toggles,
+    toggles: adapter.toggles,
   }
 }

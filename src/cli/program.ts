@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { OptionError } from '../errors.ts'
+import { benchCommand } from './commands/bench.ts'
 import { diffCommand } from './commands/diff.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
@@ -26,6 +27,7 @@ const COMMANDS: readonly CommandFactory[] = [
   mapCommand,
   figuresCommand,
   diffCommand,
+  benchCommand,
   doctorCommand,
 ]
 

@@ -1,0 +1,179 @@
+/**
+ * Runs the bench: for each case every engine in turn, each in a process of its own, so that engines are compared within the same
+ * minute and none inherits another's memory, compiled shaders or crash.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { OptionError } from '../../src/errors.ts'
+import { openGpu } from '../../src/gpu/gpu.ts'
+import { measurePeaks } from '../../src/profile/peak.ts'
+import type { AdapterDescription } from '../../src/profile/report.ts'
+import { leftOut, type GemmCase } from '../cases/gemm.ts'
+import { answerIn, type Answer, type Job, type Measured, type Peer } from './protocol.ts'
+import { reportOf, type BenchReport, type CaseAnswers, type Roof } from './report.ts'
+import { median } from './sample.ts'
+
+/** dist/bench-child.js, seen from dist/*.js and from dist/chunks/*.js. */
+const CHILDREN = ['./bench-child.js', '../bench-child.js']
+
+/** Longest that one peer may take for one case. */
+const PATIENCE_MS = 5 * 60_000
+
+export interface BenchOptions {
+  readonly cases: readonly GemmCase[]
+  readonly peers: readonly Peer[]
+  /** As `openGpu` takes it. */
+  readonly adapter?: string
+  /** Folder with the peers' node_modules. */
+  readonly peersFolder: string
+  /** Whether first calls count: then every shader cache is off. */
+  readonly firstCall: boolean
+  /** Times that all engines are gone through for each case (default 1): samples of all rounds are taken together. */
+  readonly rounds?: number
+  /** Stops: what was measured until then is the result. */
+  readonly signal: AbortSignal
+  readonly onProgress?: (done: number, total: number, text: string) => void
+  /** The script of a peer's process, where it is not the built one. */
+  readonly child?: string
+}
+
+/** @throws NoAdapterError; OptionError where the child's script was not built */
+export async function runBench(options: BenchOptions): Promise<BenchReport> {
+  const { cases, peers, signal, onProgress, rounds = 1 } = options
+  const child = options.child ?? builtChild()
+  const { adapter, roof } = await measureRoof(options.adapter)
+  const results: CaseAnswers[] = []
+  const runs = cases.filter((item) => leftOut(item, adapter.software) === undefined)
+  const total = runs.length * peers.length * rounds
+  let done = 0
+  for (const item of cases) {
+    const reason = leftOut(item, adapter.software)
+    if (reason !== undefined) {
+      results.push({ item, left_out: reason, answers: new Map() })
+      continue
+    }
+    const answers = new Map<Peer, Answer[]>()
+    for (let round = 0; round < rounds; round++) {
+      for (const peer of peers) {
+        if (signal.aborted) break
+        onProgress?.(done++, total, `${item.name}: ${peer}`)
+        const named = options.adapter === undefined ? {} : { adapter: options.adapter }
+        const job: Job = { peer, case: item.name, peersFolder: options.peersFolder, software: adapter.software, ...named }
+        const answer = await runChild(child, job, options)
+        if (answer !== undefined) answers.set(peer, [...(answers.get(peer) ?? []), answer])
+      }
+    }
+    if (signal.aborted) break
+    results.push({ item, answers: new Map([...answers].map(([peer, list]) => [peer, merged(list)])) })
+  }
+  // Once more: whatever else the machine did the first time may be over.
+  const again = signal.aborted ? undefined : (await measureRoof(options.adapter)).roof
+  return reportOf({
+    adapter,
+    roof: again === undefined ? roof : higher(roof, again),
+    peers,
+    results,
+    machine: {
+      processor: cpus()[0]?.model ?? 'unknown processor',
+      processors: cpus().length,
+      load: loadavg()[0] ?? 0,
+      node: process.version,
+      platform: `${process.platform} ${process.arch}`,
+    },
+    shader_caches: options.firstCall ? 'off' : 'as they are',
+    rounds,
+    complete: !signal.aborted && results.length === cases.length,
+  })
+}
+
+async function measureRoof(name: string | undefined): Promise<{ adapter: AdapterDescription; roof: Roof }> {
+  const gpu = await openGpu({
+    powerPreference: 'high-performance',
+    disableRobustness: true,
+    skipValidation: true,
+    ...(name === undefined ? {} : { adapter: name }),
+  })
+  try {
+    const { flops, bytes_per_s } = await measurePeaks(gpu)
+    return { adapter: gpu.adapter, roof: { flops, bytes_per_s } }
+  } finally {
+    gpu.dispose()
+  }
+}
+
+function higher(one: Roof, other: Roof): Roof {
+  const f16 = Math.max(one.flops.f16 ?? 0, other.flops.f16 ?? 0)
+  return {
+    flops: { f32: Math.max(one.flops.f32, other.flops.f32), ...(f16 === 0 ? {} : { f16 }) },
+    bytes_per_s: Math.max(one.bytes_per_s, other.bytes_per_s),
+  }
+}
+
+function builtChild(): string {
+  const found = CHILDREN.map((place) => fileURLToPath(new URL(place, import.meta.url))).find((file) => existsSync(file))
+  if (found !== undefined) return found
+  throw new OptionError('The script of the bench (dist/bench-child.js) is missing', { remedy: 'Build Tilewright: npm run build' })
+}
+
+/** Environment in which no driver keeps compiled shaders: Mesa's switch, and NVIDIA's. */
+const NO_CACHES = { MESA_SHADER_CACHE_DISABLE: 'true', __GL_SHADER_DISK_CACHE: '0' }
+
+/** One peer, one case. Undefined where the signal came first. */
+async function runChild(
+  script: string,
+  job: Job,
+  { signal, firstCall }: Pick<BenchOptions, 'signal' | 'firstCall'>,
+): Promise<Answer | undefined> {
+  const env = firstCall ? { ...process.env, ...NO_CACHES } : process.env
+  const printed: string[] = []
+  const complaints: string[] = []
+  const ended = await new Promise<string>((resolve) => {
+    const child = spawn(process.execPath, [script, JSON.stringify(job)], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const end = (): void => void child.kill('SIGKILL')
+    const late = setTimeout(end, PATIENCE_MS)
+    signal.addEventListener('abort', end, { once: true })
+    child.stdout.on('data', (text: Buffer) => printed.push(text.toString()))
+    child.stderr.on('data', (text: Buffer) => complaints.push(text.toString()))
+    child.on('error', (error) => resolve(error.message))
+    child.on('close', (code, reason) => {
+      clearTimeout(late)
+      signal.removeEventListener('abort', end)
+      resolve(reason === null ? `code ${code}` : reason === 'SIGKILL' ? `no answer within ${PATIENCE_MS / 1000} s` : reason)
+    })
+  })
+  const answer = answerIn(printed.join(''))
+  if (answer !== undefined || signal.aborted) return answer
+  // As Node prints what was thrown: a line `Error: message`, below the line of source that threw it.
+  const said = complaints
+    .join('')
+    .split('\n')
+    .find((line) => /^\w*Error\b/.test(line))
+  return { status: 'failed', reason: `its process ended (${ended})${said === undefined ? '' : `: ${said}`}` }
+}
+
+/** The rounds of one case and peer as one answer: samples together, the median of what each round gives once. */
+export function merged(answers: readonly Answer[]): Answer {
+  const [first] = answers
+  if (first === undefined) throw new Error('There are no rounds to merge')
+  const other = answers.find(({ status }) => status !== 'ok')
+  if (other !== undefined) return other
+  const all = answers.filter((answer): answer is Measured => answer.status === 'ok')
+  if (first.status !== 'ok' || all.length === 1) return first
+  const samples = (of: 'resident' | 'end_to_end') => ({
+    samples_ms: all.flatMap((answer) => answer[of].samples_ms),
+    repeats: first[of].repeats,
+  })
+  const kernels = all.flatMap(({ kernel_ms }) => (kernel_ms === undefined ? [] : [kernel_ms]))
+  return {
+    ...first,
+    open_ms: median(all.map(({ open_ms }) => open_ms)),
+    first_ms: median(all.map(({ first_ms }) => first_ms)),
+    end_to_end: samples('end_to_end'),
+    resident: samples('resident'),
+    ...(kernels.length === 0 ? {} : { kernel_ms: median(kernels) }),
+    error: all.map(({ error }) => error).reduce((one, next) => (next.relative > one.relative ? next : one)),
+    peak_rss_bytes: Math.max(...all.map(({ peak_rss_bytes }) => peak_rss_bytes)),
+  }
+}
