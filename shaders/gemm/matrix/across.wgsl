@@ -27,5 +27,5 @@ fn SIDE_put(stage: u32, index: u32, quad: quad_t) {
 
 /// The fragment at a line and a depth of the tile.
 fn SIDE_fragment(stage: u32, line: u32, k: u32) -> SIDE_matrix {
-  return subgroupMatrixLoad<SIDE_matrix, ACROSS_MAJOR>(&SIDE_tile, stage * SIDE_size + k * SIDE_stride + line / 4u, SIDE_stride);
+  return subgroupMatrixLoad<SIDE_matrix, MAJOR>(&SIDE_tile, stage * SIDE_size + k * SIDE_stride + line / 4u, SIDE_stride);
 }

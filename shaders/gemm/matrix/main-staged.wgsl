@@ -4,10 +4,7 @@
 //     stage 0  fetch | put |  multiply 0        |
 //     stage 1              |  fetch       | put |  multiply 1  ...          a barrier wherever a column ends
 //
-// Loops marked `unrolled` are written out by the plan, so that fragments stay in registers.
-
-const LEFT_SHARE = (left_quads + LANES - 1u) / LANES;
-const RIGHT_SHARE = (right_quads + LANES - 1u) / LANES;
+// A lane brings LEFT_SHARE and RIGHT_SHARE quads of a stage. Loops marked `unrolled` are written out by the plan, so that fragments stay in registers.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -31,11 +28,11 @@ fn main(
     let k0 = round * TILE_DEPTH;
     let more = round < params.rounds;
     if (more) {
-      for (var i = 0u; i < LEFT_SHARE; i++) {
+      for (var i = 0u; i < LEFT_SHARE; i++) { // unrolled
         let index = lane + i * LANES;
         if (left_quads % LANES == 0u || index < left_quads) { left_next[i] = left_fetch(slice, tile.row, k0, index); }
       }
-      for (var i = 0u; i < RIGHT_SHARE; i++) {
+      for (var i = 0u; i < RIGHT_SHARE; i++) { // unrolled
         let index = lane + i * LANES;
         if (right_quads % LANES == 0u || index < right_quads) { right_next[i] = right_fetch(slice, tile.column, k0, index); }
       }
@@ -57,11 +54,11 @@ fn main(
       if (STAGES == 1u) { workgroupBarrier(); }
     }
     if (more) {
-      for (var i = 0u; i < LEFT_SHARE; i++) {
+      for (var i = 0u; i < LEFT_SHARE; i++) { // unrolled
         let index = lane + i * LANES;
         if (left_quads % LANES == 0u || index < left_quads) { left_put(round % STAGES, index, left_next[i]); }
       }
-      for (var i = 0u; i < RIGHT_SHARE; i++) {
+      for (var i = 0u; i < RIGHT_SHARE; i++) { // unrolled
         let index = lane + i * LANES;
         if (right_quads % LANES == 0u || index < right_quads) { right_put(round % STAGES, index, right_next[i]); }
       }

@@ -9,7 +9,6 @@
 //        +--------+--------+
 
 const FRAGMENT = UNIT_M * UNIT_N / 4u;
-const FRAGMENTS = ROWS * COLUMNS;
 const SUBGROUPS = SUBGROUP_ROWS * SUBGROUP_COLUMNS;
 const OWN_ROWS = ROWS * UNIT_M;
 const OWN_COLUMNS = COLUMNS * UNIT_N;

@@ -3,6 +3,7 @@ import { OptionError } from '../../errors.ts'
 import type { DeviceFacts } from '../../gpu/program.ts'
 import type { Config, Family } from './family.ts'
 import { broadcast } from './kernels/broadcast.ts'
+import { matrix } from './kernels/matrix.ts'
 import { tiled } from './kernels/tiled.ts'
 import { vector } from './kernels/vector.ts'
 import type { Product } from './product.ts'
@@ -11,7 +12,7 @@ import type { Product } from './product.ts'
 export type AnyFamily = Family
 
 export const FAMILIES: ReadonlyMap<string, AnyFamily> = new Map(
-  [erased(broadcast), erased(tiled), erased(vector)].map((family) => [family.name, family]),
+  [erased(broadcast), erased(matrix), erased(tiled), erased(vector)].map((family) => [family.name, family]),
 )
 
 /** A family as the registry holds it: what it is handed was parsed by its own schema. */
