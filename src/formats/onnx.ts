@@ -12,11 +12,18 @@ import { Conversion, GraphSketch, unique, type OnnxNode } from './onnx/convert.t
 import { canonicalDomain, decodeModel, domainName, type DecodedModel } from './onnx/decode.ts'
 import { noteFacts } from './onnx/facts.ts'
 import { topologicalOrder } from './onnx/order.ts'
+import { MICROSOFT_TABLE } from './onnx/quantised.ts'
 import { NEWEST_OPSET, OLDEST_OPSET, OP_TABLE, rename } from './onnx/table.ts'
 import { TensorReader, type ExternalData } from './onnx/tensors.ts'
 import { dtypeOf, onnxTypeName } from './tensor-proto.ts'
 
 export type { ExternalData } from './onnx/tensors.ts'
+
+/** The ops of each domain. */
+const TABLES = new Map([
+  ['', OP_TABLE],
+  ['com.microsoft', MICROSOFT_TABLE],
+])
 
 export interface ImportOptions {
   /** The graph's name; else the one in the file. */
@@ -210,15 +217,18 @@ function prepare(node: OnnxNode, { decoded, reader, sketch, used, tooOld }: Conv
   if (decoded.model.functions.some((each) => each.name === node.opType && canonicalDomain(each.domain) === node.domain)) {
     throw new Refusal('functions defined in the model are not supported')
   }
-  if (node.domain !== '') throw new Refusal(`ops of domain ${node.domain} are not supported`)
+  const table = TABLES.get(node.domain)
+  if (table === undefined) throw new Refusal(`ops of domain ${node.domain} are not supported`)
+  if (node.domain !== '' && !table.has(node.opType)) throw new Refusal('Tilewright does not have this op')
   if (opset === undefined)
-    throw new ModelFormatError(`The model does not import domain ${domainName('')}`, { node: node.name, op: node.opType })
+    throw new ModelFormatError(`The model does not import domain ${domainName(node.domain)}`, { node: node.name, op: node.opType })
   const conversion = new Conversion(node, opset, sketch, reader, used)
   const [body] = conversion.attributes.subgraphs()
   if (body !== undefined) throw new Refusal(`ops with a subgraph (attribute ${body}) are not supported`)
-  const rule = OP_TABLE.get(node.opType)
+  const rule = table.get(node.opType)
   if (rule === undefined) throw new Refusal('Tilewright does not have this op')
-  if (opset > NEWEST_OPSET) throw new Refusal(`opset ${opset} is newer than Tilewright reads (${OLDEST_OPSET} to ${NEWEST_OPSET})`)
+  if (node.domain === '' && opset > NEWEST_OPSET)
+    throw new Refusal(`opset ${opset} is newer than Tilewright reads (${OLDEST_OPSET} to ${NEWEST_OPSET})`)
   if (opset < rule.since) {
     if (opset >= OLDEST_OPSET) throw new Refusal(`the op came with opset ${rule.since}, but the model imports ${opset}`)
     tooOld.push(node)

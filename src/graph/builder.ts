@@ -38,6 +38,8 @@ export function graph(name = 'graph'): GraphBuilder {
   return new GraphBuilder(name)
 }
 
+type IntegerOperand = 'aZeroPoint' | 'bZeroPoint' | 'aScale' | 'bScale' | 'bias' | 'residual'
+
 export class GraphBuilder {
   readonly #name: string
   readonly #inputs: GraphInput[] = []
@@ -121,6 +123,45 @@ export class GraphBuilder {
 
   #product(op: string, inputs: readonly (Operand | null)[], { residual, scale, ...rest }: Attributes & EpilogueOperands): Value {
     return this.node(op, [...inputs, residual ?? null, scale ?? null], rest)
+  }
+
+  /** a × b of i8 or u8 → i32; with a scale activation(sum · aScale · bScale + bias + residual), a float. */
+  matmulInteger(a: Operand, b: Operand, given: Attributes & Partial<Record<IntegerOperand, Operand>> = {}): Value {
+    const { aZeroPoint, bZeroPoint, aScale, bScale, bias, residual, ...attributes } = given
+    const inputs = [a, b, aZeroPoint, bZeroPoint, aScale, bScale, bias, residual]
+    return this.node(
+      'matmulInteger',
+      inputs.map((input) => input ?? null),
+      attributes,
+    )
+  }
+
+  /** x [..., K] with weights [N, K] packed in 4 or 8 bits and a scale for each block along K: [..., N]. */
+  matmulNBits(
+    x: Operand,
+    packed: Operand,
+    scales: Operand,
+    { zeroPoints, bias, ...attributes }: Attributes & { readonly zeroPoints?: Operand; readonly bias?: Operand } = {},
+  ): Value {
+    return this.node('matmulNBits', [x, packed, scales, zeroPoints ?? null, bias ?? null], attributes)
+  }
+
+  /** x / scale, rounded, in i8 or u8. */
+  quantizeLinear(
+    x: Operand,
+    scale: Operand,
+    { zeroPoint, ...attributes }: Attributes & { readonly zeroPoint?: Operand } = {},
+  ): Value {
+    return this.node('quantizeLinear', [x, scale, zeroPoint ?? null], attributes)
+  }
+
+  /** (x − zeroPoint) · scale. */
+  dequantizeLinear(
+    x: Operand,
+    scale: Operand,
+    { zeroPoint, ...attributes }: Attributes & { readonly zeroPoint?: Operand } = {},
+  ): Value {
+    return this.node('dequantizeLinear', [x, scale, zeroPoint ?? null], attributes)
   }
 
   maxPool(x: Operand, attributes: Attributes): Value {

@@ -48,6 +48,16 @@ function pair(gpu: Gpu, op: string, a: Scalar, b: Scalar, options?: CallOptions)
 
 export type { CallOptions, Options } from './call.ts'
 export { gemm, linear, matmul, type EpilogueOperands } from './products.ts'
+export {
+  dequantizeLinear,
+  dynamicQuantizeLinear,
+  matmulInteger,
+  matmulNBits,
+  qlinearMatmul,
+  quantizeLinear,
+  type IntegerOperands,
+  type QuantisedTensor,
+} from './quantised.ts'
 
 // Convolutions
 

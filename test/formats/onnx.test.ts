@@ -221,7 +221,7 @@ describe('what cannot be run is listed, all of it', () => {
     })
     expect(unsupported).toEqual([
       { node: 'lstm', op: 'LSTM', reason: 'Tilewright does not have this op' },
-      { node: 'QGemm_1', op: 'com.microsoft::QGemm', reason: 'ops of domain com.microsoft are not supported' },
+      { node: 'QGemm_1', op: 'com.microsoft::QGemm', reason: 'Tilewright does not have this op' },
       { node: 'If_2', op: 'If', reason: 'ops with a subgraph (attribute then_branch) are not supported' },
       { node: 'Elu_4', op: 'Elu', reason: 'attribute gamma is not supported' },
       { node: 'BatchNormalization_5', op: 'BatchNormalization', reason: "its output 1 ('mean') is used, but cannot be computed" },

@@ -6,6 +6,7 @@ import type { Gpu } from '../../src/gpu/gpu.ts'
 import { openGpu } from '../../src/gpu/node.ts'
 import * as ops from '../../src/ops/index.ts'
 import { REGISTRY } from '../../src/ops/registry.ts'
+import { quantizeWeights } from '../../src/precision/weights.ts'
 import { tensor, type HostTensor, type Tensor } from '../../src/tensor/tensor.ts'
 
 let gpu: Gpu
@@ -27,6 +28,7 @@ function half({ shape, values }: HostTensor): HostTensor {
 }
 
 const X = tensor([-2, -1, 0, 1, 2, 3], [2, 3])
+const BYTES = tensor([1, -2, 3, -4], [2, 2], 'i8')
 const PICTURE = iota(1, 1, 3, 3)
 
 /** A call, the shape and the values that it gives. */
@@ -130,6 +132,49 @@ const CALLS: readonly Call[] = [
   ['spaceToDepth', () => ops.spaceToDepth(gpu, iota(1, 2, 2, 2), { blocksize: 2 }), [1, 8, 1, 1], [0, 4, 1, 5, 2, 6, 3, 7]],
   ['gather', () => ops.gather(gpu, X, tensor([2, -3], [2], 'i64'), { axis: 1 }), [2, 2], [0, -2, 3, 1]],
   ['cast', () => ops.cast(gpu, tensor([-1.9, 300]), 'i8'), [2], [-1, 127]],
+  [
+    'quantizeLinear',
+    () => ops.quantizeLinear(gpu, tensor([-1, 0.25, 9, NaN]), tensor([0.1], []), { dtype: 'i8' }),
+    [4],
+    [-10, 2, 90, 0],
+  ],
+  ['dequantizeLinear', () => ops.dequantizeLinear(gpu, BYTES, tensor([0.5], [])), [2, 2], [0.5, -1, 1.5, -2]],
+  [
+    'dynamicQuantizeLinear',
+    async () => {
+      const { values, scale, zeroPoint } = await ops.dynamicQuantizeLinear(gpu, tensor([-1, 0, 1.55]))
+      scale.dispose()
+      zeroPoint.dispose()
+      return values
+    },
+    [3],
+    [0, 100, 255],
+  ],
+  ['matmulInteger', () => ops.matmulInteger(gpu, BYTES, BYTES), [2, 2], [-5, 6, -9, 10]],
+  [
+    'matmulInteger',
+    () => ops.matmulInteger(gpu, BYTES, BYTES, { aScale: tensor([0.5], []), bias: tensor([1, 0]), activation: 'relu' }),
+    [2, 2],
+    [0, 3, 0, 5],
+  ],
+  [
+    'qlinearMatmul',
+    () => {
+      const side = { values: BYTES, scale: tensor([0.5], []), zeroPoint: tensor([0], [], 'i8') }
+      return ops.qlinearMatmul(gpu, side, side, { scale: tensor([1], []), zeroPoint: tensor([100], [], 'u8') })
+    },
+    [2, 2],
+    [99, 102, 98, 102],
+  ],
+  [
+    'matmulNBits',
+    () => {
+      const { packed, scales, block } = quantizeWeights(tensor([-8, 7, 0, 2, 1, -8], [2, 3]), { block: 16 })
+      return ops.matmulNBits(gpu, tensor([1, 2, 3], [1, 3]), packed, scales, { blockSize: block, bias: tensor([0, 1]) })
+    },
+    [1, 2],
+    [6, -19],
+  ],
   ['dropout', () => ops.dropout(gpu, X), [2, 3], [-2, -1, 0, 1, 2, 3]],
   ['identity', () => ops.identity(gpu, X), [2, 3], [-2, -1, 0, 1, 2, 3]],
   ['shape', () => ops.shape(gpu, iota(3, 4, 5), { start: 1 }), [2], [4n, 5n]],

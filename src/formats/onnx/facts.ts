@@ -22,7 +22,7 @@ const SAME_RANK = new Set([
     'softmax',
     'dropout',
   ],
-  ...['identity', 'cast'],
+  ...['identity', 'cast', 'quantizeLinear', 'dequantizeLinear', 'dynamicQuantizeLinear', 'matmulNBits'],
 ])
 const BROADCAST = new Set(['add', 'sub', 'mul', 'div', 'sum'])
 
@@ -41,7 +41,21 @@ function dtypeOfOutput(node: GraphNode, inputs: readonly ValueFacts[]): ValueFac
   if (node.op === 'shape') return 'i64'
   if (node.op === 'cast') return isDType(node.attributes.to) ? node.attributes.to : undefined
   if (node.op === 'constantOfShape') return isDType(node.attributes.dtype) ? node.attributes.dtype : undefined
-  return inputs[0]?.dtype
+  if (isDType(node.attributes.dtype)) return node.attributes.dtype
+  switch (node.op) {
+    case 'quantizeLinear':
+      return node.inputs.length > 2 ? inputs[2]?.dtype : 'u8'
+    case 'dequantizeLinear':
+      return inputs[1]?.dtype
+    case 'dynamicQuantizeLinear':
+      return 'u8'
+    case 'qlinearMatmul':
+      return inputs[7]?.dtype
+    case 'matmulInteger':
+      return node.inputs.length > 4 ? (inputs[4]?.dtype ?? inputs[5]?.dtype) : 'i32'
+    default:
+      return inputs[0]?.dtype
+  }
 }
 
 function rankOfOutput(node: GraphNode, inputs: readonly ValueFacts[], sketch: GraphSketch): number | undefined {
@@ -56,6 +70,7 @@ function rankOfOutput(node: GraphNode, inputs: readonly ValueFacts[], sketch: Gr
     case 'shape':
       return 1
     case 'matmul':
+    case 'matmulInteger':
       return inputs.every((facts) => (facts.rank ?? 0) >= 2) ? largest(inputs) : undefined
     case 'reshape':
       return constant(1)?.[0]

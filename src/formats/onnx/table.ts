@@ -9,6 +9,7 @@ import { HostTensor } from '../../tensor/tensor.ts'
 import { dtypeOf, onnxTypeName } from '../tensor-proto.ts'
 import type { AttributeKind } from './attributes.ts'
 import type { Conversion } from './convert.ts'
+import { QUANTISED_RULES } from './quantised.ts'
 
 export const OLDEST_OPSET = 8
 export const NEWEST_OPSET = 28
@@ -123,6 +124,7 @@ export const OP_TABLE: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
   ['Shape', unary('shape', { start: 'int', end: 'int' })],
   ['Gather', { op: 'gather', since: 1, inputs: [2, 2], attributes: { axis: 'int' } }],
   ['Cast', { op: 'cast', since: 6, inputs: [1, 1], attributes: {}, other: ['to', 'saturate', 'round_mode'], convert: cast }],
+  ...QUANTISED_RULES,
 ])
 
 /** The plain case: same inputs, the first output, attributes under our names. */

@@ -9,10 +9,12 @@ import { ACTIVATIONS } from '../gemm/activation.ts'
 import type { InferContext, InputTypes } from '../op.ts'
 
 export const attributes = z.strictObject({
-  /** Inputs and outputs of the layer: extents of the depth and of the columns. */
-  K: z.number().int().min(0),
-  N: z.number().int().min(0),
+  /** Inputs and outputs of the layer, held against A and B; default: what A and B say. */
+  K: z.number().int().min(0).optional(),
+  N: z.number().int().min(0).optional(),
+  /** Bits of a weight, 4 or 8. */
   bits: z.number().int().default(4),
+  /** Weights along the depth that share a scale: a power of two from 16 up. */
   blockSize: z.number().int().default(32),
   /** 4: activations are rounded to i8 per block, which is faster and less exact. Others: as floats, summed in f32. */
   accuracyLevel: z.number().int().min(0).max(4).default(0),
@@ -38,13 +40,16 @@ export interface NBitsSizes {
 }
 
 /** Inputs: A, B, scales, zero points or null, bias or null. @throws ShapeError, DtypeError, OptionError */
-export function nbitsSizes(inputs: InputTypes, { K, N, bits, blockSize }: NBitsAttributes): NBitsSizes {
+export function nbitsSizes(inputs: InputTypes, given: NBitsAttributes): NBitsSizes {
+  const { bits, blockSize } = given
   const a = requireInput(OP, inputs, 0, 'A')
   const b = requireInput(OP, inputs, 1, 'B')
   const scales = requireInput(OP, inputs, 2, 'scales')
   const zeros = inputs[3] ?? null
   const bias = inputs[4] ?? null
   checkBlocks(OP, bits, blockSize)
+  const K = given.K ?? a.shape.at(-1) ?? 0
+  const N = given.N ?? b.shape[0] ?? 0
   requireDType(OP, 'A', a, ['f32', 'f16'])
   requireDType(OP, 'B', b, ['u8'])
   requireSameDType(OP, 'scales', scales, a)
