@@ -16,7 +16,7 @@ import meetPlain from '../../../../shaders/gemm/vector_meet_plain.wgsl?raw'
 import meetSubgroup from '../../../../shaders/gemm/vector_meet_subgroup.wgsl?raw'
 import body from '../../../../shaders/gemm/vector_product.wgsl?raw'
 import { z } from 'zod'
-import type { DeviceFacts } from '../../../gpu/program.ts'
+import { deviceByteSize, type DeviceFacts } from '../../../gpu/program.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
 import type { Mapping } from '../../../schedule/mapping.ts'
 import { dispatchesOf, readForm, type ReadForm } from '../dispatch.ts'
@@ -25,6 +25,8 @@ import { slicesOf, type Product } from '../product.ts'
 
 /** Rows of A that a lane keeps sums of; more would be read by other kernels better. */
 export const MOST_VECTOR_ROWS = 16
+
+const MOST_PARTS = 1024
 
 const schema = z.strictObject({
   kernel: z.literal('vector'),
@@ -35,7 +37,7 @@ const schema = z.strictObject({
   /** Quads of columns that a lane owns. */
   strips: z.literal([1, 2, 4, 8]).default(1),
   /** Workgroups that share the depth; their sums meet in a second dispatch. */
-  parts: z.int().min(1).max(256).default(1),
+  parts: z.int().min(1).max(MOST_PARTS).default(1),
   /** Whether shares meet in subgroups first. */
   subgroups: z.boolean().default(false),
 })
@@ -63,7 +65,7 @@ interface Layout {
 }
 
 function layoutOf(product: Product, { across, along, strips, parts }: VectorConfig): Layout {
-  const rows = 2 ** Math.ceil(Math.log2(product.rows))
+  const rows = powerOfTwo(product.rows)
   const lanes = across * along
   const inMemory = Math.max(1, Math.min(4, LEAST_WORKGROUP_BYTES / (QUAD_BYTES * lanes)))
   // Lanes lie side by side along what is contiguous in B.
@@ -122,7 +124,7 @@ export const vector: Family<VectorConfig> = {
 
   candidates(product, device) {
     if (product.rows > MOST_VECTOR_ROWS) return []
-    return (device.software ? softwareConfigs(product) : gpuConfigs(product, device)).filter(
+    return (device.software ? softwareConfigs(product, device) : gpuConfigs(product, device)).filter(
       (config) => vector.refusal(product, config, device) === undefined,
     )
   },
@@ -238,15 +240,79 @@ function workgroupBytes(product: Product, config: VectorConfig, device: DeviceFa
   return met === 'memory' || met === 'both' ? layout.lanes * layout.meet * QUAD_BYTES : 0
 }
 
-/** Where loads are what costs, and workgroup memory and a second dispatch are no cheaper than the rest. */
-function softwareConfigs(_product: Product): VectorConfig[] {
-  const base = { kernel: 'vector', along: 1, parts: 1, subgroups: false } as const
-  return [
-    { ...base, across: 8, strips: 1 },
-    { ...base, across: 8, strips: 4 },
-  ]
+/** Next power of two, at least 1. */
+function powerOfTwo(count: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(1, count)))
 }
 
-function gpuConfigs(_product: Product, _device: DeviceFacts): VectorConfig[] {
-  return []
+/** Steps of depth of a part where B lies across: so many rows of it stay in the caches of addresses while its columns are walked. */
+const SOFTWARE_PART = 32
+/** The same where sums of many rows are kept: parts are stored and loaded again, rows times as much. */
+const SOFTWARE_PART_OF_MANY = 256
+const MANY_ROWS = 16
+/** Bytes from row to row of B, below which rows share pages. */
+const NEAR_ROWS = 4096
+
+/**
+ * Where a CPU plays the GPU: memory walked in order is what counts, and a uniform load of A costs next to nothing. B across: lanes have
+ * the depth to themselves, in parts so short that walking their rows side by side touches few pages. B along: few rows are read by a
+ * subgroup along the depth; for more, loads of A would outweigh those of B, and every lane has its own columns.
+ */
+function softwareConfigs(product: Product, device: DeviceFacts): VectorConfig[] {
+  const rows = powerOfTwo(product.rows)
+  const alone = { kernel: 'vector', across: 8, along: 1, strips: 1, parts: 1, subgroups: false } as const
+  if (layoutOf(product, alone).alongStep === 1) {
+    const lanes = device.subgroups?.linear === true && device.subgroups.min === 8 ? 8 : 1
+    const together = { ...alone, across: 1, along: lanes, subgroups: true } as const
+    if (lanes === 1) return [alone]
+    return rows <= 4 ? [together, alone] : [alone, together]
+  }
+  const far = product.b.depth * deviceByteSize(product.b.type.dtype) >= NEAR_ROWS
+  const step = rows >= MANY_ROWS ? SOFTWARE_PART_OF_MANY : SOFTWARE_PART
+  const split = { ...alone, parts: far ? Math.min(MOST_PARTS, Math.max(1, Math.ceil(product.depth / step))) : 1 }
+  const wide = { ...split, strips: 4 } as const
+  if (rows > 2) return [split, ...(split.parts > 1 ? [alone] : [])]
+  return [wide, split, ...(split.parts > 1 ? [{ ...wide, parts: 1 }] : [])]
+}
+
+/** Invocations of a workgroup: half a dozen of them fill a multiprocessor. */
+const GPU_LANES = 256
+/** Workgroups that keep enough loads under way on a large GPU (132 multiprocessors, two or more each). */
+const ENOUGH_GROUPS = 256
+/** Bytes side by side that a load of a subgroup should cover: a line of the cache. */
+const LINE_BYTES = 128
+const MOST_CANDIDATES = 12
+
+/**
+ * Where memory is what costs: loads of whole lines, enough workgroups to have them under way, in one dispatch if possible. A second
+ * dispatch takes as long as reading some 10 MB, so parts come only when columns do not give enough workgroups.
+ */
+function gpuConfigs(product: Product, device: DeviceFacts): VectorConfig[] {
+  const quads = Math.ceil(product.depth / 4)
+  const most = Math.min(GPU_LANES, 2 ** Math.floor(Math.log2(device.limits.maxComputeInvocationsPerWorkgroup)))
+  const subgroups = device.subgroups?.linear === true
+  const deep = layoutOf(product, schema.parse({ kernel: 'vector' })).alongStep === 1
+  const line = LINE_BYTES / (4 * deviceByteSize(product.b.type.dtype))
+  const make = (across: number, strips: number, split: boolean): VectorConfig => {
+    const along = Math.min(most / across, powerOfTwo(quads))
+    const groups = slicesOf(product) * Math.ceil(product.columns / (4 * across * strips))
+    // Every lane of a part has at least two quads of depth.
+    const parts = Math.min(powerOfTwo(ENOUGH_GROUPS / groups), Math.floor(quads / (2 * along)), MOST_PARTS)
+    return schema.parse({ kernel: 'vector', across, along, strips, parts: split ? Math.max(1, parts) : 1, subgroups })
+  }
+  // The widest that gives enough workgroups comes first; across needs half a line at least.
+  const [least, widest] = deep ? [1, 4] : [line / 2, 4 * line]
+  let best = widest
+  while (best > least && make(best, 1, false).parts * groupsOf(product, make(best, 1, false)) < ENOUGH_GROUPS) best /= 2
+  const others = [best, best / 2, best * 2, best * 4].filter((across) => across >= 1 && across <= Math.min(64, most))
+  const configs = [true, false].flatMap((split) => {
+    const strips = product.rows <= 4 ? [1, 2] : [1]
+    return others.flatMap((across) => strips.map((count) => make(across, count, split)))
+  })
+  const distinct = new Map(configs.map((config) => [JSON.stringify(config), config]))
+  return [...distinct.values()].slice(0, MOST_CANDIDATES)
+}
+
+function groupsOf(product: Product, config: VectorConfig): number {
+  return slicesOf(product) * config.parts * layoutOf(product, config).columnTiles
 }
