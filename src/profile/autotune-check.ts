@@ -1,0 +1,159 @@
+/**
+ * Operands on which a matrix product is exact, and the check of its result against f64: whole numbers so small that every sum of
+ * products, in any order, is a whole number that f32 (and f16) holds. What a kernel gives is then right or wrong, with no tolerance.
+ *
+ *     every row     Σ_j Y[i][j]·r[j]  =  Σ_k A[i][k]·(Σ_j B[k][j]·r[j])    r = ±1 at random (Freivalds, IFIP Congress 1977)
+ *     some elements Y[i][j]           =  Σ_k A[i][k]·B[k][j]               all of a small product; of a large one edges, and some at random
+ *
+ * The first sees each wrong element unless a row's errors cancel, in time of the operands' size; the second is the definition.
+ */
+import { DtypeError } from '../errors.ts'
+import { slicesOf, type Product } from '../ops/gemm/product.ts'
+import { floatsOf } from '../ops/values.ts'
+import { Random } from '../schedule/search/random.ts'
+import { isFloat } from '../tensor/dtype.ts'
+import { sizeOf } from '../tensor/shape.ts'
+import { tensor, type HostTensor, type TensorType } from '../tensor/tensor.ts'
+
+/** Multiply-adds of the element-by-element check at most, but for one row or so. */
+const MOST_MACS = 2 ** 24
+/** Rows and columns checked element by element in a product beyond that. */
+const SAMPLED = 48
+/** Sums stay below 8 standard deviations (1 in 10¹⁵ is beyond), which f16 holds exactly up to 2048. */
+const LARGEST_DEVIATION = 128
+
+export interface ExactOperands {
+  readonly a: HostTensor
+  readonly b: HostTensor
+}
+
+/** Operands of a product: whole numbers, seeded. @throws DtypeError where they are no floats */
+export function exactOperands(product: Product, seed = 1): ExactOperands {
+  return { a: wholeNumbers(product.a.type, product.depth, seed), b: wholeNumbers(product.b.type, product.depth, seed + 1) }
+}
+
+/**
+ * Whole numbers −m … m, each as likely; the variance of a product of two is (m(m+1)/3)². Beyond depths that m = 1 allows, zeros are
+ * mixed in.
+ */
+function wholeNumbers(type: TensorType, depth: number, seed: number): HostTensor {
+  if (!isFloat(type.dtype)) throw new DtypeError('A product of other than floats is not tuned', { dtype: type.dtype })
+  const deviation = (most: number): number => ((most * (most + 1)) / 3) * Math.sqrt(depth)
+  let most = 7
+  while (most > 1 && deviation(most) > LARGEST_DEVIATION) most--
+  const share = Math.min(1, LARGEST_DEVIATION / deviation(most))
+  const random = new Random(seed)
+  const values = new Float32Array(sizeOf(type.shape))
+  for (let at = 0; at < values.length; at++) {
+    const drawn = random.next()
+    values[at] = drawn < share ? Math.floor((drawn / share) * (2 * most + 1)) - most : 0
+  }
+  return tensor(values, type.shape, type.dtype)
+}
+
+export interface ExactCheck {
+  /** Elements that were compared one by one, and rows that were compared as sums. Never both 0. */
+  readonly elements: number
+  readonly rows: number
+  /** What is wrong first, or undefined where all is right. */
+  readonly fault?: string
+}
+
+/** What the result of a product must be on given operands, computed once for all kernels. */
+export class ExactResult {
+  readonly #product: Product
+  readonly #signs: Int8Array
+  /** Σ_j Y·r of each row of each slice. */
+  readonly #rowSums: Float64Array
+  /** Indices into Y and what is there. */
+  readonly #at: readonly number[]
+  readonly #expected: Float64Array
+
+  /** @param product normalised, not empty */
+  constructor(product: Product, { a, b }: ExactOperands, seed = 3) {
+    this.#product = product
+    const { rows, columns, depth } = product
+    const random = new Random(seed)
+    this.#signs = Int8Array.from({ length: columns }, () => (random.next() < 0.5 ? -1 : 1))
+    const slices = slicesOf(product)
+    this.#rowSums = new Float64Array(slices * rows)
+    const left = floatsOf(a)
+    const right = floatsOf(b)
+    const starts = startsOf(product)
+    starts.forEach(({ a: fromA, b: fromB }, slice) => {
+      const projected = this.#projected(right, fromB)
+      for (let i = 0; i < rows; i++) {
+        let sum = 0
+        for (let k = 0; k < depth; k++)
+          sum += (left[fromA + i * product.a.line + k * product.a.depth] ?? NaN) * (projected[k] ?? NaN)
+        this.#rowSums[slice * rows + i] = sum
+      }
+    })
+    this.#at = sampled(product, slices, random)
+    this.#expected = Float64Array.from(this.#at, (index) => {
+      const start = starts[Math.floor(index / (rows * columns))] ?? { a: NaN, b: NaN }
+      const fromA = start.a + (Math.floor(index / columns) % rows) * product.a.line
+      const fromB = start.b + (index % columns) * product.b.line
+      let sum = 0
+      for (let k = 0; k < depth; k++)
+        sum += (left[fromA + k * product.a.depth] ?? NaN) * (right[fromB + k * product.b.depth] ?? NaN)
+      return sum
+    })
+  }
+
+  /** Holds a result, in the order of Y, against what it must be. */
+  check(result: HostTensor): ExactCheck {
+    const values = floatsOf(result)
+    const { rows, columns } = this.#product
+    const counts = { elements: this.#at.length, rows: this.#rowSums.length }
+    const place = (index: number): string => `row ${Math.floor(index / columns) % rows}, column ${index % columns}`
+    if (values.length !== this.#rowSums.length * columns) {
+      return { ...counts, fault: `${values.length} values in place of ${this.#rowSums.length * columns}` }
+    }
+    for (const [nth, index] of this.#at.entries()) {
+      const [value, expected] = [values[index] ?? NaN, this.#expected[nth] ?? NaN]
+      if (value !== expected) return { ...counts, fault: `${place(index)} is ${value}, not ${expected}` }
+    }
+    for (let row = 0; row < this.#rowSums.length; row++) {
+      let sum = 0
+      for (let j = 0; j < columns; j++) sum += (values[row * columns + j] ?? NaN) * (this.#signs[j] ?? NaN)
+      if (sum !== this.#rowSums[row]) return { ...counts, fault: `row ${row % rows} sums to ${sum}, not ${this.#rowSums[row]}` }
+    }
+    return counts
+  }
+
+  /** Σ_j B[k][j]·r[j] for each k. */
+  #projected(right: Float32Array, from: number): Float64Array {
+    const { columns, depth, b } = this.#product
+    const projected = new Float64Array(depth)
+    const add = (j: number, k: number): void => {
+      projected[k] = (projected[k] ?? NaN) + (this.#signs[j] ?? NaN) * (right[from + j * b.line + k * b.depth] ?? NaN)
+    }
+    // Along memory, whichever way B lies.
+    if (b.line < b.depth) for (let k = 0; k < depth; k++) for (let j = 0; j < columns; j++) add(j, k)
+    else for (let j = 0; j < columns; j++) for (let k = 0; k < depth; k++) add(j, k)
+    return projected
+  }
+}
+
+/** Where each slice of A and B begins, in order. */
+function startsOf({ batch }: Product): { readonly a: number; readonly b: number }[] {
+  let starts = [{ a: 0, b: 0 }]
+  for (const { size, a, b } of batch) {
+    starts = starts.flatMap((outer) => Array.from({ length: size }, (_, at) => ({ a: outer.a + at * a, b: outer.b + at * b })))
+  }
+  return starts
+}
+
+/** Indices into Y: all, where that is little work; else rows and columns at the edges of tiles and at random, in some slices. */
+function sampled({ rows, columns, depth }: Product, slices: number, random: Random): number[] {
+  const all = slices * rows * columns
+  if (all * depth <= MOST_MACS) return Array.from({ length: all }, (_, index) => index)
+  const some = (count: number): number[] => {
+    const edges = [0, 1, 15, 16, 31, 32, 63, 64, 127, 128, count - 2, count - 1].filter((at) => at >= 0 && at < count)
+    const more = Array.from({ length: Math.max(0, Math.min(count, SAMPLED) - edges.length) }, () => random.below(count))
+    return [...new Set([...edges, ...more])]
+  }
+  const chosen = [...new Set([0, slices - 1])]
+  return chosen.flatMap((slice) => some(rows).flatMap((i) => some(columns).map((j) => (slice * rows + i) * columns + j)))
+}

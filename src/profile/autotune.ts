@@ -1,0 +1,158 @@
+/**
+ * The autotuner of matrix products: a time budget shared out among the problems of a model, a tournament of kernels for each
+ * (tournament.ts). What is found goes to `gpu.tuned`, where plans look first, and to the caller, who may keep it (tuning.ts). A kernel
+ * that fails is out, with its reason; it never ends the run.
+ */
+import { DeviceLostError, OptionError } from '../errors.ts'
+import type { Gpu } from '../gpu/gpu.ts'
+import { choose, productKey } from '../ops/gemm/choose.ts'
+import { estimate, ratesFor, type Rates } from '../ops/gemm/estimate.ts'
+import { KERNELS_VERSION } from '../ops/gemm/kept.ts'
+import { normalised, type Product } from '../ops/gemm/product.ts'
+import { sizeOf } from '../tensor/shape.ts'
+import { measurePeaks } from './peak.ts'
+import type { AdapterDescription } from './report.ts'
+import { Tournament, untunedFacts, type TournamentProgress, type TunedProduct, type TuneTask } from './tournament.ts'
+import type { TunedEntry } from './tuning.ts'
+
+export interface AutotuneOptions {
+  /** Milliseconds in all (default 10 000); each problem's default kernel is measured in any case. */
+  readonly budgetMs?: number
+  /** Samples of the last rounds at most (default 8). */
+  readonly samples?: number
+  /** Rates that candidates are ranked by (default: by the kind of adapter; of a GPU the measured peaks). */
+  readonly rates?: Rates
+  readonly onProgress?: (event: AutotuneProgress) => void
+  /** Stops between measurements; what is done is kept. */
+  readonly signal?: AbortSignal
+}
+
+export interface AutotuneProgress extends TournamentProgress {
+  /** Of `total` problems. */
+  readonly index: number
+  readonly total: number
+  readonly product: string
+}
+
+/** A problem that could not be tuned: not even its default kernel ran, or the device was lost. */
+export interface UntunedProduct {
+  readonly product: string
+  readonly layers: readonly string[]
+  readonly reason: string
+}
+
+export interface AutotuneResult {
+  readonly adapter: AdapterDescription
+  readonly tuned: readonly TunedProduct[]
+  readonly untuned: readonly UntunedProduct[]
+  /** Of all problems together: ranks within each, set side by side. */
+  readonly rank_correlation?: number
+  /** For a `TuningStore`. */
+  readonly entries: readonly TunedEntry[]
+  /** False when it was stopped, or the device was lost, before every problem was looked at. */
+  readonly complete: boolean
+}
+
+/**
+ * Tunes problems, those that take the longest first and with the larger share of the time. What it finds is in force on this Gpu from then on.
+ * @throws OptionError for options that do not fit, the signal's reason where it was stopped before anything was measured
+ */
+export async function autotune(gpu: Gpu, given: readonly TuneTask[], options: AutotuneOptions = {}): Promise<AutotuneResult> {
+  const { budgetMs = 10_000, samples = 8, signal } = options
+  if (!(budgetMs >= 0)) throw new OptionError(`A budget of ${budgetMs} ms`, { remedy: 'Give milliseconds' })
+  if (!Number.isSafeInteger(samples) || samples < 1) throw new OptionError(`${samples} samples`, { remedy: 'Take at least one' })
+  signal?.throwIfAborted()
+  const started = performance.now()
+  const rates = options.rates ?? (await ratesOf(gpu, signal))
+  const tasks = distinct(given).map((task) => ({ ...task, weight: weightOf(task, gpu, rates) }))
+  tasks.sort((a, b) => b.weight - a.weight)
+  const tuned: TunedProduct[] = []
+  const untuned: UntunedProduct[] = []
+  const end = started + budgetMs
+  let complete = true
+  for (const [index, task] of tasks.entries()) {
+    const product = productKey(task.product)
+    const rest = tasks.slice(index).reduce((sum, { weight }) => sum + weight, 0)
+    const share = (Math.max(0, end - performance.now()) * task.weight) / rest
+    const progress = (event: TournamentProgress): void => options.onProgress?.({ index, total: tasks.length, product, ...event })
+    try {
+      const run = new Tournament(gpu, task, { rates, samples, end: performance.now() + share, progress, signal })
+      tuned.push(await run.result())
+      if (run.stopped) complete = false
+    } catch (error) {
+      complete = false
+      const isLost = error instanceof DeviceLostError
+      if (signal?.aborted === true && !isLost) break
+      untuned.push({
+        product,
+        layers: task.layers,
+        reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+      })
+      if (isLost) break
+    }
+    if (signal?.aborted === true) {
+      complete &&= index === tasks.length - 1
+      break
+    }
+  }
+  if (tuned.length === 0) signal?.throwIfAborted()
+  for (const { product, after } of tuned) gpu.tuned.set(product, after.config)
+  const correlation = overall(tuned)
+  const at = new Date().toISOString()
+  return {
+    adapter: gpu.adapter,
+    tuned,
+    untuned,
+    ...(correlation === undefined ? {} : { rank_correlation: correlation }),
+    entries: tuned.map(({ product, before, after }) => {
+      const { config, time_ms } = after
+      return {
+        adapter: gpu.facts.adapter,
+        kernels: KERNELS_VERSION,
+        product,
+        config: { ...config },
+        time_ms,
+        before_ms: before.time_ms,
+        at,
+      }
+    }),
+    complete,
+  }
+}
+
+/** A GPU's peaks are measured once; of a software adapter the rates are fitted, and ranks do not depend on its speed. */
+async function ratesOf(gpu: Gpu, signal: AbortSignal | undefined): Promise<Rates> {
+  if (gpu.facts.software) return ratesFor(gpu.facts)
+  return ratesFor(gpu.facts, await measurePeaks(gpu, signal === undefined ? {} : { signal }))
+}
+
+/** Each problem once, in the form that kernels take, without what comes after the sum; empty ones left out. */
+function distinct(tasks: readonly TuneTask[]): TuneTask[] {
+  const found = new Map<string, TuneTask>()
+  for (const { product: whole, layers } of tasks) {
+    if (sizeOf(whole.output.shape) === 0 || whole.depth === 0) continue
+    const product: Product = { ...normalised(whole), epilogue: { alpha: 1, activation: 'none' } }
+    const key = productKey(product)
+    found.set(key, { product, layers: [...(found.get(key)?.layers ?? []), ...layers] })
+  }
+  return [...found.values()]
+}
+
+/** Seconds that a problem takes by its estimate, in all layers that it is. */
+function weightOf({ product, layers }: TuneTask, gpu: Gpu, rates: Rates): number {
+  const { config } = choose(product, untunedFacts(gpu))
+  return estimate(product, config, gpu.facts, rates).seconds * Math.max(1, layers.length)
+}
+
+/** The mean of the problems' own correlations, each weighted by the pairs that it ranks. */
+function overall(tuned: readonly TunedProduct[]): number | undefined {
+  let sum = 0
+  let weight = 0
+  for (const { rank_correlation: correlation, tried } of tuned) {
+    if (correlation === undefined) continue
+    const ran = tried.filter(({ out }) => out === undefined).length - 1
+    sum += correlation * ran
+    weight += ran
+  }
+  return weight === 0 ? undefined : sum / weight
+}
