@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { gpuHardware } from '../../../models/hardware/index.ts'
+import { evaluate } from '../../../src/cost/evaluate.ts'
+import { countAccesses } from '../../../src/gpu/counted.ts'
+import type { DeviceTensor } from '../../../src/gpu/device-tensor.ts'
+import type { Gpu } from '../../../src/gpu/gpu.ts'
+import { openGpu } from '../../../src/gpu/node.ts'
+import { planProduct } from '../../../src/ops/gemm/choose.ts'
+import { matrix } from '../../../src/ops/gemm/kernels/matrix.ts'
+import { gemm } from '../../../src/ops/gemm/op.ts'
+import type { Product } from '../../../src/ops/gemm/product.ts'
+import { matmul } from '../../../src/ops/matmul/op.ts'
+import { productOf } from '../../../src/ops/matmul/plan.ts'
+import type { OpDefinition } from '../../../src/ops/op.ts'
+import { parseAttributes, runOp } from '../../../src/ops/run.ts'
+import { convProblem } from '../../../src/schedule/problem.ts'
+import { float16Array } from '../../../src/tensor/half.ts'
+import { tensor, type TensorType } from '../../../src/tensor/tensor.ts'
+import { inputsOf } from '../../cases/case.ts'
+import { check } from '../run-table.ts'
+
+const SMALL = { kernel: 'matrix', subgroupRows: 1, subgroupColumns: 2 }
+const DIRECT = { ...SMALL, rows: 2, columns: 1, direct: true }
+
+let gpu: Gpu
+beforeAll(async () => {
+  gpu = await openGpu()
+})
+afterAll(() => gpu.dispose())
+
+/** Sums of whole numbers, bit for bit. */
+async function exact(definition: OpDefinition, shapes: readonly (readonly number[] | null)[], attributes: object): Promise<void> {
+  await check(gpu, definition, inputsOf({ name: '', inputs: shapes, data: 'integers' }, 'f16'), attributes, true)
+  expect(gpu.memory.liveBytes).toBe(0)
+}
+
+describe('products of halves by matrix units, staged, bit for bit', () => {
+  it.each([
+    ['odd sizes', [13, 37], [37, 71]],
+    ['a tile and one more', [17, 33], [33, 33]],
+    ['K = 1', [33, 1], [1, 29]],
+    ['1 × 1 × 1', [1, 1], [1, 1]],
+    ['whole quads', [40, 52], [52, 44]],
+    ['one row', [1, 77], [77, 131]],
+    ['batches broadcast', [3, 1, 19, 21], [2, 21, 23]],
+    ['five batch dimensions', [2, 1, 2, 1, 2, 9, 8], [2, 1, 3, 1, 8, 12]],
+  ])('%s', async (_, a, b) => {
+    await exact(matmul, [a, b], { kernel: SMALL })
+  })
+
+  it.each([
+    ['A', { transA: 1 }, [37, 13], [37, 71]],
+    ['B', { transB: 1 }, [13, 36], [71, 36]],
+    ['both', { transA: 1, transB: 1 }, [36, 16], [24, 36]],
+  ])('transposed: %s; output f32', async (_, attributes, a, b) => {
+    await exact(gemm, [a, b, null], { ...attributes, output: 'f32', kernel: SMALL })
+  })
+
+  it('K = 0 leaves the bias', async () => {
+    await exact(gemm, [[3, 0], [0, 5], [5]], { kernel: SMALL })
+  })
+
+  it('one stage, four subgroups, alpha, beta, bias, scale, residual, activation', async () => {
+    const kernel = { kernel: 'matrix', rows: 1, columns: 2, steps: 4, buffers: 1, unit: '8x8x8' }
+    const attributes = { alpha: 0.5, beta: 2, activation: 'relu', kernel }
+    await exact(gemm, [[35, 40], [40, 20], [20], [35, 20], [35, 1]], attributes)
+  })
+
+  it('sums in f16 where they are asked for', async () => {
+    await exact(
+      matmul,
+      [
+        [20, 24],
+        [24, 20],
+      ],
+      { accumulate: 'f16', kernel: SMALL },
+    )
+  })
+
+  it('operands in several bindings', async () => {
+    using small = await openGpu({ limits: { maxStorageBufferBindingSize: 1024 } })
+    const inputs = inputsOf(
+      {
+        name: '',
+        inputs: [
+          [37, 27],
+          [27, 31],
+        ],
+        data: 'integers',
+      },
+      'f16',
+    )
+    await check(small, matmul, inputs, { kernel: SMALL }, true)
+  })
+
+  it('operands up to 65504 give finite f32 sums, and f16 ones that are infinite only beyond the range', async () => {
+    const a = tensor(float16Array(2 * 16).fill(65504), [2, 16])
+    const b = tensor(float16Array(16 * 2).fill(65504), [16, 2])
+    await check(gpu, matmul, [a, b], { output: 'f32', kernel: SMALL })
+    // 65504 + 65504 - 65504, beyond the range on the way.
+    const inside = float16Array(16 * 2)
+    inside.set([1, 1, 1, 1, -1, -1])
+    await check(gpu, matmul, [a, tensor(inside, [16, 2])], { kernel: SMALL }, true)
+    const [beyond] = await runOp(gpu, matmul, [a, b], { kernel: SMALL })
+    expect(Array.from(await finite(beyond))).toEqual(Array(4).fill(Infinity))
+    beyond?.dispose()
+  })
+})
+
+async function finite(given: DeviceTensor | undefined): Promise<ArrayLike<number>> {
+  const values = await given?.data()
+  if (values === undefined || values instanceof BigInt64Array || values instanceof BigUint64Array) throw new Error('No values')
+  return values
+}
+
+describe('loaded directly, bit for bit', () => {
+  it.each([
+    ['both as they are, batches', { transA: 0 }, matmul, [2, 32, 24], [1, 24, 48]],
+    ['both transposed', { transA: 1, transB: 1 }, gemm, [24, 16], [32, 24]],
+  ])('%s', async (_, attributes, definition: OpDefinition, a, b) => {
+    const own = definition === gemm ? attributes : {}
+    await exact(definition, [a, b], { ...own, output: 'f32', kernel: DIRECT })
+  })
+})
+
+describe('accesses', () => {
+  it.each([
+    ['staged, ragged', SMALL, [3, 19, 21], [3, 21, 28], false],
+    ['staged, whole tiles', SMALL, [32, 32], [32, 64], true],
+    ['direct', DIRECT, [32, 32], [32, 64], true],
+  ])('%s: counted as predicted, and by evaluate where tiles are whole', async (_, config, shapeA, shapeB, isWhole) => {
+    const types: TensorType[] = [shapeA, shapeB].map((shape) => ({ dtype: 'f16', shape }))
+    const attributes = parseAttributes(matmul, { output: 'f32' })
+    const outputs = matmul.infer({ inputs: types, values: [], attributes })
+    const product: Product = productOf({ inputs: types, outputs, values: [], attributes })
+    const parsed = matrix.schema.parse(config)
+    const [a, b] = types.map((type) => gpu.allocate(type))
+    if (a === undefined || b === undefined) throw new Error('No operands')
+    const counted = await countAccesses(gpu, planProduct(product, gpu.facts, parsed), [a, b], outputs)
+    const predicted = matrix.accesses(product, parsed, gpu.facts)
+    expect(counted).toEqual([predicted])
+    a.dispose()
+    b.dispose()
+    if (!isWhole) return
+    const problem = convProblem({ P: product.rows, M: product.columns, C: product.depth })
+    const { DRAM } = evaluate(problem, gpuHardware(gpu.facts), matrix.mappingOf(product, parsed, gpu.facts)).accesses
+    expect(DRAM?.inputs.reads).toBe(predicted.a?.loads)
+    expect(DRAM?.weights.reads).toBe(predicted.b?.loads)
+  })
+})
