@@ -1,5 +1,5 @@
-// The sums of one tile of a product, by way of workgroup memory. What becomes of them is said by the file that this one is joined
-// with: tiled_whole.wgsl, tiled_split.wgsl, tiled_stream.wgsl.
+// The sums of one tile of a product, by way of workgroup memory. After tile.wgsl; what becomes of the sums is said by the file that
+// follows: tiled_whole.wgsl, tiled_split.wgsl, tiled_stream.wgsl.
 //
 // A workgroup owns TILE_ROWS rows by TILE_COLUMNS columns and walks the depth in steps of TILE_DEPTH. In workgroup memory lie quads
 // of rows and quads of columns, one of each for every k of the step; an invocation (x, y) multiplies ROWS rows by COLUMNS columns,
@@ -20,35 +20,15 @@
 
 const LEFT_QUADS = TILE_ROWS / 4u;
 const RIGHT_QUADS = TILE_COLUMNS / 4u;
-const LANES_X = TILE_COLUMNS / COLUMNS;
-const LANES_Y = TILE_ROWS / ROWS;
-/// Quads of rows and of columns that an invocation owns.
-const DOWN = ROWS / 4u;
-const ACROSS = COLUMNS / 4u;
-const SUMS = ROWS * ACROSS;
 const LEFT_BLOCKS = LEFT_QUADS * TILE_DEPTH / 4u;
 const BLOCKS = LEFT_BLOCKS + RIGHT_QUADS * TILE_DEPTH / 4u;
 /// Blocks that an invocation loads in a step.
 const PASSES = (BLOCKS + LANES - 1u) / LANES;
 
-alias Sums = array<vec4<acc_t>, SUMS>;
 alias Block = mat4x4<value_t>;
 
 var<workgroup> left_tile: array<vec4<value_t>, BUFFERS * TILE_DEPTH * LEFT_QUADS>;
 var<workgroup> right_tile: array<vec4<value_t>, BUFFERS * TILE_DEPTH * RIGHT_QUADS>;
-
-struct Tile { slice: Slice, row: u32, column: u32 }
-
-/// Tiles run down bands of SWIZZLE rows of tiles: those at work at the same time share rows and columns in the cache.
-fn tile_of(index: u32) -> Tile {
-  let tiles = params.row_tiles * params.column_tiles;
-  let own = index % tiles;
-  let band = own / (SWIZZLE * params.column_tiles);
-  let inside = own % (SWIZZLE * params.column_tiles);
-  let height = min(SWIZZLE, params.row_tiles - band * SWIZZLE);
-  let row = band * SWIZZLE + inside % height;
-  return Tile(slice_of(index / tiles), row * TILE_ROWS, (inside / height) * TILE_COLUMNS);
-}
 
 /// Which quad of lines and which quad of k block `i` of a side is.
 fn place_of(i: u32, span: u32, quads: u32) -> vec2<u32> {
@@ -134,13 +114,4 @@ fn sums_of(tile: Tile, first: u32, end: u32, lane: u32) -> Sums {
     workgroupBarrier();
   }
   return acc;
-}
-
-/// Row `i` (0 .. ROWS - 1) of an invocation, and the first column of its quad `v`, within the tile.
-fn row_in_tile(lane: u32, i: u32) -> u32 {
-  return 4u * (lane / LANES_X + i / 4u * LANES_Y) + i % 4u;
-}
-
-fn column_in_tile(lane: u32, v: u32) -> u32 {
-  return 4u * (lane % LANES_X + v * LANES_X);
 }

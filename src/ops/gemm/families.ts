@@ -4,6 +4,7 @@ import type { DeviceFacts } from '../../gpu/program.ts'
 import type { Config, Family } from './family.ts'
 import { broadcast } from './kernels/broadcast.ts'
 import { matrix } from './kernels/matrix.ts'
+import { registers } from './kernels/registers.ts'
 import { tiled } from './kernels/tiled.ts'
 import { vector } from './kernels/vector.ts'
 import type { Product } from './product.ts'
@@ -12,7 +13,7 @@ import type { Product } from './product.ts'
 export type AnyFamily = Family
 
 export const FAMILIES: ReadonlyMap<string, AnyFamily> = new Map(
-  [erased(broadcast), erased(matrix), erased(tiled), erased(vector)].map((family) => [family.name, family]),
+  [erased(broadcast), erased(matrix), erased(registers), erased(tiled), erased(vector)].map((family) => [family.name, family]),
 )
 
 /** A family as the registry holds it: what it is handed was parsed by its own schema. */

@@ -30,16 +30,17 @@ export function splitRefusal(product: Product, splits: number, steps: number, de
   return partialsRefusal(product, partialsOf(product, splits), device)
 }
 
-/** Why a temp of partial sums cannot be held, or bound beside the operands of the product. */
-export function partialsRefusal(product: Product, partials: TensorType, device: DeviceFacts): string | undefined {
+/** Why a temp of partial sums cannot be held, or bound beside A and B (and, with `finishes`, beside those of the epilogue too). */
+export function partialsRefusal(product: Product, partials: TensorType, device: DeviceFacts, finishes = false): string | undefined {
   const bytes = sizeOf(partials.shape) * deviceByteSize(partials.dtype)
   if (sizeOf(partials.shape) >= 2 ** 31) return `partial sums of ${bytes} bytes have too many elements for 32-bit indices`
   const { a, b, epilogue, output } = product
   const segment = segmentBytes(device.limits)
   const bindings = (types: readonly (TensorType | undefined)[]): number =>
     types.reduce((count, type) => count + (type === undefined ? 0 : segmentCount(type, segment)), 0)
-  const finishing = [partials, epilogue.scale?.type, epilogue.bias?.type, epilogue.residual?.type, output]
-  const most = Math.max(bindings([a.type, b.type, partials]), bindings(finishing))
+  const sides = bindings([a.type, b.type])
+  const finishing = bindings([epilogue.scale?.type, epilogue.bias?.type, epilogue.residual?.type, output])
+  const most = (finishes ? sides + finishing : Math.max(sides, finishing)) + bindings([partials])
   const limit = device.limits.maxStorageBuffersPerShaderStage
   return most > limit
     ? `with partial sums of ${bytes} bytes ${most} storage bindings, maxStorageBuffersPerShaderStage ${limit}`

@@ -1,0 +1,88 @@
+/**
+ * The product in registers alone: every invocation loads the rows and columns of its own block straight from storage. Think of the
+ * tiled family without the workgroup memory in between: nothing to wait for, but what neighbours load alike comes from the caches.
+ */
+import { z } from 'zod'
+import registersBody from '../../../../shaders/gemm/registers.wgsl?raw'
+import type { Mapping } from '../../../schedule/mapping.ts'
+import type { Accesses, Family } from '../family.ts'
+import { slicesOf } from '../product.ts'
+import { loadedDepth, tileAccesses, tileFields, tilePlan, tileRefusal, tilesOf } from './tile.ts'
+
+const schema = z.strictObject({
+  kernel: z.literal('registers'),
+  ...tileFields,
+  /** The least depth that is shared out, by splits or persistent workgroups. */
+  tileDepth: z.literal([8, 16, 32]).default(16),
+})
+
+export type RegistersConfig = z.infer<typeof schema>
+
+const FORMS = [
+  { tileRows: 64, tileColumns: 64, rows: 8, columns: 8 },
+  { tileRows: 32, tileColumns: 64, rows: 4, columns: 8 },
+  { tileRows: 32, tileColumns: 32, rows: 4, columns: 4 },
+  { tileRows: 16, tileColumns: 32, rows: 4, columns: 4 },
+] as const
+
+export const registers: Family<RegistersConfig> = {
+  name: 'registers',
+  schema,
+
+  refusal: (product, config, device) => tileRefusal(product, config, device),
+
+  candidates(product, device) {
+    return FORMS.map((form) => schema.parse({ kernel: 'registers', ...form })).filter(
+      (config) =>
+        config.tileRows < 2 * Math.max(16, product.rows) &&
+        config.tileColumns < 2 * Math.max(32, product.columns) &&
+        registers.refusal(product, config, device) === undefined,
+    )
+  },
+
+  plan: (product, config) => tilePlan(product, config, { name: 'registers', body: registersBody, constants: {} }),
+
+  mappingOf(product, config): Mapping {
+    const { rowTiles, columnTiles, steps } = tilesOf(product, config)
+    const { tileRows, tileColumns, tileDepth, rows, columns, splits } = config
+    return {
+      levels: [
+        {
+          name: 'DRAM',
+          temporal: [['C', Math.ceil(steps / splits) * Math.min(tileDepth, Math.max(1, product.depth))]],
+          // Invocations load for themselves, so they lie where nothing is shared.
+          spatial: {
+            x: [
+              ['M', columnTiles * (tileColumns / columns)],
+              ['C', splits],
+            ],
+            y: [
+              ['N', slicesOf(product)],
+              ['P', rowTiles * (tileRows / rows)],
+            ],
+          },
+        },
+        { name: 'GLB', temporal: [], keep: [] },
+        {
+          name: 'RF',
+          temporal: [
+            ['P', rows],
+            ['M', columns],
+          ],
+          keep: ['weights', 'inputs', 'outputs'],
+        },
+      ],
+    }
+  },
+
+  accesses(product, config): Accesses {
+    const { rowTiles, columnTiles } = tilesOf(product, config)
+    const tiles = slicesOf(product) * rowTiles * columnTiles
+    const { tileRows, tileColumns, rows, columns } = config
+    return {
+      a: { loads: tiles * tileRows * (tileColumns / columns) * loadedDepth(product, 'a'), stores: 0 },
+      b: { loads: tiles * tileColumns * (tileRows / rows) * loadedDepth(product, 'b'), stores: 0 },
+      ...tileAccesses(product, config),
+    }
+  },
+}
