@@ -43,6 +43,7 @@ export function errorCard(title: string, error: unknown, actions: readonly HTMLE
 }
 
 const PHASES: Readonly<Record<ProfileProgress['phase'], string>> = {
+  peaks: 'measuring what this device can do',
   reference: 'computing on the CPU for comparison',
   map: 'looking for a mapping',
   verify: 'running and comparing with the CPU',

@@ -22,6 +22,18 @@ export interface Layer {
   readonly w: HostTensor
   /** Computes the reference when it is first asked for. */
   readonly reference: ReferenceOutput
+  /** Of a matrix product: the node itself, for its op's default kernel. */
+  readonly own?: OwnNode
+}
+
+/** A node as its op runs it, epilogue and all. */
+export interface OwnNode {
+  readonly definition: OpDefinition
+  /** Parsed. */
+  readonly attributes: unknown
+  readonly inputs: readonly (HostTensor | null)[]
+  /** Computed when it is first asked for. */
+  readonly reference: ReferenceOutput
 }
 
 /** A layer before its activations are known. */
@@ -80,12 +92,15 @@ export async function* layersOf(
       })
     } else {
       const form = convolutionForm(node, problem, inputs, attributes)
-      const layer = lazyLayer(node.name, problem, converted(form.x, dtype), converted(form.w, dtype))
+      const own = ownNode(definition, attributes, inputs)
+      const stored = inputs.map((input) => (input === null ? null : converted(input, dtype)))
+      const asStored = stored.every((input, at) => input === inputs[at]) ? own : ownNode(definition, attributes, stored)
+      const [x, w] = [converted(form.x, dtype), converted(form.w, dtype)]
+      const layer = lazyLayer(node.name, problem, x, w, form.direct ? undefined : asStored)
       yield layer
       const output = node.outputs[0]
       if (output !== undefined && (lastUse.has(output) || graph.outputs.includes(output))) {
-        const complete = form.direct ? finished(layer, inputs, definition, attributes) : undefined
-        values.set(output, complete ?? (definition.reference(inputs, attributes)[0] as ReferenceOutput).tensor)
+        values.set(output, form.direct ? finished(layer, inputs, definition, attributes) : own.reference.tensor)
       }
     }
     for (const name of node.inputs) if (name !== null && lastUse.get(name) === index) values.delete(name)
@@ -120,7 +135,7 @@ function inputTypes(graph: Graph, given: Readonly<Record<string, TensorType>>): 
 interface ConvolutionForm {
   readonly x: HostTensor
   readonly w: HostTensor
-  /** The convolution's result is the op's own, but for bias and activation. */
+  /** It is a convolution: its result is the op's own, but for bias and activation. */
   readonly direct: boolean
 }
 
@@ -138,7 +153,7 @@ function convolutionForm(
   const { N, M, C, P, Q, R, S, groups } = problem
   if (node.op === 'conv2d') return { x: four(first), w: four(second), direct: true }
   if (node.op === 'linear') {
-    return { x: shaped(first, [N, C, R, S]), w: shaped(second, [M, C, R, S]), direct: true }
+    return { x: shaped(first, [N, C, R, S]), w: shaped(second, [M, C, R, S]), direct: false }
   }
   const { transA = false, transB = false } = attributes as { transA?: boolean | number; transB?: boolean | number }
   // Products: inputs are [C][P], weights [M][C], one group a batch entry.
@@ -192,13 +207,28 @@ function converted(tensor: HostTensor, dtype: DType): HostTensor {
   return new HostTensor(dtype, tensor.shape, values)
 }
 
-function lazyLayer(name: string, problem: Problem, x: HostTensor, w: HostTensor): Layer {
+function ownNode(definition: OpDefinition, attributes: unknown, inputs: readonly (HostTensor | null)[]): OwnNode {
+  let known: ReferenceOutput | undefined
+  return {
+    definition,
+    attributes,
+    inputs,
+    get reference(): ReferenceOutput {
+      known ??= definition.reference(inputs, attributes)[0]
+      if (known === undefined) throw new ShapeError('The reference gave no result', { op: definition.name })
+      return known
+    },
+  }
+}
+
+function lazyLayer(name: string, problem: Problem, x: HostTensor, w: HostTensor, own?: OwnNode): Layer {
   let known: ReferenceOutput | undefined
   return {
     name,
     problem,
     x,
     w,
+    ...(own === undefined ? {} : { own }),
     get reference(): ReferenceOutput {
       known ??= convolve(problem, x, w)
       return known

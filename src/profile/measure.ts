@@ -9,8 +9,10 @@ import { dispatchesOf, runPlan } from '../ops/run.ts'
 import { compare, type Comparison } from '../ops/tolerance.ts'
 import { macsOf } from '../schedule/problem.ts'
 import { HostTensor, type TensorType } from '../tensor/tensor.ts'
+import type { ReferenceOutput } from '../ops/op.ts'
 import type { Layer } from './layers.ts'
-import type { Clock, DataflowReport } from './report.ts'
+import type { Clock, DataflowReport, PeaksReport } from './report.ts'
+import type { Work } from './roofline-row.ts'
 
 export interface RowContext {
   readonly gpu: Gpu
@@ -18,6 +20,8 @@ export interface RowContext {
   readonly onX: DeviceTensor
   readonly onW: DeviceTensor
   readonly samples: number
+  /** Peaks of the device, where they were measured. */
+  readonly peaks?: PeaksReport
   readonly phase: (phase: 'map' | 'verify' | 'time' | 'count') => void
   readonly signal?: AbortSignal
 }
@@ -25,6 +29,28 @@ export interface RowContext {
 export interface Row {
   readonly report: DataflowReport
   readonly clock?: Clock
+  /** Where it is not that of the layer as a convolution. */
+  readonly work?: Work
+}
+
+/** What a plan is run on, and what must come out. */
+export interface Subject {
+  readonly inputs: readonly (DeviceTensor | null)[]
+  readonly type: TensorType
+  readonly reference: ReferenceOutput
+  readonly operations: number
+}
+
+/** The layer as a convolution, without bias. */
+export function layerSubject({ layer, onX, onW }: RowContext): Subject {
+  return {
+    inputs: [onX, onW, null],
+    type: outputType(layer),
+    get reference() {
+      return layer.reference
+    },
+    operations: 2 * macsOf(layer.problem),
+  }
 }
 
 /** What the adapter or the dataflow cannot take comes back as `skipped`, with why. */
@@ -50,28 +76,33 @@ export interface Measured {
 }
 
 /** The first run is the warm-up (it compiles) and the one that is verified; samples follow. */
-export async function verifyAndTime({ gpu, layer, onX, onW, samples, phase, signal }: RowContext, plan: OpPlan): Promise<Measured> {
+export async function verifyAndTime(
+  context: RowContext,
+  plan: OpPlan,
+  subject: Subject = layerSubject(context),
+): Promise<Measured> {
+  const { gpu, layer, samples, phase, signal } = context
+  const { inputs, type, operations } = subject
   phase('verify')
-  const type = outputType(layer)
   const signalled = signal === undefined ? {} : { signal }
   const started = performance.now()
-  const [result] = await runPlan(gpu, plan, [onX, onW, null], [type], signalled)
+  const [result] = await runPlan(gpu, plan, inputs, [type], signalled)
   if (result === undefined) throw new MappingError('The kernel gave no result')
   using y = result
   const values = await y.data()
   const warm_ms = performance.now() - started
-  const check = compare(new HostTensor(type.dtype, type.shape, values), layer.reference)
+  const check = compare(new HostTensor(type.dtype, type.shape, values), subject.reference)
 
   phase('time')
   const temps = plan.temps.map((temp) => gpu.allocate(temp))
   try {
-    const bound = boundDispatches(plan, { inputs: [onX, onW], outputs: [y], temps }, layer.name)
+    const bound = boundDispatches(plan, { inputs, outputs: [y], temps }, layer.name)
     const timing = await timeDispatches(gpu, bound, { warmups: 0, samples: samplesFor(gpu, samples, warm_ms), ...signalled })
     const time_ms = median(timing.samples_ms)
     return {
       check,
       clock: { source: timing.source, quantum_ns: timing.quantum_ns },
-      figures: { time_ms, samples_ms: timing.samples_ms, gflops: (2 * macsOf(layer.problem)) / time_ms / 1e6 },
+      figures: { time_ms, samples_ms: timing.samples_ms, gflops: operations / time_ms / 1e6 },
     }
   } finally {
     for (const temp of temps) temp.dispose()
@@ -82,7 +113,7 @@ export async function verifyAndTime({ gpu, layer, onX, onW, samples, phase, sign
 export function boundDispatches(
   plan: OpPlan,
   tensors: {
-    readonly inputs: readonly DeviceTensor[]
+    readonly inputs: readonly (DeviceTensor | null)[]
     readonly outputs: readonly DeviceTensor[]
     readonly temps: readonly DeviceTensor[]
   },
@@ -90,7 +121,7 @@ export function boundDispatches(
 ): BoundDispatch[] {
   const tensorAt = ({ kind, index }: TensorRef): DeviceTensor => {
     const tensor = tensors[`${kind}s`][index]
-    if (tensor === undefined) throw new MappingError(`The kernel binds ${kind} ${index}, which a layer has not`)
+    if (tensor === undefined || tensor === null) throw new MappingError(`The kernel binds ${kind} ${index}, which a layer has not`)
     return tensor
   }
   return dispatchesOf(plan).map((dispatch) => ({ dispatch, tensors: dispatch.bind.map(tensorAt), label }))

@@ -30,7 +30,7 @@ export interface ProfileProgress {
   /** Rows done and in all. */
   readonly index: number
   readonly total: number
-  readonly phase: 'reference' | 'map' | 'verify' | 'time' | 'count'
+  readonly phase: 'peaks' | 'reference' | 'map' | 'verify' | 'time' | 'count'
 }
 
 /** Options of `model.profile`. */

@@ -19,7 +19,8 @@ import { formatShape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor } from '../tensor/tensor.ts'
 import { layerPlans, layersOf, type Layer } from './layers.ts'
 import type { ModelProfileOptions, ProfileOptions } from './options.ts'
-import { REPORT_SCHEMA, type Clock, type DataflowReport, type LayerReport, type ProfileReport } from './report.ts'
+import { REPORT_SCHEMA, type Clock, type DataflowReport, type LayerReport, type PeaksReport, type ProfileReport } from './report.ts'
+import { layerWork, peaksOf, rooflineOf } from './roofline-row.ts'
 import type { Row, RowContext } from './measure.ts'
 import { runDataflow, runFastest } from './row.ts'
 import { runSystolic } from './systolic-row.ts'
@@ -65,9 +66,12 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
     samples,
     warmups: 1,
     complete,
+    ...(peaks === undefined ? {} : { peaks }),
     layers,
   })
 
+  onProgress?.({ layer: graph.name, dataflow: 'peaks', index, total, phase: 'peaks' })
+  const peaks = await unlessStopped(() => peaksOf(gpu, signal), stopped)
   const next = layersOf(graph, seededInputs(graph, options), precision)
   for (const plan of plans) {
     if (stopped()) break
@@ -91,12 +95,13 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
         onX,
         onW,
         samples,
+        ...(peaks === undefined ? {} : { peaks }),
         phase: (phase) => onProgress?.({ layer: layer.name, dataflow: name, index, total, phase }),
         ...(signal === undefined ? {} : { signal }),
       }
       try {
         const row = await runRow(context, flow, hardware)
-        rows[name] = row.report
+        rows[name] = positioned(row, layer, peaks)
         if (row.clock !== undefined) clock = row.clock
       } catch (error) {
         if (!stopped()) throw error
@@ -107,6 +112,22 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
   }
   complete = index === total
   return report()
+}
+
+/** Undefined where the work failed because the profile was stopped. */
+async function unlessStopped<T>(work: () => Promise<T>, stopped: () => boolean): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    if (stopped()) return undefined
+    throw error
+  }
+}
+
+/** A row's report with its place under the roof. */
+function positioned({ report, work }: Row, layer: Layer, peaks: PeaksReport | undefined): DataflowReport {
+  if (report.time_ms === undefined || peaks === undefined) return report
+  return { ...report, roofline: rooflineOf(work ?? layerWork(layer), report.time_ms, peaks) }
 }
 
 /** What a row runs: the default kernel, a systolic array, or a mapping under a constraint. */

@@ -37,7 +37,54 @@ export interface ProfileReport {
   readonly warmups: number
   /** False when the run was stopped early: rows not reached are absent. */
   readonly complete: boolean
+  /** What this device reaches at best: the roof that rows lie under. Absent in reports of before, and where it was stopped. */
+  readonly peaks?: PeaksReport
   readonly layers: readonly LayerReport[]
+}
+
+/** Measured peaks of a device (src/profile/peak.ts). */
+export interface PeaksReport {
+  /** Operations a second (a multiply-add is 2), outside of matrix units. */
+  readonly flops: { readonly f32: number; readonly f16?: number }
+  /** Bytes a second, read and written together. */
+  readonly bytes_per_s: number
+  /** What starting a dispatch is taken to cost. */
+  readonly launch_ms: number
+  /** The shapes of the kernels that reached these. */
+  readonly shapes: { readonly f32: string; readonly f16?: string; readonly copy: string }
+}
+
+/** A row under the roof: min(peak, intensity · bandwidth). */
+export interface RooflineReport {
+  readonly operations: number
+  /** Every word of the operands once. */
+  readonly bytes: number
+  /** Operations per byte. */
+  readonly intensity: number
+  readonly attainable_gflops: number
+  /** Of the attainable rate, what was reached; above 1 where matrix units or caches beat the peaks measured without them. */
+  readonly share: number
+  /** What the roof is made of there; `launch`: starting the dispatches takes longer than the work would. */
+  readonly bound: 'memory' | 'compute' | 'launch'
+}
+
+/** Elements by operand that a kernel's accessors load and store, over all its dispatches. */
+export type KernelAccesses = Readonly<Record<string, { readonly loads: number; readonly stores: number }>>
+
+/** A default kernel of a matrix product: which one, and what was expected of it. */
+export interface KernelReport {
+  readonly name: string
+  /** Its constants, and its name as `kernel`: what the attribute `kernel` of an op takes. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** The loop nest that the row's `mapping` tiles: rows, columns and depth are P, M and C. */
+  readonly problem: Problem
+  /** Expected before the run, from the device's peaks, and what the most of it goes to. */
+  readonly predicted_ms: number
+  readonly predicted_bound: string
+  readonly accesses: {
+    readonly predicted: KernelAccesses
+    readonly counted: KernelAccesses
+  }
 }
 
 export interface MeasuredZeros {
@@ -62,7 +109,7 @@ export interface DataflowReport {
   readonly mapping?: Mapping
   readonly predicted?: Evaluation
   readonly counted?: Issued
-  /** counted equals predicted.issued, figure by figure. */
+  /** counted equals predicted.issued, or counted accesses of `kernel` its predicted ones, figure by figure. */
   readonly counted_equal?: boolean
   /** Median milliseconds of the fast build. */
   readonly time_ms?: number
@@ -74,6 +121,10 @@ export interface DataflowReport {
   readonly max_error_ratio?: number
   /** What was shrunk to fit a workgroup, and the kernel's reason. */
   readonly notes?: readonly string[]
+  /** Of every row with a time, where peaks were measured. */
+  readonly roofline?: RooflineReport
+  /** Of a row that ran a product's default kernel. */
+  readonly kernel?: KernelReport
   /** Of a row that ran on a systolic array: no loop nest says its skew, so it has no `mapping`. */
   readonly systolic?: {
     readonly array: { readonly rows: number; readonly columns: number }

@@ -10,6 +10,8 @@ import { predictIssued } from '../schedule/lowering/issued.ts'
 import { COUNTERS, lower } from '../schedule/lowering/lower.ts'
 import { convolutionAttributes } from './layers.ts'
 import { orSkipped, outputType, runCounted, verifyAndTime, worse, type Row, type RowContext } from './measure.ts'
+import { runProduct } from './product-row.ts'
+import { layerWork } from './roofline-row.ts'
 
 /** Runs a layer under a dataflow. What the adapter or the dataflow cannot take comes back as `skipped`, with why. */
 export async function runDataflow(context: RowContext, dataflow: Dataflow, hardware: Hardware): Promise<Row> {
@@ -48,6 +50,7 @@ export async function runDataflow(context: RowContext, dataflow: Dataflow, hardw
 export async function runFastest(context: RowContext): Promise<Row> {
   return orSkipped(async () => {
     const { gpu, layer } = context
+    if (layer.own !== undefined) return runProduct(context, layer.own)
     const attributes = conv2d.attributes.parse(convolutionAttributes(layer.problem, layer.x))
     const plan = conv2d.plan({
       inputs: [layer.x, layer.w, null],
@@ -57,7 +60,8 @@ export async function runFastest(context: RowContext): Promise<Row> {
       device: gpu.facts,
     })
     const measured = await verifyAndTime(context, plan)
-    return { clock: measured.clock, report: { ...measured.figures, ...worse(measured.check), notes: [plan.reason] } }
+    const work = { ...layerWork(layer), dispatches: plan.dispatches.length }
+    return { clock: measured.clock, work, report: { ...measured.figures, ...worse(measured.check), notes: [plan.reason] } }
   })
 }
 

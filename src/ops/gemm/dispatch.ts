@@ -255,7 +255,7 @@ function sizes(
 }
 
 /** Bytes if every word moved once. */
-function bytesOf({ a, b, epilogue, output }: Product): number {
+export function bytesOf({ a, b, epilogue, output }: Product): number {
   const moved = [a.type, b.type, epilogue.scale?.type, epilogue.bias?.type, epilogue.residual?.type, output]
   return moved.reduce((sum, type) => sum + (type === undefined ? 0 : sizeOf(type.shape) * deviceByteSize(type.dtype)), 0)
 }

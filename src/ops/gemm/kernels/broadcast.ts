@@ -6,7 +6,7 @@ import { z } from 'zod'
 import body from '../../../../shaders/gemm/broadcast.wgsl?raw'
 import type { DeviceFacts } from '../../../gpu/program.ts'
 import type { Loop, Mapping } from '../../../schedule/mapping.ts'
-import { dispatchesOf } from '../dispatch.ts'
+import { dispatchesOf, readForm } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
 import { slicesOf, type Product } from '../product.ts'
 
@@ -139,10 +139,15 @@ export const broadcast: Family<BroadcastConfig> = {
     const subgroups = slicesOf(product) * rowTiles * columnTiles * config.subgroups
     const quads = Math.ceil(product.depth / 4)
     const span = Math.max(1, size / config.rows)
-    // Every lane loads, also beyond the last row, but nothing whose k lies past the depth.
+    const lanes = Math.max(size, config.rows)
+    const forms = { a: readForm(product, 'a'), b: readForm(product, 'b') }
+    // Every lane loads, also beyond the last row. Past the depth it does so only of A, where depths are whole quads and need no check.
+    const whole = product.depth % 4 === 0
+    const depth = whole ? 4 * span * Math.ceil(quads / span) : forms.a === 'along' ? 4 * quads : product.depth
     return {
-      a: { loads: subgroups * Math.max(size, config.rows) * 4 * (quads / span), stores: 0 },
-      b: { loads: subgroups * size * config.strips * 16 * quads, stores: 0 },
+      // One value at a time still takes a vector of rows where those lie side by side.
+      a: { loads: subgroups * (lanes / span) * depth * (forms.a === 'across' ? 4 : 1), stores: 0 },
+      b: { loads: subgroups * size * config.strips * 4 * (forms.b === 'along' ? 4 * quads : product.depth), stores: 0 },
       y: { loads: 0, stores: slicesOf(product) * product.rows * product.columns },
     }
   },
