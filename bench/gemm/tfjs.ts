@@ -51,10 +51,10 @@ export async function measureTfjs(job: Job, item: GemmCase, once: boolean): Prom
     skipValidation: true,
     ...(job.adapter === undefined ? {} : { adapter: job.adapter }),
   })
-  // It looks whether this is there, and uses the device it is handed.
+  // It looks whether this is there, and uses the device it is handed. Loaded without it, it has not taken the name for itself.
   Object.defineProperty(globalThis, 'navigator', { value: { gpu: {} }, configurable: true })
-  tf.registerBackend('tilewright-bench', () => new WebGPUBackend(device, device.adapterInfo))
-  if (!(await tf.setBackend('tilewright-bench'))) return { status: 'cannot', reason: 'its WebGPU backend does not start' }
+  tf.registerBackend('webgpu', () => new WebGPUBackend(device, device.adapterInfo))
+  if (!(await tf.setBackend('webgpu'))) return { status: 'cannot', reason: 'its WebGPU backend does not start' }
   const faults: string[] = []
   device.addEventListener('uncapturederror', ({ error }) => faults.push(error.message.split('\n')[0] ?? ''))
   const oneOf = async (x: TfTensor, rank: number): Promise<void> => {
