@@ -1,5 +1,5 @@
-// A part of the depth was summed: kept as quads in `partial`, [parts, lines, quads of columns], where a line is a row of Y.
-fn deliver(slice: Slice, part: u32, row: u32, column: u32, sums: vec4<f32>) {
-  let line = slice.y / params.columns + row;
-  store_partial((part * params.lines + line) * ((params.columns + 3u) / 4u) + column / 4u, sums);
+// A part of the depth was summed: kept in `partials`, [parts, slices, rows, quads of columns], until reduce.wgsl adds the parts up.
+fn deliver(_slice: Slice, index: u32, part: u32, row: u32, column: u32, sums: vec4<f32>) {
+  let line = (part * params.slices + index) * params.rows + row;
+  store_partials(line * ((params.columns + 3u) / 4u) + column / 4u, sums);
 }

@@ -17,7 +17,8 @@ const SUMS = ROWS * STRIPS;
 /// The share of workgroup `group`; `size` is that of its subgroups where meet() uses them.
 fn product_of(group: u32, lane: u32, size: u32) {
   let tiles = group / params.column_tiles;
-  let slice = slice_of(tiles / params.parts);
+  let index = tiles / params.parts;
+  let slice = slice_of(index);
   let part = tiles % params.parts;
   let along = (lane / ALONG_STEP) % ALONG;
   let quad0 = (group % params.column_tiles) * (ACROSS * STRIPS) + (lane / ACROSS_STEP) % ACROSS;
@@ -40,17 +41,18 @@ fn product_of(group: u32, lane: u32, size: u32) {
     }
   }
 
-  // MEET sums at a time. The others move up, so that registers are never indexed by what is known only when the loop runs.
-  for (var first = 0u; first < SUMS; first += MEET) {
+  // MEET sums at a time; the others move up, so that registers are never indexed by what is known only when the loop runs. Bounds are
+  // params, so that no compiler unrolls these loops: an epilogue for each of their steps takes long to compile.
+  for (var first = 0u; first < params.rows * STRIPS; first += MEET) {
     var sums: array<vec4<f32>, MEET>;
     for (var i = 0u; i < MEET; i++) { sums[i] = vec4<f32>(acc[i]); }
     for (var i = 0u; i + MEET < SUMS; i++) { acc[i] = acc[i + MEET]; }
     meet(&sums, lane, along, size);
     if (along == 0u) {
-      for (var i = 0u; i < MEET; i++) {
+      for (var i = 0u; i < params.meet; i++) {
         let row = (first + i) / STRIPS;
         let column = 4u * (quad0 + ((first + i) % STRIPS) * ACROSS);
-        if (row < params.rows && column < params.columns) { deliver(slice, part, row, column, sums[i]); }
+        if (row < params.rows && column < params.columns) { deliver(slice, index, part, row, column, sums[i]); }
       }
     }
   }

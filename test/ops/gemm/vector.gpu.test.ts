@@ -16,7 +16,8 @@ describe('vector', () => {
   for (const [rows, depth, columns, config] of [
     [1, 1, 1, {}],
     [3, 37, 71, { along: 4 }],
-    [16, 64, 128, { along: 1, across: 8, strips: 4 }],
+    [16, 64, 36, { along: 1 }],
+    [2, 64, 128, { along: 1, strips: 4 }],
     [5, 129, 68, { along: 8, across: 8, subgroups: true }],
     [5, 129, 68, { along: 8, across: 1, subgroups: true, parts: 3 }],
     [1, 1009, 67, { along: 4, across: 2, strips: 2, parts: 5 }],

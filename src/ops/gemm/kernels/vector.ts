@@ -6,7 +6,6 @@
  */
 import deliverPart from '../../../../shaders/gemm/vector_deliver_part.wgsl?raw'
 import deliverWhole from '../../../../shaders/gemm/vector_deliver_whole.wgsl?raw'
-import gather from '../../../../shaders/gemm/vector_gather.wgsl?raw'
 import main from '../../../../shaders/gemm/vector_main.wgsl?raw'
 import mainSubgroups from '../../../../shaders/gemm/vector_main_subgroups.wgsl?raw'
 import meetAlone from '../../../../shaders/gemm/vector_meet_alone.wgsl?raw'
@@ -17,11 +16,11 @@ import meetSubgroup from '../../../../shaders/gemm/vector_meet_subgroup.wgsl?raw
 import body from '../../../../shaders/gemm/vector_product.wgsl?raw'
 import { z } from 'zod'
 import { deviceByteSize, type DeviceFacts } from '../../../gpu/program.ts'
-import type { TensorType } from '../../../tensor/tensor.ts'
 import type { Mapping } from '../../../schedule/mapping.ts'
-import { dispatchesOf, readForm, type ReadForm } from '../dispatch.ts'
+import { dispatchesOf, readForm, type Kernel, type ReadForm } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
 import { slicesOf, type Product } from '../product.ts'
+import { splitAccesses, splitKernel, splitPlan, splitRefusal } from './split.ts'
 
 /** Rows of A that a lane keeps sums of; more would be read by other kernels better. */
 export const MOST_VECTOR_ROWS = 16
@@ -36,7 +35,7 @@ const schema = z.strictObject({
   along: z.literal([1, 2, 4, 8, 16, 32, 64, 128, 256]).default(8),
   /** Quads of columns that a lane owns. */
   strips: z.literal([1, 2, 4, 8]).default(1),
-  /** Workgroups that share the depth; their sums meet in a second dispatch. */
+  /** Workgroups that share the depth; their sums meet in a second dispatch (split.ts). */
   parts: z.int().min(1).max(MOST_PARTS).default(1),
   /** Whether shares meet in subgroups first. */
   subgroups: z.boolean().default(false),
@@ -44,8 +43,6 @@ const schema = z.strictObject({
 
 export type VectorConfig = z.infer<typeof schema>
 
-/** Lanes of the second dispatch, a quad of Y each. */
-const GATHER_LANES = 64
 /** Workgroup memory that any device has. */
 const LEAST_WORKGROUP_BYTES = 16384
 const QUAD_BYTES = 16
@@ -119,7 +116,7 @@ export const vector: Family<VectorConfig> = {
     const { maxComputeWorkgroupStorageSize: memory } = device.limits
     const bytes = workgroupBytes(product, config, device)
     if (bytes > memory) return `${bytes} bytes of workgroup memory, maxComputeWorkgroupStorageSize ${memory}`
-    return undefined
+    return splitRefusal(product, config.parts, Math.ceil(product.depth / 4), device)
   },
 
   candidates(product, device) {
@@ -130,17 +127,15 @@ export const vector: Family<VectorConfig> = {
   },
 
   plan(product, config, device) {
-    const { rows, lanes, columnTiles, partDepth, meet, alongStep, acrossStep } = layoutOf(product, config)
+    const layout = layoutOf(product, config)
+    const { rows, lanes, columnTiles, partDepth, meet, alongStep, acrossStep } = layout
     const { across, along, strips, parts } = config
-    const met = meeting(layoutOf(product, config), config, device)
+    const met = meeting(layout, config, device)
     const inSubgroups = met === 'subgroup' || met === 'both'
-    const lines = slicesOf(product) * product.rows
-    const quads = Math.ceil(product.columns / 4)
-    const split = parts > 1
-    const partial = { name: 'partial', dtype: 'f32', width: 4, ref: { kind: 'temp', index: 0 } } as const
-    const first = dispatchesOf(product, {
+    const { params, ...partial } = parts > 1 ? splitKernel(product, parts) : { params: {} }
+    const kernel: Kernel = {
       name: 'vector',
-      body: [...MEET[met], split ? deliverPart : deliverWhole, body, inSubgroups ? mainSubgroups : main].join('\n'),
+      body: [...MEET[met], parts > 1 ? deliverPart : deliverWhole, body, inSubgroups ? mainSubgroups : main].join('\n'),
       constants: {
         ROWS: rows,
         STRIPS: strips,
@@ -154,29 +149,11 @@ export const vector: Family<VectorConfig> = {
       workgroupBytes: workgroupBytes(product, config, device),
       ...(inSubgroups ? { requires: ['subgroups'] as const } : {}),
       groups: (slices) => slices * parts * columnTiles,
-      params: { column_tiles: columnTiles, parts, part_depth: partDepth, ...(split ? { lines } : {}) },
-      ...(split ? { stores: 'none', extra: [{ ...partial, access: 'write' }] as const } : {}),
-    })
-    const reason =
-      `vector: ${across} lanes over ${4 * across * strips} columns, ${along} over the depth` +
-      (split ? `, the depth in ${parts} parts` : '')
-    if (!split) return { reason, dispatches: first, temps: [] }
-    const tiles = Math.ceil((product.rows * quads) / GATHER_LANES)
-    const second = dispatchesOf(product, {
-      name: 'vector-gather',
-      body: gather,
-      constants: {},
-      workgroupSize: [GATHER_LANES, 1, 1],
-      reads: false,
-      groups: (slices) => slices * tiles,
-      params: { tiles, parts, lines },
-      extra: [{ ...partial, access: 'read' }],
-    }).map((dispatch) => ({
-      ...dispatch,
-      cost: { flops: parts * lines * product.columns, bytes: 4 * (parts + 1) * lines * product.columns },
-    }))
-    const temp: TensorType = { dtype: 'f32', shape: [parts, lines, 4 * quads] }
-    return { reason, dispatches: [...first, ...second], temps: [temp] }
+      params: { ...params, column_tiles: columnTiles, parts, part_depth: partDepth, meet },
+      ...partial,
+    }
+    const reason = `vector: ${across} lanes over ${4 * across * strips} columns, ${along} over the depth`
+    return parts > 1 ? splitPlan(product, parts, kernel, reason) : { reason, dispatches: dispatchesOf(product, kernel), temps: [] }
   },
 
   mappingOf(product, config): Mapping {
@@ -227,9 +204,7 @@ export const vector: Family<VectorConfig> = {
       b: { loads: columns * strips * loadsOf(readForm(product, 'b'), product.depth, 4), stores: 0 },
       y: { loads: 0, stores: lines * product.columns },
     }
-    if (parts === 1) return counted
-    const sums = parts * lines * 4 * Math.ceil(product.columns / 4)
-    return { ...counted, partial: { loads: sums, stores: sums } }
+    return parts === 1 ? counted : { ...counted, ...splitAccesses(product, parts) }
   },
 }
 
