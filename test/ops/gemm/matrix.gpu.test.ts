@@ -19,8 +19,8 @@ import { tensor, type TensorType } from '../../../src/tensor/tensor.ts'
 import { inputsOf } from '../../cases/case.ts'
 import { check } from '../run-table.ts'
 
-const SMALL = { kernel: 'matrix', subgroupRows: 1, subgroupColumns: 2 }
-const DIRECT = { ...SMALL, rows: 2, columns: 1, direct: true }
+const SMALL = { kernel: 'matrix', rows: 2, columns: 1, subgroupRows: 1, subgroupColumns: 2, steps: 1 }
+const DIRECT = { ...SMALL, direct: true }
 
 let gpu: Gpu
 beforeAll(async () => {
@@ -61,7 +61,7 @@ describe('products of halves by matrix units, staged, bit for bit', () => {
   })
 
   it('one stage, four subgroups, alpha, beta, bias, scale, residual, activation', async () => {
-    const kernel = { kernel: 'matrix', rows: 1, columns: 2, steps: 4, buffers: 1, unit: '8x8x8' }
+    const kernel = { kernel: 'matrix', rows: 2, columns: 2, steps: 2, buffers: 1, unit: '8x8x8' }
     const attributes = { alpha: 0.5, beta: 2, activation: 'relu', kernel }
     await exact(gemm, [[35, 40], [40, 20], [20], [35, 20], [35, 1]], attributes)
   })
