@@ -11,6 +11,7 @@ import { inspectCommand } from './commands/inspect.ts'
 import { mapCommand } from './commands/map.ts'
 import { profileCommand } from './commands/profile.ts'
 import { runCommand } from './commands/run.ts'
+import { tuneCommand } from './commands/tune.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { EXIT, type Context } from './context.ts'
 import { printError } from './output.ts'
@@ -25,6 +26,7 @@ const COMMANDS: readonly CommandFactory[] = [
   inspectCommand,
   evaluateCommand,
   mapCommand,
+  tuneCommand,
   figuresCommand,
   diffCommand,
   benchCommand,
@@ -38,6 +40,7 @@ Examples:
   tilewright verify model.onnx                           every node on the GPU against the CPU reference
   tilewright inspect vgg16                               layers, weights, MACs
   tilewright map alexnet:conv2 --hardware eyeriss --dataflow rs
+  tilewright tune model.onnx                             the fastest kernels for this machine, kept
   tilewright doctor                                      what this machine has
 
 tilewright COMMAND --help says more. Exit code 0: all well; 1: an error, or a check that failed; 130: stopped by Ctrl-C.`

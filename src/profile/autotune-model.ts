@@ -28,7 +28,7 @@ export interface ModelTasks {
 
 const PRODUCTS: ReadonlySet<string> = new Set(['gemm', 'matmul', 'linear'])
 /** Products of other kinds of numbers, with kernels of their own. */
-const OTHERS: ReadonlySet<string> = new Set(['matmulInteger', 'qlinearMatmul', 'matmulNbits', 'matmulNBits'])
+const OTHERS: ReadonlySet<string> = new Set(['matmulInteger', 'qlinearMatmul', 'matmulNBits'])
 
 /**
  * The products of a graph whose input shapes are fixed.

@@ -12,7 +12,7 @@ import { normalised, type Product } from '../ops/gemm/product.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import { measurePeaks } from './peak.ts'
 import type { AdapterDescription } from './report.ts'
-import { Tournament, untunedFacts, type TournamentProgress, type TunedProduct, type TuneTask } from './tournament.ts'
+import { hasRun, Tournament, untunedFacts, type TournamentProgress, type TunedProduct, type TuneTask } from './tournament.ts'
 import type { TunedEntry } from './tuning.ts'
 
 export interface AutotuneOptions {
@@ -23,6 +23,8 @@ export interface AutotuneOptions {
   /** Rates that candidates are ranked by (default: by the kind of adapter; of a GPU the measured peaks). */
   readonly rates?: Rates
   readonly onProgress?: (event: AutotuneProgress) => void
+  /** Handed each problem's result as it is found, and awaited: what a later fault of a driver cannot take away. */
+  readonly onTuned?: (entry: TunedEntry) => Promise<void>
   /** Stops between measurements; what is done is kept. */
   readonly signal?: AbortSignal
 }
@@ -64,20 +66,23 @@ export async function autotune(gpu: Gpu, given: readonly TuneTask[], options: Au
   signal?.throwIfAborted()
   const started = performance.now()
   const rates = options.rates ?? (await ratesOf(gpu, signal))
-  const tasks = distinct(given).map((task) => ({ ...task, weight: weightOf(task, gpu, rates) }))
+  const tasks = distinctTasks(given).map((task) => ({ ...task, weight: weightOf(task, gpu, rates) }))
   tasks.sort((a, b) => b.weight - a.weight)
   const tuned: TunedProduct[] = []
   const untuned: UntunedProduct[] = []
+  const entries: TunedEntry[] = []
   const end = started + budgetMs
   let complete = true
   for (const [index, task] of tasks.entries()) {
     const product = productKey(task.product)
-    const rest = tasks.slice(index).reduce((sum, { weight }) => sum + weight, 0)
-    const share = (Math.max(0, end - performance.now()) * task.weight) / rest
+    const share = Math.max(0, end - performance.now()) * shareOf(tasks.slice(index).map(({ weight }) => weight))
     const progress = (event: TournamentProgress): void => options.onProgress?.({ index, total: tasks.length, product, ...event })
     try {
       const run = new Tournament(gpu, task, { rates, samples, end: performance.now() + share, progress, signal })
-      tuned.push(await run.result())
+      const found = await run.result()
+      tuned.push(found)
+      gpu.tuned.set(product, found.after.config)
+      entries.push(entryOf(gpu, found))
       if (run.stopped) complete = false
     } catch (error) {
       complete = false
@@ -90,32 +95,21 @@ export async function autotune(gpu: Gpu, given: readonly TuneTask[], options: Au
       })
       if (isLost) break
     }
+    const last = entries.at(-1)
+    if (last?.product === product) await options.onTuned?.(last)
     if (signal?.aborted === true) {
       complete &&= index === tasks.length - 1
       break
     }
   }
   if (tuned.length === 0) signal?.throwIfAborted()
-  for (const { product, after } of tuned) gpu.tuned.set(product, after.config)
   const correlation = overall(tuned)
-  const at = new Date().toISOString()
   return {
     adapter: gpu.adapter,
     tuned,
     untuned,
     ...(correlation === undefined ? {} : { rank_correlation: correlation }),
-    entries: tuned.map(({ product, before, after }) => {
-      const { config, time_ms } = after
-      return {
-        adapter: gpu.facts.adapter,
-        kernels: KERNELS_VERSION,
-        product,
-        config: { ...config },
-        time_ms,
-        before_ms: before.time_ms,
-        at,
-      }
-    }),
+    entries,
     complete,
   }
 }
@@ -126,8 +120,27 @@ async function ratesOf(gpu: Gpu, signal: AbortSignal | undefined): Promise<Rates
   return ratesFor(gpu.facts, await measurePeaks(gpu, signal === undefined ? {} : { signal }))
 }
 
+/** Of the time left, the first problem's part: half of it by weight, half alike, since compiling takes its time for small ones too. */
+export function shareOf(weights: readonly number[]): number {
+  const [own = 0] = weights
+  const sum = weights.reduce((total, weight) => total + weight, 0)
+  return sum === 0 ? 1 : (own / sum + 1 / weights.length) / 2
+}
+
+function entryOf(gpu: Gpu, { product, before, after }: TunedProduct): TunedEntry {
+  return {
+    adapter: gpu.facts.adapter,
+    kernels: KERNELS_VERSION,
+    product,
+    config: { ...after.config },
+    time_ms: after.time_ms,
+    before_ms: before.time_ms,
+    at: new Date().toISOString(),
+  }
+}
+
 /** Each problem once, in the form that kernels take, without what comes after the sum; empty ones left out. */
-function distinct(tasks: readonly TuneTask[]): TuneTask[] {
+export function distinctTasks(tasks: readonly TuneTask[]): TuneTask[] {
   const found = new Map<string, TuneTask>()
   for (const { product: whole, layers } of tasks) {
     if (sizeOf(whole.output.shape) === 0 || whole.depth === 0) continue
@@ -150,7 +163,7 @@ function overall(tuned: readonly TunedProduct[]): number | undefined {
   let weight = 0
   for (const { rank_correlation: correlation, tried } of tuned) {
     if (correlation === undefined) continue
-    const ran = tried.filter(({ out }) => out === undefined).length - 1
+    const ran = tried.filter(hasRun).length - 1
     sum += correlation * ran
     weight += ran
   }

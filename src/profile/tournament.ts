@@ -23,8 +23,10 @@ import { exactOperands, ExactResult } from './autotune-check.ts'
 import { boundDispatches } from './measure.ts'
 import { spearman } from './rank.ts'
 
-/** Kernels compiled at once: drivers compile on several threads, and a budget should not end in a queue of compilations. */
-const SIDE_BY_SIDE = 4
+/** Kernels compiled at once. Drivers of GPUs compile on several threads; lavapipe compiles one after another, at the first dispatch. */
+function sideBySide({ software }: DeviceFacts): number {
+  return software ? 1 : 4
+}
 /** A kernel takes the default's place where it is faster by more than clocks and neighbours disturb. */
 const LEAST_GAIN = 1.03
 /** A candidate is passed over where its estimate, scaled by what was measured, is so much of the time left. */
@@ -52,8 +54,10 @@ export interface TriedKernel {
   readonly samples: number
   /** Elements and rows held against f64. */
   readonly checked?: { readonly elements: number; readonly rows: number }
-  /** Why it is out: a refusal, a wrong result, or too slow for the budget by its estimate. */
-  readonly out?: string
+  /** What puts it out: the device refuses it, or its result is wrong. */
+  readonly fault?: string
+  /** Why it was passed over: the time. */
+  readonly skipped?: string
 }
 
 export interface TunedProduct {
@@ -92,7 +96,8 @@ interface Contender extends Ranked {
   time_ms?: number
   samples: number
   checked?: TriedKernel['checked']
-  out?: string
+  fault?: string
+  skipped?: string
 }
 
 /** One problem's tournament. */
@@ -136,13 +141,14 @@ export class Tournament {
     await this.#enter([champion], y, true)
     if (champion.time_ms === undefined) {
       this.#course.signal?.throwIfAborted()
-      throw new OptionError(`The default kernel ${champion.config.kernel} did not run: ${champion.out ?? 'stopped'}`, {
+      throw new OptionError(`The default kernel ${champion.config.kernel} did not run: ${champion.fault ?? 'stopped'}`, {
         op: product.op,
       })
     }
-    for (let at = 0; at < ranked.length && !this.#over; at += SIDE_BY_SIDE) {
+    const step = sideBySide(this.#gpu.facts)
+    for (let at = 0; at < ranked.length && !this.#over; at += step) {
       await this.#enter(
-        ranked.slice(at, at + SIDE_BY_SIDE).map((one) => ({ ...one, samples: 0 })),
+        ranked.slice(at, at + step).map((one) => ({ ...one, samples: 0 })),
         y,
         false,
       )
@@ -151,7 +157,7 @@ export class Tournament {
     const best = fastest(this.#tried) ?? champion
     const isBetter = best.time_ms !== undefined && champion.time_ms > LEAST_GAIN * best.time_ms
     const after = isBetter ? best : champion
-    const ran = this.#tried.filter(({ out, time_ms }) => out === undefined && time_ms !== undefined)
+    const ran = this.#tried.filter(hasRun)
     const correlation = spearman(
       ran.map((one) => one.estimate.seconds),
       ran.map((one) => one.time_ms ?? NaN),
@@ -176,7 +182,7 @@ export class Tournament {
   async #enter(contenders: readonly Contender[], y: DeviceTensor, always: boolean): Promise<void> {
     const { progress } = this.#course
     for (const one of contenders) {
-      if (!always && this.#tooSlow(one)) one.out = 'too slow for the time left, by its estimate'
+      if (!always && this.#tooSlow(one)) one.skipped = 'too slow for the time left, by its estimate'
       else this.#guard(one, () => (one.plan = this.#planOf(one.config)))
     }
     progress({
@@ -187,9 +193,9 @@ export class Tournament {
     await Promise.all(contenders.map((one) => this.#compile(one, y)))
     for (const one of contenders) {
       this.#tried.push(one)
-      if (one.out !== undefined) continue
+      if (one.fault !== undefined || one.skipped !== undefined) continue
       if (!always && this.#over) {
-        one.out = 'the time was over'
+        one.skipped = 'the time was over'
         continue
       }
       progress({ phase: 'measure', config: one.config, measured: this.#measured })
@@ -204,7 +210,7 @@ export class Tournament {
 
   /** The better half is measured again with twice the samples, until one is left; the default takes part to the end. */
   async #halve(champion: Contender, y: DeviceTensor): Promise<void> {
-    let round = this.#tried.filter(({ out, time_ms }) => out === undefined && time_ms !== undefined)
+    let round = this.#tried.filter(hasRun)
     for (let count = 2; round.length > 1 && count <= this.#course.samples; count *= 2) {
       round = round.toSorted((a, b) => (a.time_ms ?? Infinity) - (b.time_ms ?? Infinity)).slice(0, Math.ceil(round.length / 2))
       const again = round.includes(champion) ? round : [champion, ...round]
@@ -255,13 +261,13 @@ export class Tournament {
       using given = result
       const { elements, rows, fault } = expected.check(new HostTensor(type.dtype, type.shape, await given.data()))
       one.checked = { elements, rows }
-      if (fault !== undefined) one.out = `wrong: ${fault}`
+      if (fault !== undefined) one.fault = `wrong: ${fault}`
     })
   }
 
   async #time(one: Contender, y: DeviceTensor, samples: number): Promise<void> {
     const { plan } = one
-    if (plan === undefined || one.out !== undefined) return
+    if (plan === undefined || one.fault !== undefined) return
     await this.#attempt(one, async () => {
       const temps = this.#temps(plan)
       try {
@@ -288,7 +294,7 @@ export class Tournament {
       await task()
     } catch (error) {
       if (error instanceof DeviceLostError) throw error
-      one.out = reasonOf(error)
+      one.fault = reasonOf(error)
     }
   }
 
@@ -296,7 +302,7 @@ export class Tournament {
     try {
       task()
     } catch (error) {
-      one.out = reasonOf(error)
+      one.fault = reasonOf(error)
     }
   }
 }
@@ -312,13 +318,18 @@ function inputsOf({ op, a, b }: Product, onA: DeviceTensor, onB: DeviceTensor): 
   throw new OptionError(`A product of inputs ${a.input} and ${b.input}`, { op, remedy: 'Its operands are inputs 0 and 1' })
 }
 
+/** Whether a kernel was verified and timed. */
+export function hasRun({ fault, time_ms }: Pick<TriedKernel, 'fault' | 'time_ms'>): boolean {
+  return fault === undefined && time_ms !== undefined
+}
+
 function fastest(tried: readonly Contender[]): Contender | undefined {
   return tried
-    .filter(({ out, time_ms }) => out === undefined && time_ms !== undefined)
+    .filter(hasRun)
     .reduce<Contender | undefined>((best, one) => ((one.time_ms ?? Infinity) < (best?.time_ms ?? Infinity) ? one : best), undefined)
 }
 
-function triedOf({ config, estimate: { seconds, bound }, time_ms, samples, checked, out }: Contender): TriedKernel {
+function triedOf({ config, estimate: { seconds, bound }, time_ms, samples, checked, fault, skipped }: Contender): TriedKernel {
   return {
     config,
     estimate_ms: seconds * 1000,
@@ -326,7 +337,8 @@ function triedOf({ config, estimate: { seconds, bound }, time_ms, samples, check
     ...(time_ms === undefined ? {} : { time_ms }),
     samples,
     ...(checked === undefined ? {} : { checked }),
-    ...(out === undefined ? {} : { out }),
+    ...(fault === undefined ? {} : { fault }),
+    ...(skipped === undefined ? {} : { skipped }),
   }
 }
 

@@ -11,7 +11,12 @@ export interface Outcome {
   readonly err: string
 }
 
-export async function tilewright(args: readonly string[], signal: AbortSignal = new AbortController().signal): Promise<Outcome> {
+/** @param env beside the default, by which nothing that this machine's user tuned is read or written */
+export async function tilewright(
+  args: readonly string[],
+  signal: AbortSignal = new AbortController().signal,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   let out = ''
   let err = ''
   const screen = { isTTY: false, columns: 120 }
@@ -19,7 +24,7 @@ export async function tilewright(args: readonly string[], signal: AbortSignal = 
     out: { ...screen, write: (text) => void (out += text) },
     err: { ...screen, write: (text) => void (err += text) },
     signal,
-    env: {},
+    env: { TILEWRIGHT_TUNING: 'off', ...env },
   })
   return { code, out, err }
 }

@@ -65,7 +65,7 @@ export function doctorCommand(context: Context, exit: (code: number) => void): C
       const machine = describeMachine(context)
       let gpu: Gpu
       try {
-        gpu = await openNamed(adapter)
+        gpu = await openNamed(context, adapter)
       } catch (error) {
         if (!(error instanceof NoAdapterError)) throw error
         const result = { schema: DOCTOR_SCHEMA, ok: false, machine, error: { name: error.name, message: error.message } }
