@@ -21,8 +21,11 @@ import type { OwnNode } from './layers.ts'
 import { verifyAndTime, worse, type Row, type RowContext } from './measure.ts'
 import type { KernelAccesses } from './report.ts'
 
-/** Runs a node with its op's default kernel, on its own operands and with its own epilogue. */
-export async function runProduct(context: RowContext, own: OwnNode): Promise<Row> {
+/**
+ * Runs a node with its op's default kernel, on its own operands and with its own epilogue.
+ * @param price whether the row gets an evaluation of the kernel's loop nest; beside rows of another hardware it would compare nothing
+ */
+export async function runProduct(context: RowContext, own: OwnNode, price: boolean): Promise<Row> {
   const { gpu, phase, peaks } = context
   const { definition, attributes, inputs } = own
   const values = inputs.map(() => null)
@@ -63,8 +66,7 @@ export async function runProduct(context: RowContext, own: OwnNode): Promise<Row
       clock: measured.clock,
       work,
       report: {
-        mapping,
-        predicted: evaluate(problem, kernelMachine(gpu.facts), mapping),
+        ...(price ? { mapping, predicted: evaluate(problem, kernelMachine(gpu.facts), mapping) } : {}),
         counted_equal: wrong.length === 0,
         ...figures,
         kernel: {

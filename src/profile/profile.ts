@@ -135,7 +135,7 @@ type Flow = 'fastest' | SystolicName | Dataflow
 
 function runRow(context: RowContext, flow: Flow, hardware: Hardware): Promise<Row> {
   if (typeof flow !== 'string') return runDataflow(context, flow, hardware)
-  return flow === 'fastest' ? runFastest(context) : runSystolic(context, flow, hardware)
+  return flow === 'fastest' ? runFastest(context, hardware) : runSystolic(context, flow, hardware)
 }
 
 function flowsOf(given: string | readonly (string | Dataflow)[]): Flow[] {

@@ -141,3 +141,9 @@ export interface SystolicSteps {
   readonly injections: { readonly weights: number; readonly inputs: number }
   readonly ejections: number
 }
+
+/** A kernel and its constants in one line: `tiled rows 64, columns 32`. */
+export function configText({ name, config }: KernelReport): string {
+  const constants = Object.entries(config).filter(([key]) => key !== 'kernel')
+  return [name, constants.map(([key, value]) => `${key} ${String(value)}`).join(', ')].join(' ').trim()
+}

@@ -46,11 +46,11 @@ export async function runDataflow(context: RowContext, dataflow: Dataflow, hardw
   })
 }
 
-/** Runs a layer with its op's default kernel. */
-export async function runFastest(context: RowContext): Promise<Row> {
+/** Runs a layer with its op's default kernel. A product's kernel is priced where mappings are made for this GPU (`gpu`). */
+export async function runFastest(context: RowContext, hardware: Hardware): Promise<Row> {
   return orSkipped(async () => {
     const { gpu, layer } = context
-    if (layer.own !== undefined) return runProduct(context, layer.own)
+    if (layer.own !== undefined) return runProduct(context, layer.own, hardware.name === 'gpu')
     const attributes = conv2d.attributes.parse(convolutionAttributes(layer.problem, layer.x))
     const plan = conv2d.plan({
       inputs: [layer.x, layer.w, null],

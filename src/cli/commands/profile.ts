@@ -3,11 +3,11 @@ import { Command } from 'commander'
 import { OptionError } from '../../errors.ts'
 import { rowsOf, type Row } from '../../profile/html/data.ts'
 import { profileModel, type ProfileProgress } from '../../profile/profile.ts'
-import type { ProfileReport } from '../../profile/report.ts'
+import { configText, type ProfileReport } from '../../profile/report.ts'
 import { traceOf } from '../../profile/trace.ts'
 import { DATAFLOW_NAMES } from '../../schedule/dataflow.ts'
 import { SYSTOLIC_NAMES, systolicNames } from '../../schedule/systolic/shape.ts'
-import { colorsFor, EXIT, integerOption, choiceOption, remark, type Context } from '../context.ts'
+import { colorsFor, type Colors, EXIT, integerOption, choiceOption, remark, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, withGpu } from '../gpu.ts'
 import { readHardware } from '../hardware.ts'
 import { MODEL_HELP, modelOptions, openBound, type ModelFlags } from '../model.ts'
@@ -21,6 +21,7 @@ interface Options extends ModelFlags {
   readonly hardware?: string
   readonly precision: 'f32' | 'f16'
   readonly samples?: number
+  readonly roofline?: boolean
   readonly html?: string
   readonly json?: JsonTarget
   readonly trace?: string
@@ -35,11 +36,14 @@ Examples:
   tilewright profile alexnet
   tilewright profile alexnet --dataflow rs,ws --html out/alexnet.html --json out/alexnet.json
   tilewright profile alexnet --dataflow fastest --batch 4
+  tilewright profile alexnet --dataflow all,fastest --roofline   the seven beside the default kernels, under one roof
   tilewright profile model.onnx --dataflow os-a --hardware eyeriss --trace out/trace.json
   tilewright profile lenet5 --dataflow systolic          arrays that count their own steps
 
 Dataflows: ${CHOICES.join(', ')};
-all (the default) is the first seven, systolic the three that begin so.
+all (the default) is the first seven, systolic the three that begin so; fastest, the default kernels, is asked for by name.
+Of a matrix product's default kernel the report says which it is, its expected time, its accesses (predicted and counted) and
+how much of what the device allows at its arithmetic intensity (operations per byte, every word once) was reached.
 Exit code 1 when a row does not agree with the CPU reference, or when its counted accesses are not the predicted ones.`
 
 export function profileCommand(context: Context, exit: (code: number) => void): Command {
@@ -59,6 +63,7 @@ export function profileCommand(context: Context, exit: (code: number) => void): 
       'timed runs of each row (default: 3, fewer for long rows on a software adapter)',
       integerOption('--samples', 1),
     )
+    .option('--roofline', 'every row beside what this device allows at its arithmetic intensity; default kernels have it always')
     .option('--html <FILE>', 'write a self-contained report page')
     .option('--trace <FILE>', 'write a Chrome trace, for Perfetto')
     .option(JSON_FLAGS, JSON_HELP)
@@ -86,7 +91,7 @@ export function profileCommand(context: Context, exit: (code: number) => void): 
         ...(options.samples === undefined ? {} : { samples: options.samples }),
       })
     })
-    present(context, options.json, report, () => render(context, report))
+    present(context, options.json, report, () => render(context, report, options.roofline === true))
     if (options.html !== undefined) {
       writeText(options.html, reportPage(report))
       remark(context, `Wrote ${options.html}`)
@@ -129,7 +134,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'Counted' },
 ]
 
-function render(context: Context, report: ProfileReport): string {
+function render(context: Context, report: ProfileReport, all: boolean): string {
   const colors = colorsFor(context, context.out)
   const rows = rowsOf(report)
   const cells = rows.map((row) => {
@@ -150,7 +155,7 @@ function render(context: Context, report: ProfileReport): string {
       result.max_error === undefined ? '–' : scientific(result.max_error),
       result.max_error_ratio === undefined ? '–' : `${(100 * result.max_error_ratio).toPrecision(2)} %`,
       result.verified === undefined ? '–' : result.verified ? colors.green('ok') : colors.red('WRONG'),
-      result.counted === undefined
+      result.counted === undefined && result.kernel === undefined
         ? '–'
         : row.differences.length > 0 || result.counted_equal === false
           ? colors.red('DIFFERS')
@@ -170,9 +175,61 @@ function render(context: Context, report: ProfileReport): string {
     result.skipped === undefined ? [] : [`${colors.yellow('skipped')} ${layer} ${dataflow}: ${result.skipped}`],
   )
   const arrays = rows.flatMap(stepsOf)
-  return ['', table(COLUMNS, cells, colors), '', ...totals(report, rows), ...arrays, ...skipped, '', ...notes.map(colors.dim)].join(
-    '\n',
+  const roof = roofLines(report, rows, all, colors)
+  return [
+    '',
+    table(COLUMNS, cells, colors),
+    '',
+    ...roof,
+    ...totals(report, rows),
+    ...arrays,
+    ...skipped,
+    '',
+    ...notes.map(colors.dim),
+  ].join('\n')
+}
+
+const ROOF_COLUMNS: readonly Column[] = [
+  { title: 'Layer' },
+  { title: 'Kernel' },
+  { title: 'Time', align: 'right' },
+  { title: 'Expected', align: 'right' },
+  { title: 'Accesses', align: 'right' },
+  { title: 'Counted' },
+  { title: 'Op/byte', align: 'right' },
+  { title: 'GFLOP/s', align: 'right' },
+  { title: 'Attainable', align: 'right' },
+  { title: 'Reached', align: 'right' },
+  { title: 'Bound' },
+]
+
+/** Rows under the roof of the device: default kernels, or all of them. */
+function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, colors: Colors): string[] {
+  const { peaks } = report
+  const shown = rows.filter(({ dataflow, result }) => result.roofline !== undefined && (all || dataflow === 'fastest'))
+  if (peaks === undefined || shown.length === 0) return []
+  const cells = shown.map(({ layer, dataflow, result, differences }) => {
+    const { roofline, kernel, time_ms, gflops } = result
+    const accesses = Object.values(kernel?.accesses.predicted ?? {}).reduce((sum, { loads, stores }) => sum + loads + stores, 0)
+    return [
+      layer,
+      kernel?.name ?? (dataflow === 'fastest' ? 'convolution' : dataflow),
+      time_ms === undefined ? '–' : duration(time_ms),
+      kernel === undefined ? '–' : duration(kernel.predicted_ms),
+      kernel === undefined ? '–' : short(accesses),
+      kernel === undefined ? '–' : differences.length > 0 ? colors.red('DIFFERS') : colors.green('= predicted'),
+      roofline === undefined ? '–' : roofline.intensity.toPrecision(3),
+      gflops === undefined ? '–' : gflops.toPrecision(3),
+      roofline === undefined ? '–' : roofline.attainable_gflops.toPrecision(3),
+      roofline === undefined ? '–' : `${(100 * roofline.share).toPrecision(2)} %`,
+      roofline?.bound ?? '–',
+    ]
+  })
+  const configs = shown.flatMap(({ layer, result: { kernel, notes } }) =>
+    kernel === undefined ? [] : [`${layer}: ${configText(kernel)} (${notes?.[0] ?? ''})`],
   )
+  const peak = `Roof: ${(peaks.flops.f32 / 1e9).toPrecision(3)} GFLOP/s of f32, ${(peaks.bytes_per_s / 1e9).toPrecision(3)} GB/s, measured.`
+  return [table(ROOF_COLUMNS, cells, colors), colors.dim(peak), ...configs.map(colors.dim), '']
 }
 
 /** Predicted reads, fills and updates at a level, in words. */

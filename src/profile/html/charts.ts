@@ -6,7 +6,7 @@ import type { Datum } from './bars.ts'
 import { bars } from './bars.ts'
 import type { View } from './controls.ts'
 import type { OperandAccesses, Part, Row } from './data.ts'
-import { accessesOf, countsOf, energyByLevel, energyByOperand, energyUnit, intensityOf, levelsOf } from './data.ts'
+import { accessesOf, energyByLevel, energyByOperand, energyUnit, figuresOf, intensityOf, levelsOf } from './data.ts'
 import type { Figure } from './figure.ts'
 import { emptyFigure, figure } from './figure.ts'
 import { duration, listed, plural, ratio, si } from './format.ts'
@@ -279,42 +279,38 @@ export function accessFigures(scene: Scene, kind: AccessKind): Figure[] {
   })
 }
 
+/** Under measured peaks where the report has them, each word counted once; else under the best seen, by what kernels issued. */
 function rooflineFigure({ report, rows }: Scene): Figure {
-  const title = 'Roofline'
+  const { peaks } = report
   const found = rows.flatMap((row) => {
-    const intensity = intensityOf(row, report.precision)
-    return intensity === undefined || row.result.gflops === undefined
-      ? []
-      : [{ row, intensity: intensity.value, gflops: row.result.gflops, from: intensity.from }]
+    const { gflops, roofline: position } = row.result
+    const intensity = peaks === undefined ? intensityOf(row, report.precision)?.value : position?.intensity
+    return intensity === undefined || gflops === undefined ? [] : [{ row, intensity, gflops }]
   })
-  if (found.length === 0) return emptyFigure(title, 'measured', 'No row of this selection has a time and an access count.')
-  const { gflops, gbytes } = ceilings(found)
+  if (found.length === 0) return emptyFigure('Roofline', 'measured', 'No row of this selection has a time and an access count.')
+  const roof =
+    peaks === undefined
+      ? { ...ceilings(found), measured: false }
+      : { gflops: peaks.flops.f32 / 1e9, gbytes: peaks.bytes_per_s / 1e9, measured: true }
+  const rates = `${si(roof.gflops)} GFLOP/s and ${si(roof.gbytes)} GB/s`
+  const note = roof.measured
+    ? `Bytes are every word of the operands once, so that a layer’s rows stand above one another. The roof was measured on this device: ${rates}, of f32 in registers and of copying.`
+    : `Bytes are the loads and stores that the kernel issues to storage buffers, else the model’s accesses to the outermost level; caches are not counted. Dashed: the best seen in this selection, ${rates}, not what the device can do.`
   const dataflows = dataflowsIn(rows)
-  const aria = `Roofline: ${plural(found.length, 'row')}, best rate ${si(gflops)} GFLOP/s, best bandwidth ${si(gbytes)} GB/s`
-  const traffic = found.every(({ from }) => from === 'issued')
-    ? 'Bytes are the loads and stores that the kernel issues to storage buffers; caches are not counted.'
-    : 'Bytes are issued to storage buffers where known, else the model’s accesses to the outermost level; caches are not counted.'
+  const ariaLabel = `Roofline: ${plural(found.length, 'row')}, ${roof.measured ? 'peak' : 'best seen'} ${rates}`
   return figure({
-    title,
+    title: 'Roofline',
     tag: 'measured',
     unit: 'circles CONV, squares FC',
     legend: legendOf(dataflows, dataflowSwatch),
-    notes: [
-      `${traffic} Dashed: the best seen in this selection, ${si(gflops)} GFLOP/s and ${si(gbytes)} GB/s, not what the device can do.`,
-      report.adapter.software && 'Taken on a software adapter: ranks nothing.',
-    ],
-    draw: (width) => roofline({ points: found, dataflows, width, ariaLabel: aria }),
+    notes: [note, report.adapter.software && 'Taken on a software adapter: ranks nothing.'],
+    draw: (width) => roofline({ points: found, dataflows, width, ariaLabel, roof }),
   })
 }
 
 function countedFigure({ rows }: Scene): Figure {
   const title = 'Counted against predicted'
-  const points = rows.flatMap((row) => {
-    const { predicted, counted } = row.result
-    return predicted?.issued === undefined || counted === undefined
-      ? []
-      : countsOf(predicted.issued, counted).map((count) => ({ row, count }))
-  })
+  const points = rows.flatMap((row) => figuresOf(row.result).map((count) => ({ row, count })))
   if (points.length === 0) return emptyFigure(title, 'checked', 'No row of this selection has been counted.')
   const unequal = points.filter(({ count }) => count.predicted !== count.counted).length
   const verdict =

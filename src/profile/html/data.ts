@@ -5,7 +5,7 @@
 import type { Evaluation, Issued } from '../../cost/evaluation.ts'
 import type { Operand, Problem } from '../../schedule/problem.ts'
 import { OPERANDS } from '../../schedule/problem.ts'
-import type { DataflowReport, ProfileReport } from '../report.ts'
+import type { DataflowReport, KernelReport, ProfileReport } from '../report.ts'
 
 export type Kind = 'conv' | 'fc'
 /** `unchecked`: figures without a comparison with the reference. */
@@ -33,7 +33,8 @@ export interface Difference {
 /** One counted figure beside its prediction. */
 export interface Count extends Difference {
   readonly space: 'storage' | 'workgroup' | 'network' | 'compute'
-  readonly operand: Operand | 'macs'
+  /** `epilogue`: what a product's kernel reads besides its matrices. */
+  readonly operand: Operand | 'macs' | 'epilogue'
   readonly access: 'loads' | 'stores' | 'hops' | 'macs'
 }
 
@@ -61,13 +62,41 @@ export function countsOf(predicted: Issued, counted: Issued): Count[] {
   return counts
 }
 
+const KERNEL_OPERANDS: Readonly<Record<string, Operand>> = { a: 'inputs', b: 'weights', y: 'outputs' }
+
+/** Accesses of a product's default kernel, counted beside predicted; figures that are 0 on both sides are left out. */
+export function kernelCountsOf({ accesses: { predicted, counted } }: KernelReport): Count[] {
+  const names = [...new Set([...Object.keys(predicted), ...Object.keys(counted)])]
+  return names
+    .flatMap((name) =>
+      (['loads', 'stores'] as const).map((access): Count => {
+        const figures = { predicted: predicted[name]?.[access] ?? 0, counted: counted[name]?.[access] ?? 0 }
+        return {
+          space: 'storage',
+          operand: KERNEL_OPERANDS[name] ?? 'epilogue',
+          access,
+          what: `storage ${name} ${access}`,
+          ...figures,
+        }
+      }),
+    )
+    .filter(({ predicted: expected, counted: found }) => expected !== 0 || found !== 0)
+}
+
+/** Every figure of a row that was predicted and counted. */
+export function figuresOf({ predicted, counted, kernel }: DataflowReport): Count[] {
+  const issued = predicted?.issued
+  return [
+    ...(issued === undefined || counted === undefined ? [] : countsOf(issued, counted)),
+    ...(kernel === undefined ? [] : kernelCountsOf(kernel)),
+  ]
+}
+
 /** All rows of the report in its order: layer by layer, dataflow by dataflow. */
 export function rowsOf(report: ProfileReport): Row[] {
   return report.layers.flatMap((layer, index) =>
     Object.entries(layer.dataflows).map(([dataflow, result]) => {
-      const issued = result.predicted?.issued
-      const counts = issued === undefined || result.counted === undefined ? [] : countsOf(issued, result.counted)
-      const differences = counts.filter(({ predicted, counted }) => predicted !== counted)
+      const differences = figuresOf(result).filter(({ predicted, counted }) => predicted !== counted)
       const { name, problem, macs } = layer
       const status = statusOf(result, differences.length > 0)
       return { layer: name, index, kind: kindOf(problem), problem, macs, dataflow, result, status, differences }
@@ -205,7 +234,7 @@ export function checksOf(rows: readonly Row[]): Checks {
     unchecked: run.filter(({ result }) => result.verified === undefined),
     verified: run.filter(({ result }) => result.verified === true),
     unverified: run.filter(({ result }) => result.verified === false),
-    counted: run.filter(({ result }) => result.counted !== undefined),
+    counted: run.filter(({ result }) => result.counted !== undefined || result.kernel !== undefined),
     unequal: run.filter(({ result, differences }) => result.counted_equal === false || differences.length > 0),
   }
 }

@@ -14,7 +14,7 @@ import { h } from './dom.ts'
 import type { Figure } from './figure.ts'
 import { header } from './header.ts'
 import { matrix } from './matrix.ts'
-import { accessTable, countTable, csvOf, energyTable, remarkTable, resultTable } from './tables.ts'
+import { accessTable, countTable, csvOf, energyTable, remarkTable, resultTable, roofTable } from './tables.ts'
 
 export interface MountOptions {
   /** Further buttons beside those that save the JSON and the CSV. */
@@ -166,6 +166,7 @@ function tableCards(report: ProfileReport, rows: readonly Row[], open: ReadonlyS
     card(skipped.length > 0 ? `Skipped rows (${skipped.length}) and notes` : 'Skipped rows and notes', skipped.length > 0, () =>
       remarkTable(rows),
     ),
+    card('Roofline and default kernels', false, () => roofTable(rows)),
     card('Energy', false, () => energyTable(report, rows)),
     card('Accesses', false, () => accessTable(rows)),
     card('Counted and predicted', false, () => countTable(rows)),

@@ -19,6 +19,8 @@ export interface RooflineOptions {
   readonly dataflows: readonly string[]
   readonly width: number
   readonly ariaLabel: string
+  /** Of the device where it is measured, else the best that was seen. */
+  readonly roof: { readonly gflops: number; readonly gbytes: number; readonly measured: boolean }
 }
 
 const KIND_NAMES: Readonly<Record<Kind, string>> = { conv: 'CONV', fc: 'FC' }
@@ -31,8 +33,8 @@ export function ceilings(points: readonly RooflinePoint[]): { gflops: number; gb
   }
 }
 
-export function roofline({ points, dataflows, width, ariaLabel }: RooflineOptions): Chart {
-  const { gflops, gbytes } = ceilings(points)
+export function roofline({ points, dataflows, width, ariaLabel, roof: { gflops, gbytes, measured } }: RooflineOptions): Chart {
+  const top = Math.max(gflops, ...points.map((point) => point.gflops)) * 1.5
   const lowest = Math.min(...points.map(({ intensity }) => intensity)) / 1.6
   const highest = Math.max(...points.map(({ intensity }) => intensity)) * 1.6
   const ridge = gflops / gbytes
@@ -61,11 +63,11 @@ export function roofline({ points, dataflows, width, ariaLabel }: RooflineOption
     },
     y: {
       type: 'log',
-      domain: [bottom, gflops * 1.5],
+      domain: [bottom, top],
       label: '↑ GFLOP/s',
       grid: true,
       tickFormat: tick,
-      ticks: logTicks(bottom, gflops * 1.5),
+      ticks: logTicks(bottom, top),
     },
     color: { type: 'ordinal', domain: [...dataflows], range: dataflows.map((name) => colour(dataflowSwatch(name))) },
     symbol: { domain: ['CONV', 'FC'], range: ['circle', 'square'] },
@@ -75,7 +77,7 @@ export function roofline({ points, dataflows, width, ariaLabel }: RooflineOption
         y: (point: { y: number }) => Math.max(point.y, bottom),
         stroke: 'currentColor',
         strokeOpacity: 0.55,
-        strokeDasharray: '5 4',
+        ...(measured ? { strokeWidth: 1.6 } : { strokeDasharray: '5 4' }),
       }),
       Plot.dot(points, {
         ...at,
@@ -84,12 +86,20 @@ export function roofline({ points, dataflows, width, ariaLabel }: RooflineOption
         stroke: ({ row }: RooflinePoint) => (row.status === 'failed' ? RED : 'var(--tw-surface)'),
         strokeWidth: ({ row }: RooflinePoint) => (row.status === 'failed' ? 2.5 : 1),
         r: 5.5,
-        title: ({ row, intensity, gflops: rate }: RooflinePoint) =>
-          `${row.layer} · ${row.dataflow}\n${si(rate)} GFLOP/s\n${si(intensity)} operations per byte`,
+        title: (point: RooflinePoint) => pointTitle(point),
         tip: true,
       }),
     ],
   })
+}
+
+function pointTitle({ row, intensity, gflops }: RooflinePoint): string {
+  const { roofline: position } = row.result
+  const place =
+    position === undefined
+      ? []
+      : [`${(100 * position.share).toPrecision(3)} % of ${si(position.attainable_gflops)} GFLOP/s, bound by ${position.bound}`]
+  return [`${row.layer} · ${row.dataflow}`, `${si(gflops)} GFLOP/s`, `${si(intensity)} operations per byte`, ...place].join('\n')
 }
 
 export interface CountPoint {

@@ -1,8 +1,8 @@
 /** Every figure of the report as text: results, energy, accesses, counts, and rows that were skipped with their reason. */
 import { OPERANDS } from '../../schedule/problem.ts'
-import type { ProfileReport } from '../report.ts'
+import { configText, type KernelAccesses, type ProfileReport } from '../report.ts'
 import type { Row } from './data.ts'
-import { accessesOf, countsOf, energyUnit, levelsOf } from './data.ts'
+import { accessesOf, energyUnit, figuresOf, levelsOf } from './data.ts'
 import { h } from './dom.ts'
 import { error, fixed, integer, percent } from './format.ts'
 import { chip, failureOf } from './header.ts'
@@ -72,6 +72,7 @@ export function resultTable(rows: readonly Row[]): HTMLElement {
         value: ({ row }) => row.result.gflops,
         format: suited(rows.map(({ result }) => result.gflops)),
       },
+      { label: 'Of roof', unit: 'measured', value: ({ row }) => row.result.roofline?.share, format: percent },
       { label: 'MACs', unit: 'millions', value: ({ row }) => row.macs / 1e6, format: fixed(3) },
       { label: 'Energy', unit: 'millions\nmodelled', value: ({ row }) => energy(row, 1e6), format: fixed(3) },
       { label: 'Per MAC', unit: 'energy\nmodelled', value: ({ row }) => energy(row, row.macs), format: fixed(3) },
@@ -154,12 +155,7 @@ interface CountLine extends HasRow {
 }
 
 export function countTable(rows: readonly Row[]): HTMLElement {
-  const lines = rows.flatMap((row): CountLine[] => {
-    const { predicted, counted } = row.result
-    return predicted?.issued === undefined || counted === undefined
-      ? []
-      : countsOf(predicted.issued, counted).map((count) => ({ row, ...count }))
-  })
+  const lines = rows.flatMap((row): CountLine[] => figuresOf(row.result).map((count) => ({ row, ...count })))
   const differs = ({ predicted, counted }: CountLine) => predicted !== counted
   return table<CountLine>({
     caption: 'Accesses issued by the kernels: predicted, and counted as they ran',
@@ -172,6 +168,48 @@ export function countTable(rows: readonly Row[]): HTMLElement {
       { label: 'Predicted', value: ({ predicted }) => predicted, format: integer },
       { label: 'Counted', value: ({ counted }) => counted, format: integer },
       { label: 'Difference', value: ({ predicted, counted }) => counted - predicted, format: integer },
+    ],
+  })
+}
+
+/** Default kernels of products and every row's place under the roof. */
+export function roofTable(rows: readonly Row[]): HTMLElement {
+  const found = rows.filter(({ result }) => result.roofline !== undefined).map((row) => ({ row }))
+  const sum = (accesses: KernelAccesses | undefined): number | undefined =>
+    accesses === undefined ? undefined : Object.values(accesses).reduce((all, { loads, stores }) => all + loads + stores, 0)
+  const configOf = ({ result: { kernel } }: Row): string | undefined => (kernel === undefined ? undefined : configText(kernel))
+  return table<HasRow>({
+    caption: 'Rate beside what the device allows at this arithmetic intensity; of default kernels of products what was expected',
+    rows: found,
+    rowClass,
+    empty: 'The report holds no peaks of the device.',
+    columns: [
+      ...leading<HasRow>(),
+      { label: 'Intensity', unit: 'operations\nper byte', value: ({ row }) => row.result.roofline?.intensity, format: fixed(2) },
+      {
+        label: 'Rate',
+        unit: 'GFLOP/s\nmeasured',
+        value: ({ row }) => row.result.gflops,
+        format: suited(rows.map(({ result }) => result.gflops)),
+      },
+      { label: 'Attainable', unit: 'GFLOP/s', value: ({ row }) => row.result.roofline?.attainable_gflops, format: fixed(2) },
+      { label: 'Of roof', unit: 'measured', value: ({ row }) => row.result.roofline?.share, format: percent },
+      { label: 'Bound', value: ({ row }) => row.result.roofline?.bound },
+      {
+        label: 'Time',
+        unit: 'ms\nmeasured',
+        value: ({ row }) => row.result.time_ms,
+        format: suited(rows.map(({ result }) => result.time_ms)),
+      },
+      {
+        label: 'Expected',
+        unit: 'ms\nmodelled',
+        value: ({ row }) => row.result.kernel?.predicted_ms,
+        format: suited(rows.map(({ result }) => result.time_ms)),
+      },
+      { label: 'Accesses', unit: 'predicted', value: ({ row }) => sum(row.result.kernel?.accesses.predicted), format: integer },
+      { label: 'Accesses', unit: 'counted', value: ({ row }) => sum(row.result.kernel?.accesses.counted), format: integer },
+      { label: 'Kernel', value: ({ row }) => configOf(row) },
     ],
   })
 }
@@ -200,15 +238,33 @@ export function remarkTable(rows: readonly Row[]): HTMLElement {
 
 /** The result table as comma-separated values. */
 export function csvOf(rows: readonly Row[]): string {
-  const head = 'layer,dataflow,status,time_ms,gflops,macs,energy,cycles,utilization,max_error,max_error_ratio,skipped'
+  const head =
+    'layer,dataflow,status,time_ms,gflops,macs,energy,cycles,utilization,max_error,max_error_ratio,skipped,intensity,attainable_gflops,share,bound,kernel,predicted_ms'
   const quote = (value: string | number | undefined) => {
     const text = value === undefined ? '' : String(value)
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
   }
   const lines = rows.map(({ layer, dataflow, status, macs, result }) => {
-    const { time_ms, gflops, predicted, max_error, max_error_ratio, skipped } = result
+    const { time_ms, gflops, predicted, max_error, max_error_ratio, skipped, roofline, kernel } = result
+    const roof = [roofline?.intensity, roofline?.attainable_gflops, roofline?.share, roofline?.bound]
+    const own = [kernel === undefined ? undefined : configText(kernel), kernel?.predicted_ms]
     const { energy: spent, cycles, utilization } = predicted ?? {}
-    return [layer, dataflow, status, time_ms, gflops, macs, spent?.total, cycles, utilization, max_error, max_error_ratio, skipped]
+    return [
+      layer,
+      dataflow,
+      status,
+      time_ms,
+      gflops,
+      macs,
+      spent?.total,
+      cycles,
+      utilization,
+      max_error,
+      max_error_ratio,
+      skipped,
+      ...roof,
+      ...own,
+    ]
       .map(quote)
       .join(',')
   })
