@@ -5,7 +5,7 @@ import type { Gpu } from '../../src/gpu/gpu.ts'
 import { openGpu } from '../../src/gpu/node.ts'
 import { INTEGER_KERNELS } from '../../src/ops/gemm/kernels/packed-dot.ts'
 import { NBITS_KERNELS } from '../../src/ops/gemm/kernels/nbits.ts'
-import { bytes, packedCase, scales, valuesOf, type Filled, type QuantisedCase } from '../cases/quantised.ts'
+import { bytes, packedCase, QLINEAR_MATMUL, scales, valuesOf, type Filled, type QuantisedCase } from '../cases/quantised.ts'
 import { matmulInteger } from '../../src/ops/matmul-integer/op.ts'
 import { check } from './run-table.ts'
 
@@ -111,6 +111,12 @@ describe('random products', () => {
     )
     expect(compared).toBe(RUNS.numRuns * SIZES)
     expect(gpu.memory.liveBytes).toBe(0)
+  })
+
+  it.each(QLINEAR_MATMUL.map((entry) => [entry.name, entry] as const))('with few bindings: %s', async (_, entry) => {
+    using few = await openGpu({ limits: { maxStorageBuffersPerShaderStage: 7 } })
+    await check(few, entry.definition, valuesOf(entry), entry.attributes ?? {})
+    expect(few.memory.liveBytes).toBe(0)
   })
 
   const segmented: readonly QuantisedCase[] = [

@@ -34,14 +34,9 @@ import {
 import { BYTE_RANGE } from '../../../precision/integers.ts'
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
-import type { IntegerSizes, Walk } from '../../matmul-integer/sizes.ts'
+import type { IntegerSizes } from '../../matmul-integer/sizes.ts'
 import { activationWgsl, type Activation } from '../activation.ts'
-
-/** A scale, zero point, bias or residual: which input it is and how it is walked. */
-export interface SideValue extends Walk {
-  readonly input: number
-  readonly type: TensorType
-}
+import { gatherSides, sideOperands, sideText, type NamedSide, type SideValue } from './packed-sides.ts'
 
 export interface IntegerProduct {
   readonly op: string
@@ -122,6 +117,9 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
   const inner = batch.slice(outer.length)
   const slices = sizeOf(inner)
   const wide = columns % 4 === 0
+  const residual = product.finish.kind === 'float' ? product.finish.residual : null
+  const largest = [product.a.type, product.b.type, product.output, ...(residual === null ? [] : [residual.type])]
+  const gathered = gatherSides(product.op, sides, largest, device)
   const yBytes = deviceByteSize(product.output.dtype)
   const program = {
     name: `${product.op}/${kernel}`,
@@ -129,13 +127,13 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
       slice,
       left,
       product.transB ? rightColumns : rightRows,
-      ...sideText(sides),
+      ...sideText(sides, gathered),
       arithmeticOf(kernel),
       dots,
       ...finishText(product, wide),
       core.body,
     ].join('\n'),
-    operands: operandsOf(product, sides, wide),
+    operands: operandsOf(product, sideOperands(sides, gathered), wide),
     params: paramTypes(sides),
     constants: {
       FLIP_A: product.a.type.dtype === 'u8' ? '0x80808080u' : '0u',
@@ -147,14 +145,15 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
     workgroupSize: core.workgroupSize,
     ...(kernel.endsWith('-packed') ? { requires: [PACKED] as const } : {}),
   }
-  const residual = product.finish.kind === 'float' ? product.finish.residual : null
+  const input = ({ input: index }: { readonly input: number }): TensorRef => ({ kind: 'input', index })
+  const sideRefs = sides.flatMap(({ value }) => (value === null ? [] : [input(value)]))
   const bind: TensorRef[] = [
-    product.a,
-    product.b,
-    ...sides.flatMap(({ value }) => (value === null ? [] : [value])),
-    ...(residual === null ? [] : [residual]),
-  ].map(({ input }) => ({ kind: 'input', index: input }))
-  bind.push({ kind: 'output', index: 0 })
+    input(product.a),
+    input(product.b),
+    ...(gathered === null ? sideRefs : [{ kind: 'temp', index: 0 } as const]),
+    ...(residual === null ? [] : [input(residual)]),
+    { kind: 'output', index: 0 },
+  ]
   const dispatches = outerEntries(outer).map((entry, index): DispatchPlan => {
     const start = (strides: readonly number[]): number => entry.reduce((sum, at, axis) => sum + at * (strides[axis] ?? 0), 0)
     const params: Record<string, number> = {
@@ -177,7 +176,7 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
     along('b', folded.sizes.bBatch)
     for (const { name, value } of sides) {
       if (value === null) continue
-      params[`${name}_offset`] = start(value.batch)
+      params[`${name}_offset`] = start(value.batch) + (gathered?.offsets.get(name) ?? 0)
       params[`${name}_line`] = value.line
       along(name, value.batch)
     }
@@ -192,7 +191,12 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
       },
     }
   })
-  return { reason, dispatches, temps: [] }
+  if (gathered === null) return { reason, dispatches, temps: [] }
+  return {
+    reason: `${reason}; scales and zero points gathered into one binding`,
+    dispatches: [gathered.dispatch, ...dispatches],
+    temps: [gathered.type],
+  }
 }
 
 /** A u8 operand always has a zero point: the 128 that its bytes are moved by. */
@@ -250,16 +254,6 @@ function valuesOf({ aZero, bZero, finish }: IntegerProduct): { byRow: SideValue[
   return { byRow: there([aZero, finish.aScale, finish.yScale, finish.yZero]), byColumn: there([bZero, finish.bScale]) }
 }
 
-interface NamedSide {
-  /** WGSL: `fn NAME(slice, line)` reads operand and params of that name. */
-  readonly name: string
-  readonly value: SideValue | null
-  readonly as: 'i32' | 'f32'
-  readonly absent: string
-  /** Taken off a zero point of u8 bytes that were moved by it. */
-  readonly shift: number
-}
-
 function sidesOf({ a, b, aZero, bZero, finish }: IntegerProduct): NamedSide[] {
   const zero = (name: string, type: TensorType, value: SideValue | null): NamedSide => {
     const shift = type.dtype === 'u8' ? 128 : 0
@@ -273,16 +267,6 @@ function sidesOf({ a, b, aZero, bZero, finish }: IntegerProduct): NamedSide[] {
   return [...scales, scale('y_scale', finish.yScale), { name: 'y_zero', value: finish.yZero, as: 'i32', absent: '0', shift: 0 }]
 }
 
-/** `fn NAME(slice, line)` for each side value; operands are named `NAMEs`. */
-function sideText(sides: readonly NamedSide[]): string[] {
-  return sides.map(({ name, value, as, absent, shift }) => {
-    if (value === null) return `fn ${name}(slice: Slice, line: u32) -> ${as} { return ${absent}; }`
-    const strides = [0, 1, 2, 3].map((axis) => `params.${name}_batch${axis}`).join(', ')
-    const index = `params.${name}_offset + line * params.${name}_line + dot(slice.at, vec4<u32>(${strides}))`
-    return `fn ${name}(slice: Slice, line: u32) -> ${as} { return ${as}(load_${name}s(${index}))${shift === 0 ? '' : ` - ${shift}`}; }`
-  })
-}
-
 function finishText({ finish, output }: IntegerProduct, wide: boolean): string[] {
   if (finish.kind === 'sum') return [finishSum]
   if (finish.kind === 'float') {
@@ -293,13 +277,13 @@ function finishText({ finish, output }: IntegerProduct, wide: boolean): string[]
   return [`const LEAST = ${least};\nconst MOST = ${most};`, requantised, wide ? finishWord : finishBytes]
 }
 
-function operandsOf({ a, b, finish, output }: IntegerProduct, sides: readonly NamedSide[], wide: boolean): OperandSpec[] {
+function operandsOf({ a, b, finish, output }: IntegerProduct, sides: readonly OperandSpec[], wide: boolean): OperandSpec[] {
   const read = (name: string, { dtype }: TensorType): OperandSpec => ({ name, dtype, access: 'read' })
   const residual = finish.kind === 'float' ? finish.residual : null
   return [
     { ...read('a', a.type), width: 4 },
     { ...read('b', b.type), width: 4 },
-    ...sides.flatMap(({ name, value }) => (value === null ? [] : [read(`${name}s`, value.type)])),
+    ...sides,
     ...(residual === null ? [] : [read('residuals', residual.type)]),
     { name: 'y', dtype: output.dtype, access: 'write', ...(finish.kind === 'requantised' && wide ? { width: 4 } : {}) },
   ]
