@@ -8,7 +8,7 @@ import { quantizeLinear } from '../../src/ops/quantize-linear/op.ts'
 import type { InputValues, OpDefinition } from '../../src/ops/op.ts'
 import { allocate, type DType } from '../../src/tensor/dtype.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
-import { HostTensor } from '../../src/tensor/tensor.ts'
+import { HostTensor, type TensorType } from '../../src/tensor/tensor.ts'
 import { randomFrom } from './case.ts'
 
 /** A tensor of random values: integers over their whole range, floats in `least` … `most`. */
@@ -48,6 +48,18 @@ export interface QuantisedCase {
 export function valuesOf({ inputs }: QuantisedCase, seed = 7): InputValues {
   return inputs.map((input, index) => (input === null ? null : filled(input, seed * 100 + index)))
 }
+
+/** The types of a case's inputs. */
+export function typesOf({ inputs }: QuantisedCase): (TensorType | null)[] {
+  return inputs.map((input) => (input === null ? null : { dtype: input.dtype, shape: input.shape }))
+}
+
+/** What dynamicQuantizeLinear makes of four floats. */
+export const DYNAMIC_TYPES: readonly TensorType[] = [
+  { dtype: 'u8', shape: [4] },
+  { dtype: 'f32', shape: [] },
+  { dtype: 'u8', shape: [] },
+]
 
 export function bytes(dtype: 'i8' | 'u8', ...shape: number[]): Filled {
   return { dtype, shape }
