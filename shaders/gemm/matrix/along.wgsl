@@ -9,19 +9,23 @@
 
 const SIDE_wide = TILE_DEPTH / 4u;
 const SIDE_stride = SIDE_wide + PAD;
-const SIDE_quads = TILE_LINES * SIDE_wide;
+const SIDE_parts = TILE_LINES * SIDE_wide;
 const SIDE_size = TILE_LINES * SIDE_stride;
 
-var<workgroup> SIDE_tile: array<quad_t, STAGES * SIDE_size>;
+alias SIDE_t = vec4<value_t>;
 
-/// Quad `index` of the tile whose first line is `line` and whose depth begins at `k0`.
-fn SIDE_fetch(slice: Slice, line: u32, k0: u32, index: u32) -> quad_t {
+var<workgroup> SIDE_tile: array<SIDE_t, STAGES * SIDE_size>;
+
+/// What a lane brings of the tile whose first line is `line` and whose depth begins at `k0`: its `turn`-th quad.
+fn SIDE_fetch(slice: Slice, line: u32, k0: u32, lane: u32, turn: u32) -> SIDE_t {
+  let index = lane + turn * LANES;
   let k = k0 + 4u * (index % SIDE_wide);
-  if (k >= params.depth) { return quad_t(); }
+  if (k >= params.depth) { return SIDE_t(); }
   return SIDE_along(slice, min(line + index / SIDE_wide, params.SIDE_lines - 1u), k);
 }
 
-fn SIDE_put(stage: u32, index: u32, quad: quad_t) {
+fn SIDE_put(stage: u32, lane: u32, turn: u32, quad: SIDE_t) {
+  let index = lane + turn * LANES;
   SIDE_tile[stage * SIDE_size + (index / SIDE_wide) * SIDE_stride + index % SIDE_wide] = quad;
 }
 

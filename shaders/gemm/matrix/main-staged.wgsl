@@ -4,7 +4,8 @@
 //     stage 0  fetch | put |  multiply 0        |
 //     stage 1              |  fetch       | put |  multiply 1  ...          a barrier wherever a column ends
 //
-// A lane brings LEFT_SHARE and RIGHT_SHARE quads of a stage. Loops marked `unrolled` are written out by the plan, so that fragments stay in registers.
+// A lane brings LEFT_SHARE and RIGHT_SHARE parts of a stage. Loops marked `unrolled` are written out by the plan, so that fragments stay
+// in registers.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -21,20 +22,22 @@ fn main(
   let own_column = subgroup % SUBGROUP_COLUMNS * OWN_COLUMNS;
 
   var acc: array<result_matrix, FRAGMENTS>;
-  var left_next: array<quad_t, LEFT_SHARE>;
-  var right_next: array<quad_t, RIGHT_SHARE>;
+  var left_next: array<left_t, LEFT_SHARE>;
+  var right_next: array<right_t, RIGHT_SHARE>;
   // Round 0 only fetches, and the last only multiplies.
   for (var round = 0u; round <= params.rounds; round++) {
     let k0 = round * TILE_DEPTH;
     let more = round < params.rounds;
     if (more) {
       for (var i = 0u; i < LEFT_SHARE; i++) { // unrolled
-        let index = lane + i * LANES;
-        if (left_quads % LANES == 0u || index < left_quads) { left_next[i] = left_fetch(slice, tile.row, k0, index); }
+        if (left_parts % LANES == 0u || lane + i * LANES < left_parts) {
+          left_next[i] = left_fetch(slice, tile.row, k0, lane, i);
+        }
       }
       for (var i = 0u; i < RIGHT_SHARE; i++) { // unrolled
-        let index = lane + i * LANES;
-        if (right_quads % LANES == 0u || index < right_quads) { right_next[i] = right_fetch(slice, tile.column, k0, index); }
+        if (right_parts % LANES == 0u || lane + i * LANES < right_parts) {
+          right_next[i] = right_fetch(slice, tile.column, k0, lane, i);
+        }
       }
     }
     if (round > 0u) {
@@ -55,17 +58,20 @@ fn main(
     }
     if (more) {
       for (var i = 0u; i < LEFT_SHARE; i++) { // unrolled
-        let index = lane + i * LANES;
-        if (left_quads % LANES == 0u || index < left_quads) { left_put(round % STAGES, index, left_next[i]); }
+        if (left_parts % LANES == 0u || lane + i * LANES < left_parts) {
+          left_put(round % STAGES, lane, i, left_next[i]);
+        }
       }
       for (var i = 0u; i < RIGHT_SHARE; i++) { // unrolled
-        let index = lane + i * LANES;
-        if (right_quads % LANES == 0u || index < right_quads) { right_put(round % STAGES, index, right_next[i]); }
+        if (right_parts % LANES == 0u || lane + i * LANES < right_parts) {
+          right_put(round % STAGES, lane, i, right_next[i]);
+        }
       }
     }
     workgroupBarrier();
   }
 
+  settle(lane);
   for (var n = 0u; n < FRAGMENTS; n++) {
     for (var i = 0u; i < FRAGMENTS; i++) { // unrolled
       if (i == n) { subgroupMatrixStore<row_major>(&sums, subgroup * FRAGMENT, acc[i], UNIT_N / 4u); }

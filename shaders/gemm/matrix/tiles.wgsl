@@ -42,6 +42,6 @@ fn finish_fragments(slice: Slice, row0: u32, column0: u32, n: u32, lane: u32) {
     let quad = i % FRAGMENT;
     let row = row0 + (subgroup / SUBGROUP_COLUMNS) * OWN_ROWS + (n / COLUMNS) * UNIT_M + quad / (UNIT_N / 4u);
     let column = column0 + (subgroup % SUBGROUP_COLUMNS) * OWN_COLUMNS + (n % COLUMNS) * UNIT_N + 4u * (quad % (UNIT_N / 4u));
-    if (row < params.rows && column < params.columns) { finish_quad(slice, row, column, vec4<f32>(sums[i])); }
+    if (row < params.rows && column < params.columns) { deliver(slice, row, column, sums[i]); }
   }
 }

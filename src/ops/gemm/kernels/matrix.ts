@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import across from '../../../../shaders/gemm/matrix/across.wgsl?raw'
 import along from '../../../../shaders/gemm/matrix/along.wgsl?raw'
+import deliver from '../../../../shaders/gemm/matrix/deliver-floats.wgsl?raw'
 import direct from '../../../../shaders/gemm/matrix/direct.wgsl?raw'
 import mainDirect from '../../../../shaders/gemm/matrix/main-direct.wgsl?raw'
 import mainStaged from '../../../../shaders/gemm/matrix/main-staged.wgsl?raw'
@@ -95,10 +96,10 @@ export const matrix: Family<MatrixConfig> = {
           }),
     }
     const body = [
-      'alias quad_t = vec4<value_t>;',
       'alias left_matrix = subgroup_matrix_left<value_t, UNIT_K, UNIT_M>;',
       'alias right_matrix = subgroup_matrix_right<value_t, UNIT_N, UNIT_K>;',
       'alias result_matrix = subgroup_matrix_result<acc_t, UNIT_N, UNIT_M>;',
+      deliver,
       tilesText,
       config.direct ? directText('left', 'a', left) : stagedText('left', left),
       config.direct ? directText('right', 'b', right) : stagedText('right', right),
