@@ -165,19 +165,20 @@ export const vector: Family<VectorConfig> = {
         {
           name: 'DRAM',
           temporal: [],
+          // Lanes load for themselves, so those over the columns lie where nothing is shared.
           spatial: {
-            x: [['M', columnTiles]],
-            y: [
-              ['N', slicesOf(product)],
+            x: [
+              ['M', columnTiles * across],
               ['C', parts],
             ],
+            y: [['N', slicesOf(product)]],
           },
         },
-        // Every lane reads memory for itself; sums meet through the network of the workgroup.
+        // Shares of the depth meet through the network of the workgroup.
         {
           name: 'GLB',
           temporal: [['C', Math.ceil(quads / along)]],
-          spatial: { x: [['M', across]], y: [['C', along]] },
+          spatial: { y: [['C', along]] },
           keep: [],
         },
         {
