@@ -1,0 +1,130 @@
+/** The bench on the adapter: ours in processes of its own, and what becomes of engines that crash, keep silent, or hang. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'vite'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import '../../src/gpu/node.ts'
+import { casesNamed } from '../../bench/cases/gemm.ts'
+import { answerLine, type Measured } from '../../bench/gemm/protocol.ts'
+import { runBench, type BenchOptions } from '../../bench/gemm/run.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+// Below the project, where the built script finds Dawn.
+const folder = join(root, '.cache', `test-bench-${process.pid}`)
+
+beforeAll(async () => {
+  mkdirSync(folder, { recursive: true })
+  await build({
+    root,
+    configFile: false,
+    publicDir: false,
+    logLevel: 'silent',
+    build: {
+      ssr: true,
+      outDir: folder,
+      emptyOutDir: true,
+      rollupOptions: {
+        input: { 'bench-child': join(root, 'bench', 'gemm', 'child.ts') },
+        output: { format: 'es', entryFileNames: '[name].mjs' },
+      },
+    },
+  })
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const adapter = process.env['TILEWRIGHT_ADAPTER'] ?? 'software'
+const options = (more: Partial<BenchOptions>): BenchOptions => ({
+  cases: [],
+  peers: ['tilewright'],
+  adapter,
+  peersFolder: '',
+  firstCall: true,
+  signal: new AbortController().signal,
+  ...more,
+})
+
+describe('ours, measured', () => {
+  test('with and without robustness, right, under the roof', async () => {
+    const told: string[] = []
+    const report = await runBench(
+      options({
+        cases: casesNamed('odd-127x131x137-f32'),
+        peers: ['tilewright', 'tilewright-safe'],
+        child: join(folder, 'bench-child.mjs'),
+        onProgress: (done, total, text) => told.push(`${done}/${total} ${text}`),
+      }),
+    )
+    expect(report.complete).toBe(true)
+    expect(told).toHaveLength(2)
+    expect(report.cases).toHaveLength(1)
+    for (const { name, peers } of report.cases) {
+      for (const peer of ['tilewright', 'tilewright-safe'] as const) {
+        const row = peers[peer]
+        expect(row, name).toMatchObject({ status: 'ok' })
+        if (row?.status !== 'ok') continue
+        expect(row.error.rows).toBe(row.error.of)
+        expect(row.error.relative).toBeLessThan(1e-5)
+        expect(row.resident.samples_ms).toHaveLength(7)
+        expect(row.first_ms).toBeGreaterThan(row.resident_ms)
+        expect(row.gflops).toBeGreaterThan(0)
+        // Shares above this would mean a roof or a clock that is wrong.
+        expect(row.share).toBeLessThan(2)
+        expect(row.peak_gpu_bytes).toBeGreaterThan(0)
+        expect(row.kernel).toBeTruthy()
+      }
+      expect(peers['tilewright-safe']).toHaveProperty('ratio')
+    }
+    expect(report.toggles.tilewright).toContain('disable_robustness')
+    expect(report.toggles['tilewright-safe']).not.toContain('disable_robustness')
+    expect(report.means['tilewright-safe']?.cases).toBe(1)
+  })
+})
+
+describe('engines that do not answer', () => {
+  test('are shown with what happened; a stop keeps what there is', async () => {
+    const answer: Measured = {
+      status: 'ok',
+      open_ms: 1,
+      first_ms: 1,
+      end_to_end: { samples_ms: [1], repeats: 1 },
+      resident: { samples_ms: [1], repeats: 1 },
+      error: { relative: 0, rows: 1, of: 1 },
+      peak_rss_bytes: 1,
+      version: 'fake 1',
+      toggles: [],
+    }
+    const child = join(folder, 'fake.mjs')
+    writeFileSync(
+      child,
+      `const job = JSON.parse(process.argv[2])
+if (job.case === 'square-512-f32') setInterval(() => {}, 1000)
+else if (job.peer === 'tilewright') process.stdout.write('noise' + ${JSON.stringify(answerLine(answer))})
+else if (job.peer === 'ort-webgpu') process.kill(process.pid, 'SIGSEGV')
+else if (job.peer === 'ort-cpu') throw new TypeError('no such engine')
+else if (process.env.MESA_SHADER_CACHE_DISABLE !== 'true') throw new Error('caches are on')
+`,
+    )
+    const stop = new AbortController()
+    const report = await runBench(
+      options({
+        cases: casesNamed('square-256-f32,square-512-f32,square-1024-f32'),
+        peers: ['tilewright', 'ort-webgpu', 'ort-cpu', 'tfjs-webgpu'],
+        child,
+        signal: stop.signal,
+        onProgress: (_done, _total, text) => {
+          if (text.startsWith('square-512')) setTimeout(() => stop.abort(new Error('stop')), 200)
+        },
+      }),
+    )
+    expect(report.complete).toBe(false)
+    expect(report.cases.map(({ name }) => name)).toEqual(['square-256-f32'])
+    expect(report.cases[0]?.peers).toMatchObject({
+      tilewright: { status: 'ok', gflops: (2 * 256 ** 3) / 1e6 },
+      'ort-webgpu': { status: 'failed', reason: 'its process ended (SIGSEGV)' },
+      'ort-cpu': { status: 'failed', reason: 'its process ended (code 1): TypeError: no such engine' },
+      'tfjs-webgpu': { status: 'failed', reason: 'its process ended (code 0)' },
+    })
+    expect(report.means).toEqual({})
+  })
+})

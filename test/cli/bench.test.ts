@@ -1,0 +1,100 @@
+/** `tilewright bench` as far as it needs no GPU: its options, the list of cases, and its tables. */
+import { readFileSync } from 'node:fs'
+import { afterAll, describe, expect, test } from 'vitest'
+import { casesNamed, GEMM_CASES } from '../../bench/cases/gemm.ts'
+import type { Answer, Measured, Peer } from '../../bench/gemm/protocol.ts'
+import { reportOf } from '../../bench/gemm/report.ts'
+import { renderBench } from '../../src/cli/bench-table.ts'
+import { colorsFor } from '../../src/cli/context.ts'
+import { folderOf, tilewright } from './harness.ts'
+
+const folder = folderOf({})
+afterAll(folder.remove)
+
+describe('the command', () => {
+  test('has help with examples', async () => {
+    const { code, out } = await tilewright(['bench', '--help'])
+    expect(code).toBe(0)
+    for (const text of ['Examples:', '--peers', '--quick', '--no-first-call', '--rounds', '--json [FILE]'])
+      expect(out).toContain(text)
+  })
+
+  test('lists all cases, or those chosen; the JSON is the table that PyTorch is given', async () => {
+    const all = await tilewright(['bench', 'gemm', '--list'])
+    expect(all.code).toBe(0)
+    for (const { name } of GEMM_CASES) expect(all.out).toContain(`${name} `)
+    const file = folder.path('cases.json')
+    await tilewright(['bench', 'gemm', '--list', '--cases', 'bert-scores-*,llm-m16-*-int8', '--json', file])
+    const cases = JSON.parse(readFileSync(file, 'utf8')) as object[]
+    expect(cases).toMatchObject([
+      { name: 'llm-m16-4096x4096-int8', dtype: 'int8', batch: 1, m: 16, n: 4096, k: 4096, transposed: false },
+      { name: 'bert-scores-12x128x64x128-f32', batch: 12, m: 128, n: 128, k: 64 },
+    ])
+  })
+
+  test.each([
+    [['bench'], 'BENCH'],
+    [['bench', 'conv'], 'gemm'],
+    [['bench', 'gemm', '--cases', 'nothing*'], 'Families: square'],
+    [['bench', 'gemm', '--cases', 'odd*', '--quick'], 'Leave one of them out'],
+    [['bench', 'gemm', '--rounds', '0'], '--rounds takes an integer'],
+    [['bench', 'gemm', '--text', '-'], 'standard output'],
+  ])('%j is an error that says what to do', async (args, text) => {
+    const { code, out, err } = await tilewright(args)
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toContain(text)
+  })
+})
+
+describe('the tables', () => {
+  const measured = (ms: number): Measured => ({
+    status: 'ok',
+    open_ms: 3,
+    first_ms: 250,
+    end_to_end: { samples_ms: [ms], repeats: 1 },
+    resident: { samples_ms: [ms], repeats: 1 },
+    kernel_ms: ms,
+    error: { relative: 2e-6, rows: 1, of: 1 },
+    peak_rss_bytes: 100 * 2 ** 20,
+    version: 'engine 1',
+    toggles: ['disable_robustness'],
+  })
+  const results: (readonly [name: string, answers: Partial<Record<Peer, Answer>>])[] = [
+    ['square-256-f32', { tilewright: measured(2), 'ort-webgpu': measured(6) }],
+    ['square-512-int8', { tilewright: measured(2), 'ort-webgpu': { status: 'cannot', reason: 'it would run on the CPU' } }],
+  ]
+  const report = reportOf({
+    adapter: { vendor: '', architecture: '', device: '', description: 'Some GPU', software: true, features: [], toggles: [] },
+    roof: { flops: { f32: 5e10, f16: 1e10 }, bytes_per_s: 1e10 },
+    peers: ['tilewright', 'ort-webgpu'],
+    results: [
+      ...results.flatMap(([name, answers]) =>
+        casesNamed(name).map((item) => ({ item, answers: new Map(Object.entries(answers) as [Peer, Answer][]) })),
+      ),
+      ...casesNamed('square-4096-f32').map((item) => ({ item, left_out: 'too long', answers: new Map<Peer, Answer>() })),
+    ],
+    machine: { processor: 'CPU', processors: 2, load: 0.5, node: 'v20', platform: 'linux x64' },
+    shader_caches: 'off',
+    rounds: 1,
+    complete: false,
+  })
+  const context = { out: { write: () => {}, isTTY: false, columns: 80 }, err: { write: () => {}, isTTY: false, columns: 80 } }
+  const plain = colorsFor({ ...context, signal: new AbortController().signal, env: {} }, context.out)
+
+  test('have the adapter, the roof, ratios, what was left out, and who stopped', () => {
+    const text = renderBench(report, plain, true)
+    expect(text).toContain('Some GPU (software)')
+    expect(text).toContain('50.0 GFLOP/s f32, 10.0 GFLOP/s f16')
+    // 2·256³ in 2 ms, a third of a peak of 50.
+    expect(text).toMatch(/^square-256-f32 +2\.00 ms +2\.00 ms +16\.8 +34 % +peak +– +5\.59 +3\.00×$/m)
+    expect(text).toMatch(/3\.00× ORT WebGPU in geometric mean over 1 cases/)
+    expect(text).toContain('Left out of the means, ORT WebGPU: it would run on the CPU: square-512-int8')
+    expect(text).toContain('Left out of the means, not run: too long: square-4096-f32')
+    expect(text).toContain('Stopped before the end')
+    expect(text).toMatch(/^First call/m)
+  })
+
+  test('tell no first calls where shader caches were on', () => {
+    expect(renderBench(report, plain, false)).not.toMatch(/first call/i)
+  })
+})

@@ -1,0 +1,64 @@
+/** The bench's pack, made and run as on a machine that has nothing of this one: an empty environment, no network needed. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { GEMM_CASES } from '../../bench/cases/gemm.ts'
+import type { BenchReport } from '../../bench/gemm/report.ts'
+import { pack, weightOf } from '../../scripts/bench-pack.mjs'
+import { ensureBuild } from '../../scripts/setup/build.mjs'
+
+const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
+const folder = mkdtempSync(join(tmpdir(), 'tilewright-bench-pack-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+beforeAll(async () => {
+  await ensureBuild(root, { all: true, note: () => undefined })
+  await pack(folder)
+})
+
+test('holds what it runs on, and little else', () => {
+  expect(readdirSync(folder).toSorted()).toEqual([
+    'LICENSE',
+    'cases.json',
+    'dist',
+    'node_modules',
+    'package.json',
+    'run.sh',
+    'torch_gemm.py',
+  ])
+  expect(readdirSync(join(folder, 'node_modules'))).toEqual(['webgpu'])
+  expect(readdirSync(join(folder, 'node_modules', 'webgpu', 'dist'))).toEqual(['linux-x64'])
+  const cases = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as { name: string }[]
+  expect(cases.map(({ name }) => name)).toEqual(GEMM_CASES.map(({ name }) => name))
+  // Node, which --node adds, takes 22 MiB more of the 64.
+  expect(weightOf(folder)).toBeLessThan(40 * 2 ** 20)
+})
+
+test('runs in an empty environment and leaves its results', () => {
+  // The software adapter comes with a wrapper around Node; a GPU's driver is found without one.
+  const wrapped = basename(join(process.execPath, '..')) === 'adapter'
+  const env = { PATH: process.env['PATH'] ?? '', HOME: folder, ...(wrapped ? { TILEWRIGHT_PACK_NODE: process.execPath } : {}) }
+  const { status, stdout, stderr } = spawnSync(join(folder, 'run.sh'), ['--cases', 'odd-127x131x137-f32'], {
+    env,
+    encoding: 'utf8',
+    cwd: '/',
+  })
+  expect(status, stderr).toBe(0)
+  expect(stdout).toContain('Nothing is missing.')
+  const results = readdirSync(join(folder, 'results'))
+  expect(
+    results
+      .map((name) => name.replace(/^.*-\d{8}-\d{6}-/, ''))
+      .filter((name) => !name.startsWith('torch'))
+      .toSorted(),
+  ).toEqual(['doctor.txt', 'gemm.json', 'gemm.txt'])
+  const file = results.find((name) => name.endsWith('gemm.json')) ?? ''
+  const report = JSON.parse(readFileSync(join(folder, 'results', file), 'utf8')) as BenchReport
+  expect(report).toMatchObject({ schema: 'tilewright.bench/1', complete: true, cases: [{ name: 'odd-127x131x137-f32' }] })
+  expect(report.cases[0]?.peers.tilewright).toMatchObject({ status: 'ok' })
+  const text = readFileSync(join(folder, 'results', file.replace('.json', '.txt')), 'utf8')
+  expect(text).toMatch(/^odd-127x131x137-f32 /m)
+})
