@@ -98,7 +98,9 @@ async function bundle(out) {
       },
     },
   })
-  copyFileSync(join(ROOT, 'dist', 'report.js'), join(out, 'dist', 'report.js'))
+  // The script of the pages that the command line writes.
+  const page = { outDir: join(out, 'dist'), emptyOutDir: false }
+  await build({ root: ROOT, configFile: join(ROOT, 'vite.report.config.ts'), mode: 'production', logLevel: 'warn', build: page })
   // The bundle is of ES modules, and reads its version.
   const { name, version, license } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   writeFileSync(
@@ -188,7 +190,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
         peers: { type: 'boolean', default: false },
       },
     })
-    await setUp({ adapter: false })
+    await setUp({ adapter: false, build: false })
     const out = resolve(values.out)
     const alone = await pack(out, values)
     const all = weightOf(out)

@@ -3,19 +3,15 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { GEMM_CASES } from '../../bench/cases/gemm.ts'
 import type { BenchReport } from '../../bench/gemm/report.ts'
 import { pack, weightOf } from '../../scripts/bench-pack.mjs'
-import { ensureBuild } from '../../scripts/setup/build.mjs'
 
-const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
 const folder = mkdtempSync(join(tmpdir(), 'tilewright-bench-pack-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 beforeAll(async () => {
-  await ensureBuild(root, { all: true, note: () => undefined })
   await pack(folder)
 })
 
