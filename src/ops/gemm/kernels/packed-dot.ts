@@ -29,6 +29,7 @@ import {
   type OpPlan,
   type OperandSpec,
   type ParamType,
+  type Requirement,
   type TensorRef,
 } from '../../../gpu/program.ts'
 import { BYTE_RANGE } from '../../../precision/integers.ts'
@@ -36,6 +37,7 @@ import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
 import type { IntegerSizes } from '../../matmul-integer/sizes.ts'
 import { activationWgsl, type Activation } from '../activation.ts'
+import { matrixBytesCore, matrixBytesRefusal, prefersMatrixBytes, type ByteSizes } from './matrix-integer.ts'
 import { gatherSides, sideOperands, sideText, type NamedSide, type SideValue } from './packed-sides.ts'
 
 export interface IntegerProduct {
@@ -72,17 +74,17 @@ export interface IntegerProduct {
 const KERNEL_BATCH = 4
 /** Rows up to which B is read for one pass of the vector core. */
 export const VECTOR_ROWS = 16
-const PACKED = 'packed_4x8_integer_dot_product'
+const PACKED: Requirement = 'packed_4x8_integer_dot_product'
 
-/** `CORE-ARITHMETIC`: what `kernel` of matmulInteger and qlinearMatmul names. */
-export const INTEGER_KERNELS = ['tiled-packed', 'tiled-unpacked', 'vector-packed', 'vector-unpacked'] as const
+/** `CORE-ARITHMETIC`, or `matrix` for matrix units: what `kernel` of matmulInteger and qlinearMatmul names. */
+export const INTEGER_KERNELS = ['tiled-packed', 'tiled-unpacked', 'vector-packed', 'vector-unpacked', 'matrix'] as const
 export type IntegerKernel = (typeof INTEGER_KERNELS)[number]
 
 /** Which kernel, and why. @throws OptionError for a forced one that does not exist or that the device cannot run */
 export function chooseInteger(
   op: string,
-  rows: number,
-  device: Pick<DeviceFacts, 'features' | 'language'>,
+  sizes: ByteSizes,
+  device: DeviceFacts,
   forced?: string,
 ): { kernel: IntegerKernel; reason: string } {
   const packed = meets(device, PACKED)
@@ -97,8 +99,14 @@ export function chooseInteger(
         remedy: 'Use an unpacked one',
       })
     }
+    const refusal = kernel === 'matrix' ? matrixBytesRefusal(sizes, device) : undefined
+    if (refusal !== undefined) {
+      throw new OptionError(`Kernel matrix cannot run this product: ${refusal}`, { op, limit: refusal, remedy: 'Use another one' })
+    }
     return { kernel, reason: `kernel ${kernel}: asked for` }
   }
+  const { rows } = sizes
+  if (prefersMatrixBytes(sizes, device)) return { kernel: 'matrix', reason: 'the device multiplies bytes by matrix units' }
   const arithmetic = packed ? 'dot4I8Packed' : `unpacked arithmetic, as WGSL lacks ${PACKED}`
   return rows <= VECTOR_ROWS
     ? { kernel: packed ? 'vector-packed' : 'vector-unpacked', reason: `${rows} rows of bytes, the depth shared; ${arithmetic}` }
@@ -109,10 +117,14 @@ export function chooseInteger(
 export function planInteger(product: IntegerProduct, device: DeviceFacts, forced?: string): OpPlan {
   const folded = foldedRows(product)
   const { i: rows, j: columns, k: depth, batch } = folded.sizes
-  const { kernel, reason } = chooseInteger(product.op, rows, device, forced)
+  const allSizes = { rows, columns, depth, slices: sizeOf(batch) }
+  const { kernel, reason: why } = chooseInteger(product.op, allSizes, device, forced)
   if (sizeOf(product.output.shape) === 0) return { reason: 'empty output: nothing to do', dispatches: [], temps: [] }
   const sides = sidesOf(folded)
-  const core = coreOf(kernel, rows, columns, product.transB)
+  const packed = kernel === 'matrix' ? meets(device, PACKED) : kernel.endsWith('-packed')
+  const core: IntegerCore =
+    kernel === 'matrix' ? matrixBytesCore(allSizes, product.transB, device) : coreOf(kernel, rows, columns, product.transB)
+  const reason = core.words === undefined ? why : `${why}: ${core.words}`
   const outer = batch.slice(0, Math.max(0, batch.length - KERNEL_BATCH))
   const inner = batch.slice(outer.length)
   const slices = sizeOf(inner)
@@ -128,13 +140,13 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
       left,
       product.transB ? rightColumns : rightRows,
       ...sideText(sides, gathered),
-      arithmeticOf(kernel),
+      packed ? dotPacked : dotUnpacked,
       dots,
       ...finishText(product, wide),
       core.body,
     ].join('\n'),
     operands: operandsOf(product, sideOperands(sides, gathered), wide),
-    params: paramTypes(sides),
+    params: paramTypes(sides, Object.keys(core.tiles)),
     constants: {
       FLIP_A: product.a.type.dtype === 'u8' ? '0x80808080u' : '0u',
       FLIP_B: product.b.type.dtype === 'u8' ? '0x80808080u' : '0u',
@@ -143,7 +155,8 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
       ...core.constants,
     },
     workgroupSize: core.workgroupSize,
-    ...(kernel.endsWith('-packed') ? { requires: [PACKED] as const } : {}),
+    ...(core.workgroupBytes === undefined ? {} : { workgroupBytes: core.workgroupBytes }),
+    requires: [...(core.requires ?? []), ...(packed ? [PACKED] : [])],
   }
   const input = ({ input: index }: { readonly input: number }): TensorRef => ({ kind: 'input', index })
   const sideRefs = sides.flatMap(({ value }) => (value === null ? [] : [input(value)]))
@@ -289,8 +302,9 @@ function operandsOf({ a, b, finish, output }: IntegerProduct, sides: readonly Op
   ]
 }
 
-function paramTypes(sides: readonly NamedSide[]): Record<string, ParamType> {
-  const names = ['rows', 'columns', 'depth', 'row_tiles', 'column_tiles', 'a_last', 'b_last', 'a_offset', 'b_offset', 'y_offset']
+/** @param own params of the core */
+function paramTypes(sides: readonly NamedSide[], own: readonly string[]): Record<string, ParamType> {
+  const names = ['rows', 'columns', 'depth', ...own, 'a_last', 'b_last', 'a_offset', 'b_offset', 'y_offset']
   for (let axis = 0; axis < KERNEL_BATCH; axis++) {
     if (axis > 0) names.push(`batch${axis}`)
     names.push(`a_batch${axis}`, `b_batch${axis}`)
@@ -305,12 +319,17 @@ function paramTypes(sides: readonly NamedSide[]): Record<string, ParamType> {
 
 interface IntegerCore {
   readonly body: string
-  readonly constants: Readonly<Record<string, number>>
+  readonly constants: Readonly<Record<string, number | string>>
   readonly workgroupSize: readonly [number, number, number]
+  readonly workgroupBytes?: number
+  readonly requires?: readonly Requirement[]
+  /** Params of the core. */
   readonly tiles: { readonly row_tiles: number; readonly column_tiles: number }
+  /** What the reason says of them. */
+  readonly words?: string
 }
 
-function coreOf(kernel: IntegerKernel, rows: number, columns: number, transB: boolean): IntegerCore {
+function coreOf(kernel: Exclude<IntegerKernel, 'matrix'>, rows: number, columns: number, transB: boolean): IntegerCore {
   if (kernel.startsWith('vector')) {
     // B along its columns: lanes lie across them. B along the depth: lanes share it.
     const [across, along] = transB ? [4, 32] : [32, 4]
@@ -330,8 +349,4 @@ function coreOf(kernel: IntegerKernel, rows: number, columns: number, transB: bo
     workgroupSize: [x, y, 1],
     tiles: { row_tiles: Math.ceil(rows / (4 * y)), column_tiles: Math.ceil(columns / (4 * x)) },
   }
-}
-
-function arithmeticOf(kernel: IntegerKernel): string {
-  return kernel.endsWith('-packed') ? dotPacked : dotUnpacked
 }
