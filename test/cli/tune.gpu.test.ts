@@ -1,0 +1,96 @@
+/** `tilewright tune` as a person meets it: what it says, keeps and refuses. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { afterAll, describe, expect, test } from 'vitest'
+import { TUNING_SCHEMA, type TunedEntry } from '../../src/profile/tuning.ts'
+import { classifier } from './files.ts'
+import { folderOf, tilewright } from './harness.ts'
+
+const folder = folderOf({ 'classifier.onnx': classifier(), 'damaged.json': '{"schema":"other"}' })
+afterAll(folder.remove)
+const at = folder.path
+const STORE = at('tuning.json')
+const never = new AbortController().signal
+
+const tune = (args: readonly string[], store = STORE, signal: AbortSignal = never) =>
+  tilewright(['tune', ...args], signal, { TILEWRIGHT_TUNING: store })
+
+function kept(): TunedEntry[] {
+  const { schema, entries } = JSON.parse(readFileSync(STORE, 'utf8')) as { schema: string; entries: TunedEntry[] }
+  expect(schema).toBe(TUNING_SCHEMA)
+  return entries
+}
+
+describe('tune', () => {
+  test('a model: its product is kept, its convolution is said to be untouched', async () => {
+    const { code, out, err } = await tune([at('classifier.onnx'), '--budget', '2', '--samples', '2'])
+    expect(err).not.toContain('Error')
+    expect(out).toMatch(/gemm +1x4x128 f32-f32-f32-f32 dd/)
+    expect(out).toMatch(/\d of \d+ verified and timed/)
+    expect(out).toContain(`Kept in ${STORE}`)
+    expect(out).toContain('Not touched: 1 conv2d: convolutions are not tuned yet (conv)')
+    expect(code).toBe(0)
+    expect(kept().map(({ product }) => product)).toEqual(['1x4x128 f32-f32-f32-f32 dd'])
+    // Other commands take it up.
+    const after = await tune([at('classifier.onnx'), '--dry-run'])
+    expect(after.out).toContain('(tuned)')
+  })
+
+  test('a bare product without time: the default alone, as JSON', async () => {
+    const { code, out } = await tune(['gemm:7x5x3', '--budget', '0', '--json'])
+    const result = JSON.parse(out) as { schema: string; tuned: { before: unknown; after: unknown }[]; kept_in: string }
+    expect(result).toMatchObject({ schema: 'tilewright.tune/1', model: 'gemm:7x5x3', kept_in: STORE, untouched: [], untuned: [] })
+    expect(result.tuned).toHaveLength(1)
+    expect(code).toBe(0)
+    expect(kept()).toHaveLength(2)
+  })
+
+  test('a dry run measures nothing and keeps nothing', async () => {
+    const before = readFileSync(STORE, 'utf8')
+    const { code, out } = await tune(['gemm:70x50x30:f16', '--dry-run'])
+    expect(out).toMatch(/gemm:70x50x30:f16 +70x30x50 f16-f16-f16-f32/)
+    expect(out).toContain('nothing was measured')
+    expect(code).toBe(0)
+    expect(readFileSync(STORE, 'utf8')).toBe(before)
+  })
+
+  test('--reset forgets this adapter, and only it', async () => {
+    const entries = [...kept(), { ...kept()[0], adapter: 'another' }]
+    writeFileSync(STORE, JSON.stringify({ schema: TUNING_SCHEMA, entries }))
+    const { code, err } = await tune(['--reset'])
+    expect(err).toMatch(/^Forgot 2 results of /m)
+    expect(code).toBe(0)
+    expect(kept().map(({ adapter }) => adapter)).toEqual(['another'])
+  })
+
+  test('off: nothing is kept, and that is said', async () => {
+    const { code, out, err } = await tune(['gemm:7x5x3', '--budget', '0'], 'off')
+    expect(err).toContain('Results will not be kept: TILEWRIGHT_TUNING is off')
+    expect(out).not.toContain('Kept in')
+    expect(code).toBe(0)
+  })
+
+  test('stopped before it began: nothing is measured', async () => {
+    const { code } = await tune(['gemm:7x5x3'], STORE, AbortSignal.abort())
+    expect(code).toBe(130)
+  })
+
+  test.each([
+    ['a damaged store', ['gemm:7x5x3'], at('damaged.json'), /FileFormatError: .*damaged\.json.*--reset/],
+    ['no model', [], STORE, /OptionError: tune takes a MODEL/],
+    ['no such layer', [at('classifier.onnx'), '--layers', 'fc'], STORE, /OptionError: .* no layer fc.*Matrix products: gemm/],
+    ['no product', [at('classifier.onnx'), '--layers', 'conv'], STORE, /has no matrix product to tune/],
+    ['layers of a bare product', ['gemm:7x5x3', '--layers', 'x'], STORE, /a bare product has no layers/i],
+    ['sizes that are none', ['gemm:7x5'], STORE, /names no product/],
+    ['a budget that is none', ['gemm:7x5x3', '--budget', '-1'], STORE, /--budget takes a number of at least 0/],
+  ])('%s is refused', async (_, args, store, message) => {
+    const { code, err } = await tune(args, store)
+    expect(err).toMatch(message)
+    expect(code).toBe(1)
+  })
+
+  test('a damaged store stops no other command: it is told', async () => {
+    const { code, err } = await tilewright(['doctor'], never, { TILEWRIGHT_TUNING: at('damaged.json') })
+    expect(err).toMatch(/Tuned kernels are not used: FileFormatError/)
+    expect(code).toBe(0)
+  })
+})
