@@ -12,28 +12,28 @@ alias Block = mat4x4<value_t>;
 /// The sums of steps `first` to `end - 1` of the depth.
 fn sums_of(tile: Tile, first: u32, end: u32, lane: u32) -> Sums {
   var lines: array<u32, DOWN>;
-  for (var u = 0u; u < DOWN; u++) {
+  for (var u = 0u; u < DOWN; u++) { // unrolled
     lines[u] = min(tile.row + row_in_tile(lane, 4u * u), (params.rows - 1u) / 4u * 4u);
   }
   var columns: array<u32, ACROSS>;
-  for (var v = 0u; v < ACROSS; v++) {
+  for (var v = 0u; v < ACROSS; v++) { // unrolled
     columns[v] = min(tile.column + column_in_tile(lane, v), (params.columns - 1u) / 4u * 4u);
   }
   var acc: Sums;
   for (var k = first * TILE_DEPTH; k < min(end * TILE_DEPTH, params.depth); k += 4u) {
     var right: array<Block, ACROSS>;
-    for (var v = 0u; v < ACROSS; v++) { right[v] = right_block(tile.slice, columns[v], k); }
-    for (var u = 0u; u < DOWN; u++) {
+    for (var v = 0u; v < ACROSS; v++) { // unrolled
+      right[v] = right_block(tile.slice, columns[v], k);
+    }
+    for (var u = 0u; u < DOWN; u++) { // unrolled
       let left = left_block(tile.slice, lines[u], k);
-      for (var v = 0u; v < ACROSS; v++) {
+      for (var v = 0u; v < ACROSS; v++) { // unrolled
         let at = 4u * u * ACROSS + v;
-        for (var i = 0u; i < 4u; i++) {
-          let l = left[i];
-          let r = right[v][i];
-          acc[at] = fma(vec4<acc_t>(l.x), r, acc[at]);
-          acc[at + ACROSS] = fma(vec4<acc_t>(l.y), r, acc[at + ACROSS]);
-          acc[at + 2u * ACROSS] = fma(vec4<acc_t>(l.z), r, acc[at + 2u * ACROSS]);
-          acc[at + 3u * ACROSS] = fma(vec4<acc_t>(l.w), r, acc[at + 3u * ACROSS]);
+        for (var i = 0u; i < QUAD; i++) { // unrolled
+          acc[at] = fma(vec4<acc_t>(left[i].x), right[v][i], acc[at]);
+          acc[at + ACROSS] = fma(vec4<acc_t>(left[i].y), right[v][i], acc[at + ACROSS]);
+          acc[at + 2u * ACROSS] = fma(vec4<acc_t>(left[i].z), right[v][i], acc[at + 2u * ACROSS]);
+          acc[at + 3u * ACROSS] = fma(vec4<acc_t>(left[i].w), right[v][i], acc[at + 3u * ACROSS]);
         }
       }
     }

@@ -4,13 +4,24 @@
 //                x = 0   1  ...      x = 0   1  ...        (COLUMNS = 8)
 //     y = 0    [ . . . . |       | . . . . |       ]
 //     y = 1    [         |       |         |       ]
+//
+// It has DOWN quads of rows and ACROSS quads of columns, SUMS = ROWS * ACROSS vec4s in all. Loops over them are written out before
+// they are compiled (`// unrolled`): sums stay in registers only where no index of theirs is left to be computed.
+//
+// Invocations lie in blocks of 8 by 4: those that a GPU runs in lockstep read few different words at a time.
 
 const LANES_X = TILE_COLUMNS / COLUMNS;
 const LANES_Y = TILE_ROWS / ROWS;
-/// Quads of rows and of columns that an invocation owns.
-const DOWN = ROWS / 4u;
-const ACROSS = COLUMNS / 4u;
-const SUMS = ROWS * ACROSS;
+const BLOCK_X = min(8u, LANES_X);
+const BLOCK_Y = min(4u, LANES_Y);
+
+fn lane_x(lane: u32) -> u32 {
+  return lane % BLOCK_X + BLOCK_X * (lane / (BLOCK_X * BLOCK_Y) % (LANES_X / BLOCK_X));
+}
+
+fn lane_y(lane: u32) -> u32 {
+  return lane / BLOCK_X % BLOCK_Y + BLOCK_Y * (lane / (BLOCK_Y * LANES_X));
+}
 
 /// The sums of an invocation: [i * ACROSS + v] is quad v of its row i.
 alias Sums = array<vec4<acc_t>, SUMS>;
@@ -29,11 +40,12 @@ fn tile_of(index: u32) -> Tile {
   return Tile(slice_of(index / tiles), row * TILE_ROWS, (inside / height) * TILE_COLUMNS);
 }
 
-/// Row `i` (0 .. ROWS - 1) of an invocation, and the first column of its quad `v`, within the tile.
+/// Row `i` (0 .. ROWS - 1) of an invocation within the tile.
 fn row_in_tile(lane: u32, i: u32) -> u32 {
-  return 4u * (lane / LANES_X + i / 4u * LANES_Y) + i % 4u;
+  return 4u * (lane_y(lane) + i / 4u * LANES_Y) + i % 4u;
 }
 
+/// The first of the four columns of an invocation's quad `v` within the tile.
 fn column_in_tile(lane: u32, v: u32) -> u32 {
-  return 4u * (lane % LANES_X + v * LANES_X);
+  return 4u * (lane_x(lane) + v * LANES_X);
 }

@@ -22,8 +22,6 @@ const LEFT_QUADS = TILE_ROWS / 4u;
 const RIGHT_QUADS = TILE_COLUMNS / 4u;
 const LEFT_BLOCKS = LEFT_QUADS * TILE_DEPTH / 4u;
 const BLOCKS = LEFT_BLOCKS + RIGHT_QUADS * TILE_DEPTH / 4u;
-/// Blocks that an invocation loads in a step.
-const PASSES = (BLOCKS + LANES - 1u) / LANES;
 
 alias Block = mat4x4<value_t>;
 
@@ -71,19 +69,23 @@ fn put(block: Block, buffer: u32, i: u32) {
 
 /// The sums of steps `first` to `end - 1` of the depth, of which there is at least one. Called by whole workgroups.
 fn sums_of(tile: Tile, first: u32, end: u32, lane: u32) -> Sums {
-  let x = lane % LANES_X;
-  let y = lane / LANES_X;
+  let x = lane_x(lane);
+  let y = lane_y(lane);
   var acc: Sums;
   var next: array<Block, PASSES>;
-  for (var p = 0u; p < PASSES; p++) { next[p] = fetched(tile, first * TILE_DEPTH, lane + p * LANES); }
-  for (var p = 0u; p < PASSES; p++) { put(next[p], 0u, lane + p * LANES); }
+  for (var p = 0u; p < PASSES; p++) { // unrolled
+    next[p] = fetched(tile, first * TILE_DEPTH, lane + p * LANES);
+    put(next[p], 0u, lane + p * LANES);
+  }
   workgroupBarrier();
 
   var buffer = 0u;
   for (var step = first; step < end; step++) {
     let more = step + 1u < end;
     if (more) {
-      for (var p = 0u; p < PASSES; p++) { next[p] = fetched(tile, (step + 1u) * TILE_DEPTH, lane + p * LANES); }
+      for (var p = 0u; p < PASSES; p++) { // unrolled
+        next[p] = fetched(tile, (step + 1u) * TILE_DEPTH, lane + p * LANES);
+      }
     }
     for (var q = 0u; q < TILE_DEPTH / 4u; q++) {
       let left_at = (buffer * TILE_DEPTH + 4u * q) * LEFT_QUADS;
@@ -92,12 +94,12 @@ fn sums_of(tile: Tile, first: u32, end: u32, lane: u32) -> Sums {
       let right_flip = RIGHT_FLIP * (q % 2u);
       for (var k = 0u; k < 4u; k++) {
         var right: array<vec4<value_t>, ACROSS>;
-        for (var v = 0u; v < ACROSS; v++) {
+        for (var v = 0u; v < ACROSS; v++) { // unrolled
           right[v] = right_tile[right_at + k * RIGHT_QUADS + ((x + v * LANES_X) ^ right_flip)];
         }
-        for (var u = 0u; u < DOWN; u++) {
+        for (var u = 0u; u < DOWN; u++) { // unrolled
           let l = left_tile[left_at + k * LEFT_QUADS + ((y + u * LANES_Y) ^ left_flip)];
-          for (var v = 0u; v < ACROSS; v++) {
+          for (var v = 0u; v < ACROSS; v++) { // unrolled
             let at = 4u * u * ACROSS + v;
             acc[at] = fma(vec4<acc_t>(l.x), right[v], acc[at]);
             acc[at + ACROSS] = fma(vec4<acc_t>(l.y), right[v], acc[at + ACROSS]);
@@ -109,7 +111,9 @@ fn sums_of(tile: Tile, first: u32, end: u32, lane: u32) -> Sums {
     }
     if (BUFFERS == 1u) { workgroupBarrier(); } else { buffer = 1u - buffer; }
     if (more) {
-      for (var p = 0u; p < PASSES; p++) { put(next[p], buffer, lane + p * LANES); }
+      for (var p = 0u; p < PASSES; p++) { // unrolled
+        put(next[p], buffer, lane + p * LANES);
+      }
     }
     workgroupBarrier();
   }

@@ -16,17 +16,14 @@ fn main(
   if (start_of(share) > begin || start_of(share + 1u) == end) { return; }
 
   let tile = tile_of(index);
-  for (var i = 0u; i < ROWS; i++) {
-    let row = tile.row + row_in_tile(lane, i);
-    for (var v = 0u; v < ACROSS; v++) {
-      let column = tile.column + column_in_tile(lane, v);
-      if (row < params.rows && column < params.columns) {
-        var sum = load_partials(partial_of(share, true, i * ACROSS + v, lane));
-        for (var other = share + 1u; start_of(other) < end; other++) {
-          sum += load_partials(partial_of(other, false, i * ACROSS + v, lane));
-        }
-        finish_quad(tile.slice, row, column, sum);
-      }
+  // The bound is a param, so that no compiler unrolls the loop: an epilogue for each of its steps takes long to compile.
+  for (var s = 0u; s < params.stored; s++) {
+    let row = tile.row + row_in_tile(lane, s / ACROSS);
+    let column = tile.column + column_in_tile(lane, s % ACROSS);
+    if (row < params.rows && column < params.columns) {
+      var sum = load_partials(partial_of(share, true, s, lane));
+      for (var other = share + 1u; start_of(other) < end; other++) { sum += load_partials(partial_of(other, false, s, lane)); }
+      finish_quad(tile.slice, row, column, sum);
     }
   }
 }

@@ -1,4 +1,5 @@
-// A workgroup for each tile and part of the depth (split-K): partial sums, which reduce.wgsl adds up. After tiled.wgsl.
+// A workgroup for each tile and part of the depth (split-K): partial sums, which reduce.wgsl adds up. After tile.wgsl and tiled.wgsl
+// or registers.wgsl.
 //
 //     partials [split][slice][row][quad of columns], f32; part s takes whole steps, those before it at most one more
 //
@@ -23,13 +24,11 @@ fn main(
 
   let quads = (params.columns + 3u) / 4u;
   let plane = part * params.slices + index / (params.row_tiles * params.column_tiles);
-  for (var i = 0u; i < ROWS; i++) {
-    let row = tile.row + row_in_tile(lane, i);
-    for (var v = 0u; v < ACROSS; v++) {
-      let column = tile.column + column_in_tile(lane, v);
-      if (row < params.rows && column < params.columns) {
-        store_partials((plane * params.rows + row) * quads + column / 4u, vec4<f32>(acc[i * ACROSS + v]));
-      }
+  for (var s = 0u; s < SUMS; s++) { // unrolled
+    let row = tile.row + row_in_tile(lane, s / ACROSS);
+    let column = tile.column + column_in_tile(lane, s % ACROSS);
+    if (row < params.rows && column < params.columns) {
+      store_partials((plane * params.rows + row) * quads + column / 4u, vec4<f32>(acc[s]));
     }
   }
 }

@@ -1,6 +1,6 @@
 // A fixed number of workgroups share all steps of all tiles evenly (stream-K). A workgroup walks its share tile by tile; a tile that
 // it has to itself it finishes, of one that it shares it leaves partial sums, which tiled_fix.wgsl adds up. After tile.wgsl, share.wgsl,
-// tiled.wgsl and tiled_finish.wgsl.
+// tiled.wgsl or registers.wgsl, and tiled_finish.wgsl.
 //
 //     steps    |  tile 0  |  tile 1  |  tile 2  |
 //     shares   |   0   |   1   |   2   |   3    |       0 finishes nothing: 0 and 1 share tile 0, 1 and 2 tile 1, ...
@@ -24,7 +24,9 @@ fn main(
     if (last - at == params.steps) {
       finish_tile(tile, lane, acc);
     } else {
-      for (var s = 0u; s < SUMS; s++) { store_partials(partial_of(share, at == begin, s, lane), vec4<f32>(acc[s])); }
+      for (var s = 0u; s < SUMS; s++) { // unrolled
+        store_partials(partial_of(share, at == begin, s, lane), vec4<f32>(acc[s]));
+      }
     }
     at = last;
   }

@@ -1,4 +1,5 @@
-// A workgroup for each tile, over the whole depth. After tiled.wgsl and tiled_finish.wgsl.
+// A workgroup for each tile, over the whole depth. After tile.wgsl, tiled.wgsl or registers.wgsl,
+// and tiled_finish.wgsl.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(

@@ -53,7 +53,7 @@ const RUNS: Entry[] = [
     MIDDLE,
     of([67, 20], [20, 70], { alpha: 0.5, beta: -2, activation: 'gelu' }, [70], [67, 70], [67, 1]),
   ],
-  ['halves', MIDDLE, half(of([70, 40], [40, 68], { activation: 'relu' }, [68]))],
+  ['halves', MIDDLE, half(of([70, 40], [40, 68], {}, [68])), { ...half(of([30, 8], [8, 72], {}, [72])), data: 'special' }],
   ['sums of halves', { ...MIDDLE, buffers: 2 }, half(of([40, 24], [72, 24], { transB: 1, accumulate: 'f16' }))],
   ['a batch', MIDDLE, batched(of([2, 1, 3, 1, 2, 1, 3, 4], [1, 2, 1, 2, 1, 3, 4, 2])), batched(of([2, 3, 9, 7], [2, 3, 7, 5]))],
   ['registers', BARE, exact(of([35, 44], [44, 36])), of([131, 12], [12, 72])],

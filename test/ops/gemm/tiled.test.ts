@@ -156,7 +156,7 @@ describe('candidates', () => {
     expect(rule([4096, 4096, 4096], facts({ maxComputeWorkgroupStorageSize: 32768 }))).toEqual({ ...large, tileDepth: 16 })
     expect(rule([4096, 4096, 4096])).toEqual({ ...large, tileDepth: 8 })
     expect(rule([1024, 1024, 1024])).toMatchObject({ tileRows: 128, tileColumns: 64, splits: 1 })
-    expect(rule([256, 256, 8192])).toMatchObject({ tileRows: 128, tileColumns: 128, splits: 32 })
+    expect(rule([256, 256, 8192])).toMatchObject({ tileRows: 64, tileColumns: 64, splits: 8 })
     expect(rule([5, 7, 3])).toMatchObject({ tileRows: 16, tileColumns: 16, splits: 1 })
     expect(rule([5, 7, 3], facts({ maxComputeInvocationsPerWorkgroup: 16 }))).toMatchObject({ tileRows: 16, splits: 1 })
   })

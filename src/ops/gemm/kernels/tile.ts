@@ -24,6 +24,7 @@ import type { TensorType } from '../../../tensor/tensor.ts'
 import { dispatchesOf, readForm, slicesPerDispatch, type Kernel } from '../dispatch.ts'
 import type { Accesses } from '../family.ts'
 import { flopsOf, slicesOf, type Product } from '../product.ts'
+import { unrolled } from '../unroll.ts'
 import { partialsRefusal, splitAccesses, splitKernel, splitPlan, splitRefusal } from './split.ts'
 
 const edge = z.literal([16, 32, 64, 128])
@@ -111,11 +112,21 @@ export interface TileKernel extends Pick<Kernel, 'name' | 'constants' | 'workgro
 export function tilePlan(product: Product, config: TileConfig, family: TileKernel): OpPlan {
   const { lanes, rowTiles, columnTiles, tiles, steps, shares } = tilesOf(product, config)
   const { tileRows, tileColumns, tileDepth, rows, columns, swizzle, splits } = config
-  const shape = { TILE_ROWS: tileRows, TILE_COLUMNS: tileColumns, ROWS: rows, COLUMNS: columns, SWIZZLE: swizzle }
+  const [down, across] = [rows / 4, columns / 4]
+  const shape = {
+    TILE_ROWS: tileRows,
+    TILE_COLUMNS: tileColumns,
+    COLUMNS: columns,
+    ROWS: rows,
+    SWIZZLE: swizzle,
+    ...{ QUAD: 4, DOWN: down, ACROSS: across, SUMS: rows * across },
+  }
   const grid = { row_tiles: rowTiles, column_tiles: columnTiles, steps }
+  const constants = { ...shape, TILE_DEPTH: tileDepth, ...family.constants }
+  const joined = (...bodies: string[]): string => unrolled([tileBody, ...bodies].join('\n'), constants)
   const kernel = {
     ...family,
-    constants: { ...shape, TILE_DEPTH: tileDepth, ...family.constants },
+    constants,
     workgroupSize: [lanes, 1, 1] as const,
     params: grid,
   }
@@ -123,11 +134,11 @@ export function tilePlan(product: Product, config: TileConfig, family: TileKerne
   if (shares > 0) {
     const partials = sharedTiles(product, config)
     const extra = { name: 'partials', dtype: partials.dtype, width: 4, ref: { kind: 'temp', index: 0 } } as const
-    const params = { ...grid, tiles, shares }
+    const params = { ...grid, tiles, shares, stored: rows * across }
     const stream = dispatchesOf(product, {
       ...kernel,
       name: `${family.name}-stream`,
-      body: [tileBody, shareBody, family.body, finishBody, streamBody].join('\n'),
+      body: joined(shareBody, family.body, finishBody, streamBody),
       params,
       extra: [{ ...extra, access: 'write' }],
       groups: () => shares,
@@ -135,7 +146,7 @@ export function tilePlan(product: Product, config: TileConfig, family: TileKerne
     const bytes = 2 * sizeOf(partials.shape) * deviceByteSize(partials.dtype)
     const fix = dispatchesOf(product, {
       name: 'tiled-fix',
-      body: [tileBody, shareBody, fixBody].join('\n'),
+      body: joined(shareBody, fixBody),
       constants: shape,
       workgroupSize: [lanes, 1, 1],
       params,
@@ -151,7 +162,7 @@ export function tilePlan(product: Product, config: TileConfig, family: TileKerne
   }
   const groups = (slices: number): number => splits * slices * rowTiles * columnTiles
   if (splits === 1) {
-    const body = [tileBody, family.body, finishBody, wholeBody].join('\n')
+    const body = joined(family.body, finishBody, wholeBody)
     return { reason, dispatches: dispatchesOf(product, { ...kernel, body, groups }), temps: [] }
   }
   const { params, ...partial } = splitKernel(product, splits)
@@ -159,7 +170,7 @@ export function tilePlan(product: Product, config: TileConfig, family: TileKerne
     ...kernel,
     ...partial,
     name: `${family.name}-split`,
-    body: [tileBody, family.body, splitBody].join('\n'),
+    body: joined(family.body, splitBody),
     constants: { ...kernel.constants, SPLITS: splits },
     params: { ...grid, ...params },
     groups,

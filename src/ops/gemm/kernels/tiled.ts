@@ -75,12 +75,15 @@ export const tiled: Family<TiledConfig> = {
   },
 
   plan(product, config) {
-    const { tileRows, tileColumns, buffers } = config
+    const { tileRows, tileColumns, tileDepth, buffers } = config
+    const { lanes } = tilesOf(product, config)
     return tilePlan(product, config, {
       name: 'tiled',
       body: tiledBody,
       constants: {
         BUFFERS: buffers,
+        // Blocks of 4 × 4 that an invocation loads in a step.
+        PASSES: Math.ceil(((tileRows + tileColumns) * tileDepth) / 16 / lanes),
         ...placement('LEFT', readForm(product, 'a') === 'along', tileRows),
         ...placement('RIGHT', readForm(product, 'b') === 'along', tileColumns),
       },
@@ -167,21 +170,30 @@ function hasRaggedRounds(product: Product, config: TiledConfig): boolean {
   return tiles > FULL_GRID && tiles < 4 * FULL_GRID && tiles % FULL_GRID > 0 && tiles % FULL_GRID < FULL_GRID / 2
 }
 
+/** Steps of a part of the depth, by rule: with fewer, partial sums cost more than the part. */
+const PART_STEPS = 4
+/** Values of a tile that loads few enough operands, by rule. */
+const FAIR_TILE = 64 * 64
+
 /**
- * The configuration by rule: the largest tile whose grid fills a GPU; where none does, the largest whose depth fills it when split;
- * else the one with the most tiles. The smallest tile is legal on any device.
+ * The configuration by rule: the largest tile whose grid fills a GPU, down to 64 × 64; else tiles of 64 × 64 whose depth fills it in
+ * parts; else the largest tile that fills it, or the one with the most tiles. The smallest tile is legal on any device.
  */
 export function tiledByRule(product: Product, device: DeviceFacts): TiledConfig {
   const legal = LADDER.map(formed).filter(
     (config) => !isWasteful(product, config) && tiled.refusal(product, config, device) === undefined,
   )
-  const full = legal.find((config) => tilesOf(product, config).tiles >= FULL_GRID)
-  if (full !== undefined) return full
-  for (const config of legal) {
-    const split = { ...config, splits: splitsFor(product, config) }
-    const fills = split.splits * tilesOf(product, config).tiles >= FULL_GRID / 2
-    if (split.splits > 1 && fills && tiled.refusal(product, split, device) === undefined) return split
+  const area = (config: TiledConfig): number => config.tileRows * config.tileColumns
+  const fills = (config: TiledConfig): boolean => tilesOf(product, config).tiles >= FULL_GRID
+  const large = legal.find((config) => area(config) >= FAIR_TILE && fills(config))
+  if (large !== undefined) return large
+  for (const config of legal.filter((each) => area(each) === FAIR_TILE)) {
+    const { tiles, steps } = tilesOf(product, config)
+    const splits = Math.min(splitsFor(product, config), Math.floor(steps / PART_STEPS))
+    const split = { ...config, splits }
+    if (2 * splits * tiles >= FULL_GRID && tiled.refusal(product, split, device) === undefined) return split
   }
-  const tiles = (config: TiledConfig): number => tilesOf(product, config).tiles
-  return legal.reduce((best, config) => (tiles(config) > tiles(best) ? config : best), formed({ tileRows: 16, tileColumns: 16 }))
+  const most = (best: TiledConfig, config: TiledConfig): TiledConfig =>
+    tilesOf(product, config).tiles > tilesOf(product, best).tiles ? config : best
+  return legal.find(fills) ?? legal.reduce(most, formed({ tileRows: 16, tileColumns: 16 }))
 }
