@@ -84,9 +84,8 @@ describe('matmulInteger', () => {
     const made = plan(matmulInteger, [t('i8', rows, 64), t('i8', 64, 96)], {}, device)
     expect(kernelOf(made)).toBe(kernel)
     expect(made.reason).toContain(kernel.endsWith('unpacked') ? 'WGSL lacks packed_4x8_integer_dot_product' : 'dot4I8Packed')
-    expect(made.dispatches[0]?.program.requires).toEqual(
-      kernel.endsWith('unpacked') ? undefined : ['packed_4x8_integer_dot_product'],
-    )
+    const required = made.dispatches[0]?.program.requires ?? []
+    expect(required).toEqual(kernel.endsWith('unpacked') ? [] : ['packed_4x8_integer_dot_product'])
   })
 
   it('folds a batch over one B into rows, unless something goes by rows or by batch', () => {
@@ -167,6 +166,16 @@ describe('matmulNBits', () => {
     expect(made.reason.length).toBeGreaterThan(20)
   })
 
+  it.each<[number, unknown, DeviceFacts, string[]]>([
+    [17, { accuracyLevel: 4 }, PACKED, ['matmulNBits/round', 'matmulNBits/dot']],
+    [16, { accuracyLevel: 4 }, PACKED, ['matmulNBits/vector']],
+    [17, { accuracyLevel: 4 }, FACTS, ['matmulNBits/tiled']],
+    [17, { accuracyLevel: 4 }, SOFTWARE, ['matmulNBits/broadcast']],
+    [17, { accuracyLevel: 1 }, PACKED, ['matmulNBits/tiled']],
+  ])('%d rows, %o: activations in bytes only where that is asked for and pays', (rows, attributes, device, kernels) => {
+    expect(plan(matmulNBits, inputs(rows), attributes, device).dispatches.map(({ program }) => program.name)).toEqual(kernels)
+  })
+
   it('reads and stores four at a time where rows are whole quads', () => {
     const widths = (n: number, k: number): (number | undefined)[] => {
       const operands = plan(matmulNBits, inputs(3, n, k)).dispatches[0]?.program.operands ?? []
@@ -190,6 +199,8 @@ describe('matmulNBits', () => {
     ['a bias of another length', [...inputs(2), null, t('f32', 63)], {}, ShapeError, /bias/],
     ['a kernel without subgroups', inputs(2), { kernel: 'broadcast' }, OptionError, /subgroups/],
     ['a kernel that there is not', inputs(2), { kernel: 'best' }, OptionError, /no kernel best/],
+    ['bytes that were not asked for', inputs(2), { kernel: 'dot' }, OptionError, /needs accuracyLevel 4/],
+    ['bytes without the WGSL for it', inputs(2), { kernel: 'dot', accuracyLevel: 4 }, OptionError, /packed_4x8/],
   ])('refuses %s', (_, given, attributes, kind, message) => {
     expect(() => plan(matmulNBits, given, attributes)).toThrow(kind)
     expect(() => plan(matmulNBits, given, attributes)).toThrow(message)

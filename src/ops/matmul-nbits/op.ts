@@ -20,6 +20,7 @@ export const matmulNBits: OpDefinition<NBitsAttributes> = {
         op: OP,
         sizes: nbitsSizes(inputs, given),
         inputs,
+        coarse: given.accuracyLevel === 4,
         activation: given.activation,
         output: requireInput(OP, outputs, 0, 'Y'),
       },

@@ -11,8 +11,10 @@ import noScale from '../../../../shaders/gemm/epilogue/no-scale.wgsl?raw'
 import storeOne from '../../../../shaders/gemm/epilogue/store.wgsl?raw'
 import storeWide from '../../../../shaders/gemm/epilogue/store_wide.wgsl?raw'
 import broadcast from '../../../../shaders/gemm/nbits/broadcast.wgsl?raw'
+import dot from '../../../../shaders/gemm/nbits/dot.wgsl?raw'
 import leftAny from '../../../../shaders/gemm/nbits/left-any.wgsl?raw'
 import leftWide from '../../../../shaders/gemm/nbits/left-wide.wgsl?raw'
+import quantiseLeft from '../../../../shaders/gemm/nbits/quantise-left.wgsl?raw'
 import tiled from '../../../../shaders/gemm/nbits/tiled.wgsl?raw'
 import vector from '../../../../shaders/gemm/nbits/vector.wgsl?raw'
 import weights from '../../../../shaders/gemm/nbits/weights.wgsl?raw'
@@ -22,6 +24,7 @@ import zeroPacked from '../../../../shaders/gemm/nbits/zero-packed.wgsl?raw'
 import { OptionError } from '../../../errors.ts'
 import {
   deviceByteSize,
+  meets,
   type DeviceFacts,
   type DispatchPlan,
   type OpPlan,
@@ -39,55 +42,69 @@ export interface NBitsProduct {
   readonly sizes: NBitsSizes
   /** A, B, scales, zero points, bias: as the op takes them. */
   readonly inputs: readonly (TensorType | null)[]
+  /** Activations may be rounded to bytes per block (accuracy level 4). */
+  readonly coarse: boolean
   readonly activation: Activation
   readonly output: TensorType
 }
 
-export const NBITS_KERNELS = ['broadcast', 'tiled', 'vector'] as const
+export const NBITS_KERNELS = ['broadcast', 'tiled', 'vector', 'dot'] as const
 export type NBitsKernel = (typeof NBITS_KERNELS)[number]
 
 /** Rows up to which the weights are read for one pass of the vector kernel. */
 export const FEW_ROWS = 16
 
-/** Which kernel, and why. @throws OptionError for a forced one that does not exist or that the device cannot run */
+const PACKED = 'packed_4x8_integer_dot_product'
+
+/** Why a device cannot run a kernel; undefined where it can. */
+function refusal(kernel: NBitsKernel, coarse: boolean, device: DeviceFacts): string | undefined {
+  if (kernel === 'broadcast' && subgroupSize(device) === undefined) return 'needs subgroups of one size with lanes in order'
+  if (kernel !== 'dot') return undefined
+  if (!coarse) return 'rounds activations to bytes, which needs accuracyLevel 4'
+  return meets(device, PACKED) ? undefined : `needs the WGSL feature ${PACKED}`
+}
+
+/**
+ * Which kernel, and why.
+ * @param coarse whether activations may be rounded to bytes
+ * @throws OptionError for a forced one that does not exist or that the device cannot run
+ */
 export function chooseNBits(
   op: string,
-  rows: number,
+  { rows, coarse }: { readonly rows: number; readonly coarse: boolean },
   device: DeviceFacts,
   forced?: string,
 ): { kernel: NBitsKernel; reason: string } {
-  const size = subgroupSize(device)
   if (forced !== undefined) {
     const kernel = NBITS_KERNELS.find((name) => name === forced)
     if (kernel === undefined)
       throw new OptionError(`There is no kernel ${forced}`, { op, remedy: `Kernels: ${NBITS_KERNELS.join(', ')}` })
-    if (kernel === 'broadcast' && size === undefined) {
-      throw new OptionError('Kernel broadcast needs subgroups of one size with lanes in order', {
-        op,
-        remedy: 'Use tiled or vector',
-      })
-    }
+    const why = refusal(kernel, coarse, device)
+    if (why !== undefined) throw new OptionError(`Kernel ${kernel} ${why}`, { op, remedy: 'Use tiled or vector' })
     return { kernel, reason: `kernel ${kernel}: asked for` }
   }
-  if (device.software && size !== undefined) {
+  if (device.software && refusal('broadcast', coarse, device) === undefined) {
+    const size = subgroupSize(device)
     return {
       kernel: 'broadcast',
       reason: `software adapter, where loads are the cost: activations shuffled in subgroups of ${size}`,
     }
   }
-  return rows <= FEW_ROWS
-    ? { kernel: 'vector', reason: `${rows} rows: reading the weights is the cost, the depth is shared` }
-    : { kernel: 'tiled', reason: 'tiles: a weight is dequantised once for all rows of a tile' }
+  if (rows <= FEW_ROWS) return { kernel: 'vector', reason: `${rows} rows: reading the weights is the cost, the depth is shared` }
+  if (coarse && refusal('dot', coarse, device) === undefined) {
+    return { kernel: 'dot', reason: 'accuracy level 4: activations rounded to bytes per block, dot4I8Packed' }
+  }
+  return { kernel: 'tiled', reason: 'tiles: a weight is dequantised once for all rows of a tile' }
 }
 
-const BODY: Readonly<Record<NBitsKernel, string>> = { broadcast, tiled, vector }
+const BODY: Readonly<Record<NBitsKernel, string>> = { broadcast, tiled, vector, dot }
 const ZERO: Readonly<Record<NBitsSizes['zeros'], string>> = { middle: zeroMiddle, packed: zeroPacked, float: zeroFloat }
 
 /** The plan of a product with packed weights; no dispatches where Y is empty. */
 export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: string): OpPlan {
-  const { op, sizes, inputs, activation, output } = product
+  const { op, sizes, inputs, coarse, activation, output } = product
   const { rows, columns, depth, bits, block, blocks } = sizes
-  const { kernel, reason } = chooseNBits(op, rows, device, forced)
+  const { kernel, reason } = chooseNBits(op, { rows, coarse }, device, forced)
   if (sizeOf(output.shape) === 0) return { reason: 'empty output: nothing to do', dispatches: [], temps: [] }
   const config = configOf(kernel, sizes, subgroupSize(device) ?? 1)
   const addend = inputs[4] ?? null
@@ -97,11 +114,15 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
     if (type === undefined || type === null) return
     bound.push({ spec: { name, dtype: type.dtype, access: 'read', ...(wide ? { width: 4 } : {}) }, ref: { kind: 'input', index } })
   }
-  read('a', 0, depth % 4 === 0)
+  const bytes = kernel === 'dot' ? roundLeft(product) : null
+  if (bytes === null) read('a', 0, depth % 4 === 0)
   read('b', 1, true)
   read('scales', 2, false)
   read('zeros', 3, false)
   read('bias', 4, false)
+  bytes?.temps.forEach(({ dtype }, index) => {
+    bound.push({ spec: { name: BYTE_OPERANDS[index] ?? '', dtype, access: 'read' }, ref: { kind: 'temp', index } })
+  })
   const wide = columns % 4 === 0
   bound.push({
     spec: { name: 'y', dtype: output.dtype, access: 'write', ...(wide ? { width: 4 } : {}) },
@@ -116,7 +137,7 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
         'struct Slice { y: u32 }',
         weights,
         ZERO[sizes.zeros],
-        depth % 4 === 0 ? leftWide : leftAny,
+        ...(bytes !== null ? [] : [depth % 4 === 0 ? leftWide : leftAny]),
         noScale,
         addend === null ? noBias : bias,
         noResidual,
@@ -140,6 +161,7 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
       constants: { BITS: bits, ...config.constants },
       workgroupSize: config.workgroupSize,
       ...(kernel === 'broadcast' ? { requires: ['subgroups'] as const } : {}),
+      ...(kernel === 'dot' ? { requires: [PACKED] as const } : {}),
     },
     bind: bound.map(({ ref }) => ref),
     params: {
@@ -162,7 +184,39 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
       ),
     },
   }
-  return { reason, dispatches: [dispatch], temps: [] }
+  return { reason, dispatches: bytes === null ? [dispatch] : [bytes.dispatch, dispatch], temps: bytes?.temps ?? [] }
+}
+
+/** What roundLeft makes: packed bytes, the step of each block, the sum of its bytes. Temps 0, 1, 2. */
+const BYTE_OPERANDS = ['bytes', 'steps', 'totals'] as const
+const ROUND_LANES = 64
+
+/** Rounds A to bytes, each block of a row by a step of its own. */
+function roundLeft({ op, sizes, inputs }: NBitsProduct): { dispatch: DispatchPlan; temps: readonly TensorType[] } {
+  const { rows, depth, bits, block, blocks } = sizes
+  const temps: readonly TensorType[] = [
+    { dtype: 'u32', shape: [rows, blocks, block / 4] },
+    { dtype: 'f32', shape: [rows, blocks] },
+    { dtype: 'i32', shape: [rows, blocks] },
+  ]
+  const dispatch: DispatchPlan = {
+    program: {
+      name: `${op}/round`,
+      body: quantiseLeft,
+      operands: [
+        { name: 'a', dtype: inputs[0]?.dtype ?? 'f32', access: 'read' },
+        ...temps.map(({ dtype }, index): OperandSpec => ({ name: BYTE_OPERANDS[index] ?? '', dtype, access: 'write' })),
+      ],
+      params: { rows: 'u32', depth: 'u32', blocks: 'u32', block: 'u32' },
+      constants: { BITS: bits },
+      workgroupSize: [ROUND_LANES, 1, 1],
+    },
+    bind: [{ kind: 'input', index: 0 }, ...temps.map((_, index) => ({ kind: 'temp', index }) as const)],
+    params: { rows, depth, blocks, block },
+    groups: Math.ceil((rows * blocks) / ROUND_LANES),
+    cost: { flops: 4 * rows * depth, bytes: 5 * rows * depth },
+  }
+  return { dispatch, temps }
 }
 
 interface NBitsConfig {
