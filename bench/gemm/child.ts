@@ -8,16 +8,16 @@ import { measureTfjs } from './tfjs.ts'
 
 function measure(job: Job): Promise<Answer> {
   const item = caseNamed(job.case)
-  const once = job.software && macs(item) > SOFTWARE_REPEATED
+  const sparing = job.software && macs(item) > SOFTWARE_REPEATED
   switch (job.peer) {
     case 'tilewright':
     case 'tilewright-safe':
-      return measureOurs(job, item, once)
+      return measureOurs(job, item, sparing)
     case 'ort-webgpu':
     case 'ort-cpu':
-      return measureOrt(job, item, once)
+      return measureOrt(job, item, sparing)
     case 'tfjs-webgpu':
-      return measureTfjs(job, item, once)
+      return measureTfjs(job, item, sparing)
   }
 }
 

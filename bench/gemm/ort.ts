@@ -16,7 +16,7 @@ import { float16Array } from '../../src/tensor/half.ts'
 import { gemmModel, identityModel, shapesOf } from './onnx.ts'
 import { errorOf, operandA, operandB, type OperandArray } from './operands.ts'
 import type { Answer, Job } from './protocol.ts'
-import { median, ruleFor, sample } from './sample.ts'
+import { median, ruleFor, sample, type SampleRule } from './sample.ts'
 
 /** What of onnxruntime-node is used here. */
 interface OrtTensor {
@@ -65,7 +65,7 @@ function optionsFor(job: Job, more: object = {}): object {
   }
 }
 
-export async function measureOrt(job: Job, item: GemmCase, once: boolean): Promise<Answer> {
+export async function measureOrt(job: Job, item: GemmCase, sparing: boolean): Promise<Answer> {
   const load = createRequire(join(job.peersFolder, 'package.json'))
   const ort = load('onnxruntime-node') as Ort
   const model = gemmModel(item)
@@ -90,11 +90,11 @@ export async function measureOrt(job: Job, item: GemmCase, once: boolean): Promi
   const values = first.data
   const error = errorOf(item, numbers(values))
 
-  const rule = ruleFor({ once })
+  const rule = ruleFor(sparing, first_ms)
   const end_to_end = await sample(async (repeats) => {
     for (let run = 0; run < repeats; run++) (await session.run(feeds)).c.dispose()
   }, rule)
-  const device = job.peer === 'ort-cpu' ? undefined : await residentOf(ort, job, item, model, feeds, once)
+  const device = job.peer === 'ort-cpu' ? undefined : await residentOf(ort, job, item, model, feeds, rule)
   return {
     status: 'ok',
     open_ms: opened - begin,
@@ -113,7 +113,7 @@ function numbers(values: OrtTensor['data']): ArrayLike<number> {
   return values instanceof Uint16Array ? float16Array(values.buffer, values.byteOffset, values.length) : values
 }
 
-async function residentOf(ort: Ort, job: Job, item: GemmCase, model: Uint8Array, feeds: Feeds, once: boolean) {
+async function residentOf(ort: Ort, job: Job, item: GemmCase, model: Uint8Array, feeds: Feeds, rule: SampleRule) {
   const stay = { preferredOutputLocation: 'gpu-buffer' }
   const device = await ort.InferenceSession.create(model, optionsFor(job, stay))
   const tiny = await ort.InferenceSession.create(gemmModel(TINY), optionsFor(job))
@@ -132,8 +132,8 @@ async function residentOf(ort: Ort, job: Job, item: GemmCase, model: Uint8Array,
   }
   // The tiny kernel compiles here, and the device session's buffers are made.
   await queue(1)
-  const resident = await sample(queue, ruleFor({ once }))
-  return { resident, kernel_ms: await profiled(ort, job, model, feeds, once ? 1 : 5) }
+  const resident = await sample(queue, rule)
+  return { resident, kernel_ms: await profiled(ort, job, model, feeds, rule.samples === 1 ? 1 : 3) }
 }
 
 interface ProfileEvent {

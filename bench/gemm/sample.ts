@@ -1,6 +1,7 @@
 /**
  * How often a run is repeated, one rule for all engines: warmed up for at least 300 ms, then seven samples of about 100 ms each, of
- * which the median counts. Long runs on a software adapter are given one sample of one run, after the first call has warmed them up.
+ * which the median counts. Large products on a software adapter are given three samples of one run, after the first call has warmed
+ * them up; those that take seconds are given one.
  */
 export interface Samples {
   /** Milliseconds of one run, a figure a sample, in the order taken. */
@@ -17,11 +18,19 @@ export interface SampleRule {
 
 const REPEATED: SampleRule = { warm_ms: 300, sample_ms: 100, samples: 7 }
 const ONCE: SampleRule = { warm_ms: 0, sample_ms: 0, samples: 1 }
+const THRICE: SampleRule = { ...ONCE, samples: 3 }
+/** A first call longer than this is of a product that is run once more. */
+const LONG_MS = 1500
 /** A sample never holds more runs than this. */
 const MOST_REPEATS = 4096
 
-export function ruleFor({ once }: { readonly once: boolean }): SampleRule {
-  return once ? ONCE : REPEATED
+/**
+ * @param sparing whether this is a large product on a software adapter
+ * @param first_ms what the first call took
+ */
+export function ruleFor(sparing: boolean, first_ms: number): SampleRule {
+  if (!sparing) return REPEATED
+  return first_ms > LONG_MS ? ONCE : THRICE
 }
 
 /** Times `run(n)`, which does n runs and waits for the last of them. */

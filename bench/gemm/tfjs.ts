@@ -33,7 +33,7 @@ interface TfWebGpu {
 
 const F32_ONLY = 'it computes in f32 only'
 
-export async function measureTfjs(job: Job, item: GemmCase, once: boolean): Promise<Answer> {
+export async function measureTfjs(job: Job, item: GemmCase, sparing: boolean): Promise<Answer> {
   if (item.dtype !== 'f32') return { status: 'cannot', reason: F32_ONLY }
   const dawn = await import('webgpu')
   Object.assign(globalThis, dawn.globals)
@@ -82,7 +82,7 @@ export async function measureTfjs(job: Job, item: GemmCase, once: boolean): Prom
   if (faults[0] !== undefined) return { status: 'cannot', reason: faults[0] }
   const error = errorOf(item, values)
 
-  const rule = ruleFor({ once })
+  const rule = ruleFor(sparing, first_ms)
   const end_to_end = await sample(async (repeats) => {
     for (let run = 0; run < repeats; run++) await fromHost()
   }, rule)

@@ -62,11 +62,14 @@ function head({ adapter, machine, roof, versions, toggles, date, shader_caches, 
       const set = toggles[peer] ?? []
       return version === undefined ? [] : [`${TITLES[peer]}: ${version}${set.length === 0 ? '' : `, Dawn: ${set.join(', ')}`}`]
     }),
+    ...(versions['ort-webgpu'] === undefined ? [] : ['ONNX Runtime is built with robustness off: it has no safe figure.']),
     `Shader caches ${shader_caches}; ${rounds === 1 ? 'one round' : `${rounds} rounds`}; load average ${machine.load.toFixed(1)}.`,
   ]
 }
 
 function speedTable(rows: readonly CaseRow[], others: readonly Peer[], colors: Colors): string {
+  // Whose kernels are timed by the device, at least in one case.
+  const timed = (peer: Peer): boolean => rows.some((row) => figuresOf(row, peer)?.ratio?.kernel !== undefined)
   const columns: Column[] = [
     { title: 'Case' },
     right('time'),
@@ -75,7 +78,7 @@ function speedTable(rows: readonly CaseRow[], others: readonly Peer[], colors: C
     right('of roof'),
     { title: 'bound' },
     right('safe'),
-    ...others.flatMap((peer) => [right(TITLES[peer]), right('ours is')]),
+    ...others.flatMap((peer) => [right(TITLES[peer]), right('ours is'), ...(timed(peer) ? [right('in kernels')] : [])]),
   ]
   const cells = rows.map((row) => [
     row.name,
@@ -88,6 +91,7 @@ function speedTable(rows: readonly CaseRow[], others: readonly Peer[], colors: C
     ...others.flatMap((peer) => [
       cell(row, peer, ({ gflops }) => three(gflops)),
       cell(row, peer, (figures) => ratio(figures.ratio?.resident, colors)),
+      ...(timed(peer) ? [cell(row, peer, (figures) => ratio(figures.ratio?.kernel, colors))] : []),
     ]),
   ])
   return `GFLOP/s, operands and results on the device\n${table(columns, cells, colors)}`

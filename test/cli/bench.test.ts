@@ -86,7 +86,7 @@ describe('the tables', () => {
     expect(text).toContain('Some GPU (software)')
     expect(text).toContain('50.0 GFLOP/s f32, 10.0 GFLOP/s f16')
     // 2·256³ in 2 ms, a third of a peak of 50.
-    expect(text).toMatch(/^square-256-f32 +2\.00 ms +2\.00 ms +16\.8 +34 % +peak +– +5\.59 +3\.00×$/m)
+    expect(text).toMatch(/^square-256-f32 +2\.00 ms +2\.00 ms +16\.8 +34 % +peak +– +5\.59 +3\.00× +3\.00×$/m)
     expect(text).toMatch(/3\.00× ORT WebGPU in geometric mean over 1 cases/)
     expect(text).toContain('Left out of the means, ORT WebGPU: it would run on the CPU: square-512-int8')
     expect(text).toContain('Left out of the means, not run: too long: square-4096-f32')
