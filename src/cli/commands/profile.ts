@@ -1,7 +1,7 @@
 /** `tilewright profile`: every layer of a network under every dataflow: time, predicted accesses and energy, checked. */
 import { Command } from 'commander'
 import { OptionError } from '../../errors.ts'
-import { rowsOf, type Row } from '../../profile/html/data.ts'
+import { figuresOf, rowsOf, type Row } from '../../profile/html/data.ts'
 import { profileModel, type ProfileProgress } from '../../profile/profile.ts'
 import { configText, type ProfileReport } from '../../profile/report.ts'
 import { traceOf } from '../../profile/trace.ts'
@@ -210,14 +210,15 @@ function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, co
   if (peaks === undefined || shown.length === 0) return []
   const cells = shown.map(({ layer, dataflow, result, differences }) => {
     const { roofline, kernel, time_ms, gflops } = result
-    const accesses = Object.values(kernel?.accesses.predicted ?? {}).reduce((sum, { loads, stores }) => sum + loads + stores, 0)
+    const accesses = figuresOf(result).filter(({ space }) => space === 'storage')
+    const predicted = accesses.reduce((sum, figure) => sum + figure.predicted, 0)
     return [
       layer,
       kernel?.name ?? (dataflow === 'fastest' ? 'convolution' : dataflow),
       time_ms === undefined ? '–' : duration(time_ms),
       kernel === undefined ? '–' : duration(kernel.predicted_ms),
-      kernel === undefined ? '–' : short(accesses),
-      kernel === undefined ? '–' : differences.length > 0 ? colors.red('DIFFERS') : colors.green('= predicted'),
+      accesses.length === 0 ? '–' : short(predicted),
+      accesses.length === 0 ? '–' : differences.length > 0 ? colors.red('DIFFERS') : colors.green('= predicted'),
       roofline === undefined ? '–' : roofline.intensity.toPrecision(3),
       gflops === undefined ? '–' : gflops.toPrecision(3),
       roofline === undefined ? '–' : roofline.attainable_gflops.toPrecision(3),
@@ -258,9 +259,11 @@ function totals(report: ProfileReport, rows: readonly Row[]): string[] {
   return names.map((name) => {
     const own = rows.filter((row) => row.dataflow === name && row.result.skipped === undefined)
     const time = own.reduce((sum, { result }) => sum + (result.time_ms ?? 0), 0)
-    const energy = own.reduce((sum, { result }) => sum + (result.predicted?.energy.total ?? 0), 0)
-    const macs = own.reduce((sum, row) => sum + row.macs, 0)
-    const modelled = energy === 0 ? '' : `, energy ${short(energy)} (${(energy / macs).toPrecision(3)} per MAC)`
+    const priced = own.filter(({ result }) => result.predicted !== undefined)
+    const energy = priced.reduce((sum, { result }) => sum + (result.predicted?.energy.total ?? 0), 0)
+    const macs = priced.reduce((sum, row) => sum + row.macs, 0)
+    const part = priced.length === own.length ? '' : ` in ${priced.length} of them`
+    const modelled = energy === 0 ? '' : `, energy ${short(energy)} (${(energy / macs).toPrecision(3)} per MAC)${part}`
     return `${name.padEnd(width)} ${own.length} of ${report.layers.length} layers, ${duration(time)}${modelled}`
   })
 }

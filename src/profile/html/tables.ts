@@ -1,6 +1,6 @@
 /** Every figure of the report as text: results, energy, accesses, counts, and rows that were skipped with their reason. */
 import { OPERANDS } from '../../schedule/problem.ts'
-import { configText, type KernelAccesses, type ProfileReport } from '../report.ts'
+import { configText, type ProfileReport } from '../report.ts'
 import type { Row } from './data.ts'
 import { accessesOf, energyUnit, figuresOf, levelsOf } from './data.ts'
 import { h } from './dom.ts'
@@ -175,8 +175,12 @@ export function countTable(rows: readonly Row[]): HTMLElement {
 /** Default kernels of products and every row's place under the roof. */
 export function roofTable(rows: readonly Row[]): HTMLElement {
   const found = rows.filter(({ result }) => result.roofline !== undefined).map((row) => ({ row }))
-  const sum = (accesses: KernelAccesses | undefined): number | undefined =>
-    accesses === undefined ? undefined : Object.values(accesses).reduce((all, { loads, stores }) => all + loads + stores, 0)
+  const accesses =
+    (side: 'predicted' | 'counted') =>
+    (row: HasRow): number | undefined => {
+      const figures = figuresOf(row.row.result).filter(({ space }) => space === 'storage')
+      return figures.length === 0 ? undefined : figures.reduce((sum, figure) => sum + figure[side], 0)
+    }
   const configOf = ({ result: { kernel } }: Row): string | undefined => (kernel === undefined ? undefined : configText(kernel))
   return table<HasRow>({
     caption: 'Rate beside what the device allows at this arithmetic intensity; of default kernels of products what was expected',
@@ -207,8 +211,8 @@ export function roofTable(rows: readonly Row[]): HTMLElement {
         value: ({ row }) => row.result.kernel?.predicted_ms,
         format: suited(rows.map(({ result }) => result.time_ms)),
       },
-      { label: 'Accesses', unit: 'predicted', value: ({ row }) => sum(row.result.kernel?.accesses.predicted), format: integer },
-      { label: 'Accesses', unit: 'counted', value: ({ row }) => sum(row.result.kernel?.accesses.counted), format: integer },
+      { label: 'Accesses', unit: 'of storage\npredicted', value: accesses('predicted'), format: integer },
+      { label: 'Accesses', unit: 'of storage\ncounted', value: accesses('counted'), format: integer },
       { label: 'Kernel', value: ({ row }) => configOf(row) },
     ],
   })
