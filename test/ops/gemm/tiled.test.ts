@@ -7,6 +7,7 @@ import type { DeviceFacts, DeviceLimits } from '../../../src/gpu/program.ts'
 import { kernelMachine } from '../../../src/ops/gemm/estimate.ts'
 import { familyNamed, forced } from '../../../src/ops/gemm/families.ts'
 import type { Config } from '../../../src/ops/gemm/family.ts'
+import { registers } from '../../../src/ops/gemm/kernels/registers.ts'
 import { tiled, tiledByRule, type TiledConfig } from '../../../src/ops/gemm/kernels/tiled.ts'
 import type { Product } from '../../../src/ops/gemm/product.ts'
 import { checkMapping } from '../../../src/schedule/check.ts'
@@ -140,6 +141,12 @@ describe('candidates', () => {
         expect(family.plan(product, config, FACTS).reason).toMatch(/tiles of/)
       }
     }
+  })
+  it('are few where compiling takes longer than measuring', () => {
+    const device = { ...FACTS, software: true }
+    expect(tiled.candidates(SQUARE, device)).toHaveLength(3)
+    expect(tiled.candidates(productOf([7, 5, 3]), device).length).toBeGreaterThan(0)
+    for (const sizes of SIZES) expect(registers.candidates(productOf(sizes), device).length).toBeGreaterThan(0)
   })
   it('share out what tiles alone leave idle', () => {
     const shared = (sizes: Sizes) => tiled.candidates(productOf(sizes), FACTS).filter((c) => c.splits > 1 || c.persistent)

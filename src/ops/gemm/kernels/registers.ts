@@ -19,10 +19,16 @@ const schema = z.strictObject({
 export type RegistersConfig = z.infer<typeof schema>
 
 const FORMS = [
+  { tileRows: 128, tileColumns: 64, rows: 8, columns: 8 },
   { tileRows: 64, tileColumns: 64, rows: 8, columns: 8 },
   { tileRows: 32, tileColumns: 64, rows: 4, columns: 8 },
   { tileRows: 32, tileColumns: 32, rows: 4, columns: 4 },
   { tileRows: 16, tileColumns: 32, rows: 4, columns: 4 },
+] as const
+/** Two subgroups of eight lanes, side by side: where a processor plays the GPU, loads of whole lines count. */
+const SOFTWARE_FORMS = [
+  { tileRows: 16, tileColumns: 64, rows: 8, columns: 8 },
+  { tileRows: 16, tileColumns: 32, rows: 4, columns: 8 },
 ] as const
 
 export const registers: Family<RegistersConfig> = {
@@ -32,12 +38,14 @@ export const registers: Family<RegistersConfig> = {
   refusal: (product, config, device) => tileRefusal(product, config, device),
 
   candidates(product, device) {
-    return FORMS.map((form) => schema.parse({ kernel: 'registers', ...form })).filter(
-      (config) =>
-        config.tileRows < 2 * Math.max(16, product.rows) &&
-        config.tileColumns < 2 * Math.max(32, product.columns) &&
-        registers.refusal(product, config, device) === undefined,
-    )
+    return (device.software ? SOFTWARE_FORMS : FORMS)
+      .map((form) => schema.parse({ kernel: 'registers', ...form }))
+      .filter(
+        (config) =>
+          config.tileRows < 2 * Math.max(16, product.rows) &&
+          config.tileColumns < 2 * Math.max(32, product.columns) &&
+          registers.refusal(product, config, device) === undefined,
+      )
   },
 
   plan: (product, config) => tilePlan(product, config, { name: 'registers', body: registersBody, constants: {} }),

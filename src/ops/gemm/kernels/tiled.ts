@@ -45,7 +45,15 @@ const LADDER: readonly Form[] = [
 
 /** Workgroups that a GPU of middle size keeps at work at once: with fewer, tiles are made smaller or the depth is shared out. */
 const FULL_GRID = 128
+/** Of a processor that plays a GPU. */
+const FULL_SOFTWARE_GRID = 4
 const MOST_CANDIDATES = 12
+/** Compiling takes longer than measuring there. */
+const MOST_SOFTWARE_CANDIDATES = 3
+
+function fullGrid({ software }: DeviceFacts): number {
+  return software ? FULL_SOFTWARE_GRID : FULL_GRID
+}
 
 export const tiled: Family<TiledConfig> = {
   name: 'tiled',
@@ -63,15 +71,15 @@ export const tiled: Family<TiledConfig> = {
     for (const form of LADDER) {
       const config = formed(form)
       if (isWasteful(product, config)) continue
-      for (const shared of [{}, { splits: splitsFor(product, config) }, { persistent: FULL_GRID }]) {
+      for (const shared of [{}, { splits: splitsFor(product, config, device) }, { persistent: fullGrid(device) }]) {
         const given = { ...config, ...shared }
         if ('splits' in shared && shared.splits === 1) continue
         // Shares pay where the last round of tiles leaves most of the machine idle.
-        if ('persistent' in shared && !hasRaggedRounds(product, config)) continue
+        if ('persistent' in shared && !hasRaggedRounds(product, config, device)) continue
         if (tiled.refusal(product, given, device) === undefined) configs.push(given)
       }
     }
-    return configs.slice(0, MOST_CANDIDATES)
+    return configs.slice(0, device.software ? MOST_SOFTWARE_CANDIDATES : MOST_CANDIDATES)
   },
 
   plan(product, config) {
@@ -159,15 +167,16 @@ function isWasteful({ rows, columns }: Product, { tileRows, tileColumns }: Tiled
 }
 
 /** Parts of the depth that fill the machine, each of two steps at least. 1 where the grid fills it. */
-function splitsFor(product: Product, config: TiledConfig): number {
+function splitsFor(product: Product, config: TiledConfig, device: DeviceFacts): number {
   const { tiles, steps } = tilesOf(product, config)
-  return Math.max(1, Math.min(Math.floor(FULL_GRID / tiles), Math.floor(steps / 2), 256))
+  return Math.max(1, Math.min(Math.floor(fullGrid(device) / tiles), Math.floor(steps / 2), 256))
 }
 
 /** Whether the last of a few rounds of tiles fills less than half of the machine. */
-function hasRaggedRounds(product: Product, config: TiledConfig): boolean {
+function hasRaggedRounds(product: Product, config: TiledConfig, device: DeviceFacts): boolean {
   const { tiles } = tilesOf(product, config)
-  return tiles > FULL_GRID && tiles < 4 * FULL_GRID && tiles % FULL_GRID > 0 && tiles % FULL_GRID < FULL_GRID / 2
+  const full = fullGrid(device)
+  return tiles > full && tiles < 4 * full && tiles % full > 0 && tiles % full < full / 2
 }
 
 /** Steps of a part of the depth, by rule: with fewer, partial sums cost more than the part. */
@@ -184,14 +193,14 @@ export function tiledByRule(product: Product, device: DeviceFacts): TiledConfig 
     (config) => !isWasteful(product, config) && tiled.refusal(product, config, device) === undefined,
   )
   const area = (config: TiledConfig): number => config.tileRows * config.tileColumns
-  const fills = (config: TiledConfig): boolean => tilesOf(product, config).tiles >= FULL_GRID
+  const fills = (config: TiledConfig): boolean => tilesOf(product, config).tiles >= fullGrid(device)
   const large = legal.find((config) => area(config) >= FAIR_TILE && fills(config))
   if (large !== undefined) return large
   for (const config of legal.filter((each) => area(each) === FAIR_TILE)) {
     const { tiles, steps } = tilesOf(product, config)
-    const splits = Math.min(splitsFor(product, config), Math.floor(steps / PART_STEPS))
+    const splits = Math.min(splitsFor(product, config, device), Math.floor(steps / PART_STEPS))
     const split = { ...config, splits }
-    if (2 * splits * tiles >= FULL_GRID && tiled.refusal(product, split, device) === undefined) return split
+    if (2 * splits * tiles >= fullGrid(device) && tiled.refusal(product, split, device) === undefined) return split
   }
   const most = (best: TiledConfig, config: TiledConfig): TiledConfig =>
     tilesOf(product, config).tiles > tilesOf(product, best).tiles ? config : best
