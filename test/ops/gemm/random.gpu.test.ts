@@ -8,18 +8,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { countAccesses } from '../../../src/gpu/counted.ts'
 import type { Gpu } from '../../../src/gpu/gpu.ts'
 import { openGpu } from '../../../src/gpu/node.ts'
-import { allCandidates, FAMILIES, familyNamed } from '../../../src/ops/gemm/families.ts'
+import { FAMILIES, familyNamed } from '../../../src/ops/gemm/families.ts'
 import type { Config } from '../../../src/ops/gemm/family.ts'
-import { productOfNode } from '../../../src/ops/gemm/nodes.ts'
 import { gemm } from '../../../src/ops/gemm/op.ts'
-import { normalised, type Product } from '../../../src/ops/gemm/product.ts'
 import { matmul } from '../../../src/ops/matmul/op.ts'
-import type { InputValues, OpDefinition } from '../../../src/ops/op.ts'
+import type { InputValues } from '../../../src/ops/op.ts'
 import { parseAttributes } from '../../../src/ops/run.ts'
 import type { DType } from '../../../src/tensor/dtype.ts'
 import { HostTensor } from '../../../src/tensor/tensor.ts'
 import { inputsOf } from '../../cases/case.ts'
 import { check } from '../run-table.ts'
+import { configsFor, productOfCall } from './families.ts'
 
 const SEED = 20170327
 
@@ -58,15 +57,6 @@ function attributesOf({ transA = false, transB = false, epilogue }: Form, kernel
   return { transA, transB, ...own, kernel: { ...kernel } }
 }
 
-function productOf(definition: OpDefinition, inputs: InputValues, attributes: unknown): Product {
-  const parsed = parseAttributes(definition, attributes)
-  const values = inputs.map(() => null)
-  const outputs = definition.infer({ inputs, values, attributes: parsed })
-  const node = productOfNode(definition.name, { inputs, values, outputs }, attributes)
-  if (node === undefined) throw new Error(`${definition.name} is no product`)
-  return normalised(node.product)
-}
-
 describe('random products', () => {
   let gpu: Gpu
   /** By family: which forms ran under it. */
@@ -79,13 +69,6 @@ describe('random products', () => {
     gpu.dispose()
   })
 
-  /** One configuration of each family for products like these: the first that it proposes itself. */
-  function configs(definition: OpDefinition, inputs: InputValues, attributes: unknown): Config[] {
-    const product = productOf(definition, inputs, attributes)
-    const all = allCandidates(product, gpu.facts)
-    return [...FAMILIES.keys()].flatMap((name) => all.find(({ kernel }) => kernel === name) ?? [])
-  }
-
   function note(config: Config, form: string): void {
     ran.set(config.kernel, (ran.get(config.kernel) ?? new Set()).add(form))
   }
@@ -94,7 +77,7 @@ describe('random products', () => {
     const few = form.grain === 4 ? [8, 36, 20] : [7, 37, 19]
     const many = form.grain === 4 ? [68, 36, 20] : [67, 37, 19]
     for (const like of [many, few]) {
-      for (const config of configs(gemm, operands(form, like), attributesOf(form, { kernel: '' })).filter(
+      for (const config of configsFor(gpu.facts, gemm, operands(form, like), attributesOf(form, { kernel: '' })).filter(
         ({ kernel }) => ran.get(kernel)?.has(form.name) !== true,
       )) {
         const rows = extent(form.grain, like === few ? 8 : 70)
@@ -103,7 +86,7 @@ describe('random products', () => {
         const property = fc.asyncProperty(sizes, async ([i, j, k, seed]) => {
           const inputs = operands(form, [i, j, k], seed)
           const attributes = attributesOf(form, config)
-          fc.pre(family.refusal(productOf(gemm, inputs, attributes), config, gpu.facts) === undefined)
+          fc.pre(family.refusal(productOfCall(gemm, inputs, attributes), config, gpu.facts) === undefined)
           await check(gpu, gemm, inputs, attributes, true)
         })
         await fc.assert(property, { numRuns: 5, seed: SEED })
@@ -126,12 +109,12 @@ describe('random products', () => {
       return inputsOf({ name: '', inputs, data: 'integers' }, 'f32', seed)
     }
     const like = given([[2, 'both']], 7, 9, 13)
-    for (const config of configs(matmul, like, {})) {
+    for (const config of configsFor(gpu.facts, matmul, like, {})) {
       const family = familyNamed(config.kernel, 'matmul')
       const property = fc.asyncProperty(batches, fc.integer({ min: 1, max: 9 }), async (batch, seed) => {
         const inputs = given(batch, 7, 9, 13, seed)
         const attributes = { kernel: { ...config } }
-        fc.pre(family.refusal(productOf(matmul, inputs, attributes), config, gpu.facts) === undefined)
+        fc.pre(family.refusal(productOfCall(matmul, inputs, attributes), config, gpu.facts) === undefined)
         await check(gpu, matmul, inputs, attributes, true)
       })
       await fc.assert(property, { numRuns: 6, seed: SEED })
@@ -146,7 +129,7 @@ describe('random products', () => {
   ])('%s', async (_, sizes) => {
     const form: Form = { name: '', dtype: 'f32', grain: 1, epilogue: true }
     const inputs = operands(form, sizes)
-    for (const config of sizes[0] === 0 ? [] : configs(gemm, inputs, attributesOf(form, { kernel: '' }))) {
+    for (const config of sizes[0] === 0 ? [] : configsFor(gpu.facts, gemm, inputs, attributesOf(form, { kernel: '' }))) {
       await check(gpu, gemm, inputs, attributesOf(form, config), true)
     }
     // And the kernel that the rule gives it.
@@ -162,7 +145,7 @@ describe('random products', () => {
     const inputs = operands(form, sizes)
     const config = { kernel: 'broadcast', rows: sizes[0] === 4 ? 4 : 16 }
     const attributes = attributesOf(form, config)
-    const product = productOf(gemm, inputs, attributes)
+    const product = productOfCall(gemm, inputs, attributes)
     const context = { inputs, values: inputs.map(() => null), attributes: parseAttributes(gemm, attributes) }
     const plan = gemm.plan({ ...context, outputs: [product.output], device: gpu.facts })
     const uploaded = inputs.map((input) => (input instanceof HostTensor ? gpu.upload(input) : null))
