@@ -118,14 +118,15 @@ describe('lanes', () => {
     )
     expect(rows).toEqual([1, 2, 4, 8, 8, 16, 16])
   })
-  it('meet as many sums at a time as 16 KiB hold, 4 at most', () => {
+  it('meet as many rows at a time as 16 KiB hold, 4 at most', () => {
     const product = productOf([16, 8, 8])
-    expect(constantsOf(product, { across: 4, along: 64 })).toMatchObject({ MEET: 4 })
+    expect(constantsOf(product, { across: 4, along: 64 })).toMatchObject({ MEET_ROWS: 4 })
     const large = { ...SUBGROUPS, limits: { ...SUBGROUPS.limits, maxComputeInvocationsPerWorkgroup: 1024 } }
-    expect(constantsOf(product, { across: 4, along: 128 }, large)).toMatchObject({ MEET: 2 })
-    expect(constantsOf(product, { across: 4, along: 256 }, large)).toMatchObject({ MEET: 1 })
-    expect(constantsOf(productOf([1, 8, 8]), { across: 4, along: 64 })).toMatchObject({ MEET: 1 })
-    expect(constantsOf(product, { along: 1, strips: 2 })).toMatchObject({ MEET: 2 })
+    expect(constantsOf(product, { across: 4, along: 128 }, large)).toMatchObject({ MEET_ROWS: 2 })
+    expect(constantsOf(product, { across: 4, along: 256 }, large)).toMatchObject({ MEET_ROWS: 1 })
+    expect(constantsOf(productOf([1, 8, 8]), { across: 4, along: 64 })).toMatchObject({ MEET_ROWS: 1 })
+    expect(constantsOf(product, { along: 1, strips: 2 })).toMatchObject({ MEET_ROWS: 1 })
+    expect(constantsOf(product, { across: 4, along: 64, strips: 2 })).toMatchObject({ MEET_ROWS: 2 })
   })
   it('ask for subgroups only where they meet in them', () => {
     expect(constantsOf(ROW, { along: 8 }).requires).toBeUndefined()

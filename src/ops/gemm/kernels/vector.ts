@@ -54,8 +54,8 @@ interface Layout {
   readonly columnTiles: number
   /** Steps of depth of one part, a multiple of 4. */
   readonly partDepth: number
-  /** Sums that meet at a time. */
-  readonly meet: number
+  /** Rows whose sums meet at a time. */
+  readonly meetRows: number
   /** Distance between lanes that share a quad's depth, and between lanes of neighbouring quads. */
   readonly alongStep: number
   readonly acrossStep: number
@@ -64,7 +64,7 @@ interface Layout {
 function layoutOf(product: Product, { across, along, strips, parts }: VectorConfig): Layout {
   const rows = powerOfTwo(product.rows)
   const lanes = across * along
-  const inMemory = Math.max(1, Math.min(4, LEAST_WORKGROUP_BYTES / (QUAD_BYTES * lanes)))
+  const inMemory = Math.floor(Math.min(4, LEAST_WORKGROUP_BYTES / (QUAD_BYTES * lanes)) / strips)
   // Lanes lie side by side along what is contiguous in B.
   const deep = product.b.depth === 1 && product.b.line !== 1
   return {
@@ -72,7 +72,7 @@ function layoutOf(product: Product, { across, along, strips, parts }: VectorConf
     lanes,
     columnTiles: Math.ceil(product.columns / (4 * across * strips)),
     partDepth: 4 * Math.ceil(Math.ceil(product.depth / 4) / parts),
-    meet: along === 1 ? strips : Math.min(rows * strips, inMemory),
+    meetRows: along === 1 ? 1 : Math.max(1, Math.min(rows, inMemory)),
     alongStep: deep ? 1 : across,
     acrossStep: deep ? along : 1,
   }
@@ -128,7 +128,7 @@ export const vector: Family<VectorConfig> = {
 
   plan(product, config, device) {
     const layout = layoutOf(product, config)
-    const { rows, lanes, columnTiles, partDepth, meet, alongStep, acrossStep } = layout
+    const { rows, lanes, columnTiles, partDepth, meetRows, alongStep, acrossStep } = layout
     const { across, along, strips, parts } = config
     const met = meeting(layout, config, device)
     const inSubgroups = met === 'subgroup' || met === 'both'
@@ -143,13 +143,13 @@ export const vector: Family<VectorConfig> = {
         ALONG: along,
         ACROSS_STEP: acrossStep,
         ALONG_STEP: alongStep,
-        MEET: meet,
+        MEET_ROWS: meetRows,
       },
       workgroupSize: [lanes, 1, 1],
       workgroupBytes: workgroupBytes(product, config, device),
       ...(inSubgroups ? { requires: ['subgroups'] as const } : {}),
       groups: (slices) => slices * parts * columnTiles,
-      params: { ...params, column_tiles: columnTiles, parts, part_depth: partDepth, meet },
+      params: { ...params, column_tiles: columnTiles, parts, part_depth: partDepth, meet: meetRows * strips },
       ...partial,
     }
     const reason = `vector: ${across} lanes over ${4 * across * strips} columns, ${along} over the depth`
@@ -213,7 +213,7 @@ export const vector: Family<VectorConfig> = {
 function workgroupBytes(product: Product, config: VectorConfig, device: DeviceFacts): number {
   const layout = layoutOf(product, config)
   const met = meeting(layout, config, device)
-  return met === 'memory' || met === 'both' ? layout.lanes * layout.meet * QUAD_BYTES : 0
+  return met === 'memory' || met === 'both' ? layout.lanes * layout.meetRows * config.strips * QUAD_BYTES : 0
 }
 
 /** Next power of two, at least 1. */
