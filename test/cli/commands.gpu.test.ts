@@ -145,13 +145,25 @@ describe('profile', () => {
     expect(err).not.toContain('Error')
     expect(code).toBe(0)
     expect(out).toContain('= predicted')
+    // Default kernels stand under the roof; dataflow rows only where --roofline asks for them.
+    const [, roof = ''] = out.split('Attainable')
+    expect(roof).toMatch(/^conv +convolution .*(memory|compute|launch)$/m)
+    expect(roof).toMatch(/^gemm +\w+ .* = predicted .* (memory|compute|launch)$/m)
+    expect(roof).toMatch(/^Roof: [\d.]+ GFLOP\/s of f32, [\d.]+ GB\/s, measured\.\ngemm: \w+ /m)
+    expect(roof).not.toMatch(/^(conv|gemm) +os-a/m)
+    expect(Math.max(...out.split('\n').map((line) => (/^(Time|gemm: )/.test(line) ? 0 : line.length)))).toBeLessThanOrEqual(120)
     const report = JSON.parse(readFileSync(at('p.json'), 'utf8')) as {
-      layers: { name: string; dataflows: Record<string, object> }[]
+      layers: { name: string; dataflows: Record<string, { roofline?: object }> }[]
     }
+    expect(report).toMatchObject({ peaks: { flops: { f32: expect.any(Number) as number } } })
     expect(report).toMatchObject({ schema: 'tilewright.profile/1', model: 'classifier', complete: true })
     expect(report.layers.map(({ name }) => name)).toEqual(['conv', 'gemm'])
     for (const { dataflows } of report.layers) {
-      expect(dataflows['os-a']).toMatchObject({ verified: true, counted_equal: true })
+      expect(dataflows['os-a']).toMatchObject({
+        verified: true,
+        counted_equal: true,
+        roofline: { bound: expect.any(String) as string },
+      })
       expect(dataflows['fastest']).toMatchObject({ verified: true })
     }
     const { traceEvents } = JSON.parse(readFileSync(at('t.json'), 'utf8')) as {

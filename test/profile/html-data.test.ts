@@ -10,6 +10,7 @@ import {
   energyByOperand,
   energyUnit,
   intensityOf,
+  kernelCountsOf,
   kindOf,
   levelsOf,
   rowsOf,
@@ -18,7 +19,7 @@ import {
 } from '../../src/profile/html/data.ts'
 import { loopNest } from '../../src/profile/html/loopnest.ts'
 import { csvOf } from '../../src/profile/html/tables.ts'
-import type { ProfileReport } from '../../src/profile/report.ts'
+import { configText, type KernelReport, type ProfileReport } from '../../src/profile/report.ts'
 import { convProblem, gemmProblem } from '../../src/schedule/problem.ts'
 import { sampleReport } from './html-sample.ts'
 
@@ -207,6 +208,53 @@ describe('loopNest', () => {
       ['body', 'outputs += weights × inputs', undefined],
     ])
     expect(lines.filter(({ kind }) => kind !== 'level').map(({ depth }) => depth)).toEqual([1, 2, 3, 4, 5])
+  })
+})
+
+describe('default kernels of products', () => {
+  const accesses = {
+    a: { loads: 12, stores: 0 },
+    b: { loads: 20, stores: 0 },
+    bias: { loads: 6, stores: 0 },
+    y: { loads: 0, stores: 6 },
+  }
+  const kernel: KernelReport = {
+    name: 'tiled',
+    config: { kernel: 'tiled', rows: 16, doubled: true },
+    problem: gemmProblem({ i: 2, j: 3, k: 4 }),
+    predicted_ms: 0.5,
+    predicted_bound: 'memory',
+    accesses: { predicted: accesses, counted: accesses },
+  }
+  const roofline = { operations: 48, bytes: 104, intensity: 0.46, attainable_gflops: 4, share: 0.25, bound: 'memory' } as const
+  const withKernel = (given: KernelReport): ProfileReport => {
+    const result = { time_ms: 1, gflops: 1, verified: true, counted_equal: true, kernel: given, roofline }
+    return { ...report, layers: [{ name: 'fc', problem: given.problem, macs: 24, dataflows: { fastest: result } }] }
+  }
+
+  it('are counted beside their prediction, without what is 0 on both sides', () => {
+    expect(kernelCountsOf(kernel).map(({ what, operand, counted }) => [what, operand, counted])).toEqual([
+      ['storage a loads', 'inputs', 12],
+      ['storage b loads', 'weights', 20],
+      ['storage bias loads', 'epilogue', 6],
+      ['storage y stores', 'outputs', 6],
+    ])
+    const [row] = rowsOf(withKernel(kernel))
+    expect(row).toMatchObject({ status: 'ok', differences: [] })
+    expect(checksOf(row === undefined ? [] : [row])).toMatchObject({ counted: [{ layer: 'fc' }], unequal: [] })
+  })
+
+  it('fail where a count is not the predicted one', () => {
+    const wrong = { ...kernel, accesses: { predicted: accesses, counted: { ...accesses, a: { loads: 13, stores: 0 } } } }
+    const [row] = rowsOf(withKernel(wrong))
+    expect(row).toMatchObject({ status: 'failed', differences: [{ what: 'storage a loads', predicted: 12, counted: 13 }] })
+  })
+
+  it('stand in the CSV with their configuration and place under the roof', () => {
+    expect(configText(kernel)).toBe('tiled rows 16, doubled true')
+    const [head, line] = csvOf(rowsOf(withKernel(kernel))).split('\n')
+    expect(head).toMatch(/,intensity,attainable_gflops,share,bound,kernel,predicted_ms$/)
+    expect(line).toMatch(/,0.46,4,0.25,memory,"tiled rows 16, doubled true",0.5$/)
   })
 })
 
