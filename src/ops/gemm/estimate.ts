@@ -2,11 +2,11 @@
  * How long a matrix product takes under a configuration, before it runs: the time at each bottleneck, as if it were the only one, and
  * how well the grid fills the machine. Think of a bill of five lines of which, on a GPU, the largest is paid:
  *
- *     arithmetic   lanes that compute, those past the edges too      ÷ peak
+ *     arithmetic   lanes that compute, those past the edges too      ÷ peak, less where registers do not hold the sums
  *     memory       every word once, and scratch twice                ÷ bandwidth of memory
  *     cache        words that workgroups fetch (`evaluate`, DRAM)    ÷ bandwidth of the caches
  *     workgroup    words through workgroup memory (`evaluate`, GLB)  ÷ its bandwidth
- *     issue        accesses that lanes issue (`accesses`, a vec4: 1) ÷ accesses a second
+ *     issue        accesses that lanes issue (`accesses`, a vec4: 1) ÷ accesses a second, and halves converted
  *
  * Overlap of all but the largest is the roofline's (Williams, Waterman, Patterson, CACM 2009), with more than two roofs as in the
  * execution-cache-memory model (Treibig, Hager, PPAM 2009), whose rule for a core without overlap, the sum, holds for software adapters.
@@ -31,8 +31,14 @@ export interface Rates {
   readonly bytes: number
   readonly cacheBytes: number
   readonly workgroupBytes: number
-  /** Accesses of single lanes, scalar or vector. */
+  /** Accesses of single lanes to vectors of four. */
   readonly accesses: number
+  /** What a scalar access costs beside one of a vector. */
+  readonly scalar: number
+  /** Halves that are made f32 or back; Infinity where that is an instruction of its own kind. */
+  readonly conversions: number
+  /** Sums that a lane keeps in registers; beyond them arithmetic is slower by as much. */
+  readonly registers: number
   /** Seconds that a dispatch takes beside its work. */
   readonly launch: number
   /** Workgroups that run at once have together at most so many invocations; Infinity where `groups` says it. */
@@ -54,19 +60,23 @@ export interface MeasuredPeaks {
  * GPU: 10 TFLOP/s and 500 GB/s, a middling card, where nothing was measured. Beside the peak of f32: an access takes the place of 8
  * operations (32 load/store units beside 128 lanes of multiply-adds in each multiprocessor of an H100, NVIDIA's white paper of 2022; 4
  * on a V100), a byte of workgroup memory that of 2 (128 bytes a cycle, ibid.). Assumed: caches of 4 times the memory's bandwidth, matrix
- * units of 8 times the peak, 65 536 invocations at once, 3 µs a dispatch.
- * Software: fitted to lavapipe on two cores, where accesses are dear and caches as good as any memory.
+ * units of 8 times the peak, 65 536 invocations at once, 128 sums in the 255 registers of a lane (NVIDIA), 3 µs a dispatch.
+ * Software: ratios fitted to lavapipe 26.1 on two cores of a server (7 problems, all families): accesses are dear, halves dearer, since they are
+ * converted by integer arithmetic; caches are as good as any memory.
  */
 export function ratesFor(device: Pick<DeviceFacts, 'software'>, peaks?: MeasuredPeaks): Rates {
-  const f32 = peaks?.flops.f32 ?? (device.software ? 60e9 : 10e12)
+  const f32 = peaks?.flops.f32 ?? (device.software ? 96e9 : 10e12)
   const bytes = peaks?.bytes_per_s ?? (device.software ? 10e9 : 500e9)
   if (device.software) {
     return {
-      flops: { f32, f16: peaks?.flops.f16 ?? f32 / 4, matrix: f32 / 6 },
+      flops: { f32, f16: peaks?.flops.f16 ?? f32 / 4, matrix: f32 / 9 },
       bytes,
       cacheBytes: Infinity,
-      workgroupBytes: 4 * (f32 / 120),
-      accesses: f32 / 60,
+      workgroupBytes: f32 / 60,
+      accesses: f32 / 48,
+      scalar: 0.4,
+      conversions: f32 / 137,
+      registers: 128,
       launch: 20e-6,
       invocations: Infinity,
       groups: 4,
@@ -79,6 +89,9 @@ export function ratesFor(device: Pick<DeviceFacts, 'software'>, peaks?: Measured
     cacheBytes: 4 * bytes,
     workgroupBytes: f32 / 2,
     accesses: f32 / 8,
+    scalar: 1,
+    conversions: Infinity,
+    registers: 128,
     launch: 3e-6,
     invocations: 65536,
     groups: Infinity,
@@ -133,11 +146,11 @@ export function estimate(product: Product, config: Config, device: DeviceFacts, 
   const scratch = plan.temps.reduce((sum, type) => sum + 2 * byteSize(type), 0)
   const once = byteSize(product.a.type) + byteSize(product.b.type) + byteSize(product.output)
   const parts: EstimateParts = {
-    arithmetic: (2 * stepsOf(mapping)) / peakOf(product, plan, rates),
+    arithmetic: ((2 * stepsOf(mapping)) / peakOf(product, plan, rates)) * Math.max(1, sumsOf(mapping) / rates.registers),
     memory: (once + scratch) / rates.bytes,
     cache: (fetched + scratch) / rates.cacheBytes,
     workgroup: handed / rates.workgroupBytes,
-    issue: accessesOf(product, config, device, plan) / rates.accesses,
+    issue: issueOf(product, config, device, plan, rates),
   }
   const bound = largest(parts)
   const { arithmetic, memory, cache, workgroup, issue } = parts
@@ -202,14 +215,22 @@ function byteSize({ dtype, shape }: TensorType): number {
   return sizeOf(shape) * deviceByteSize(dtype)
 }
 
-/** Accesses that lanes issue: elements over the elements that one access moves. */
-function accessesOf(product: Product, config: Config, device: DeviceFacts, { dispatches }: OpPlan): number {
+/** Seconds of the accesses that lanes issue: elements over the elements that one access moves, and the conversion of halves. */
+function issueOf(product: Product, config: Config, device: DeviceFacts, { dispatches }: OpPlan, rates: Rates): number {
   const operands = dispatches.flatMap(({ program }) => program.operands)
   const counts = familyNamed(config.kernel, product.op).accesses(product, config, device)
   return Object.entries(counts).reduce((sum, [name, { loads, stores }]) => {
-    const { width = 1 } = operands.find((operand) => operand.name === name) ?? {}
-    return sum + (loads + stores) / width
+    const { width = 1, dtype = 'f32', raw = false } = operands.find((operand) => operand.name === name) ?? {}
+    const elements = loads + stores
+    const issued = ((elements / width) * (width === 1 ? rates.scalar : 1)) / rates.accesses
+    return sum + issued + (dtype === 'f16' && !raw ? elements / rates.conversions : 0)
   }, 0)
+}
+
+/** Sums that a lane keeps: rows times columns of the innermost level. */
+function sumsOf({ levels }: Mapping): number {
+  const loops = levels.at(-1)?.temporal ?? []
+  return loops.reduce((sums, [dimension, bound]) => (dimension === 'P' || dimension === 'M' ? sums * bound : sums), 1)
 }
 
 /** Of the dispatch that does the most: its workgroups over those that run at once. */

@@ -24,6 +24,9 @@ const ONE: Rates = {
   cacheBytes: 1,
   workgroupBytes: 1,
   accesses: 1,
+  scalar: 1,
+  conversions: Infinity,
+  registers: 128,
   launch: 0,
   invocations: Infinity,
   // Workgroups one after another: the machine is always full.
@@ -73,6 +76,23 @@ describe('parts', () => {
     const single = familyNamed('broadcast', 'x').accesses(odd, CONFIG, DEVICE)
     const total = Object.values(single).reduce((sum, { loads, stores }) => sum + loads + stores, 0)
     expect(estimate(odd, CONFIG, DEVICE, ONE).parts.issue).toBe(total)
+  })
+
+  test('halves that are converted come on top, scalars may cost less', () => {
+    const counts = familyNamed('broadcast', 'x').accesses(product, CONFIG, DEVICE)
+    const all = Object.values(counts).reduce((sum, { loads, stores }) => sum + loads + stores, 0)
+    const half = estimate(productOf('gemm:64x96x256:f16'), CONFIG, DEVICE, { ...ONE, conversions: 2 })
+    expect(half.parts.issue).toBe(all / 4 + all / 2)
+    const odd = productOf('gemm:64x95x255')
+    expect(estimate(odd, CONFIG, DEVICE, { ...ONE, scalar: 0.5 }).parts.issue).toBe(
+      estimate(odd, CONFIG, DEVICE, ONE).parts.issue / 2,
+    )
+  })
+
+  test('sums that registers do not hold slow the arithmetic', () => {
+    // 16 rows of four columns.
+    const spilled = estimate(product, CONFIG, DEVICE, { ...ONE, registers: 16 })
+    expect(spilled.parts.arithmetic).toBe(4 * parts.arithmetic)
   })
 
   test('nothing goes through workgroup memory that a kernel does not have', () => expect(parts.workgroup).toBe(0))
