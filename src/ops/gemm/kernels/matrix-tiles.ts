@@ -167,8 +167,9 @@ export function tileConstants(config: TileConfig, { unit }: Tiles): Record<strin
 /** Rows of tiles that are worked on together (tile_of in tiles.wgsl). */
 const BAND = 8
 
-/** Sums that a lane may hold in registers, in words: more spill on the GPUs there are. */
+/** Sums that a lane may hold in registers, in words: more spill on the GPUs there are, and compile for seconds on software adapters. */
 const MOST_SUMS = 128
+const MOST_SUMS_SOFTWARE = 32
 /** Workgroups from which a grid fills a large machine. */
 const FILLED = 128
 
@@ -184,6 +185,10 @@ const SHAPES: readonly { readonly own: readonly [number, number]; readonly subgr
 ]
 const STAGE_BYTES = 64
 
+/** Configurations of the largest unit, and of each other one. */
+const MOST_OF_LARGEST = 6
+const MOST_OF_OTHERS = 2
+
 type Power = z.infer<typeof power>
 
 function asPower(value: number): Power | undefined {
@@ -191,8 +196,8 @@ function asPower(value: number): Power | undefined {
 }
 
 /**
- * Configurations worth measuring for rows × columns sums in `slices` slices, the best by rule first: of the largest unit, the largest
- * tile whose grid fills a machine, or the one with the most workgroups.
+ * Configurations worth measuring for rows × columns sums in `slices` slices, the best by rule first: of the largest unit, the tile with
+ * the most sums for its lines whose grid fills a machine, or the one with the most workgroups.
  */
 export function tileCandidates(
   { rows, columns, slices }: { readonly rows: number; readonly columns: number; readonly slices: number },
@@ -201,12 +206,12 @@ export function tileCandidates(
 ): z.infer<z.ZodObject<typeof tileFields>>[] {
   const size = laneCount(device)
   if (size === undefined) return []
-  return unitsOf(device, arithmetic).flatMap((unit) => {
+  return unitsOf(device, arithmetic).flatMap((unit, index) => {
     const ranked = SHAPES.flatMap(({ own, subgroups: [subgroupRows, subgroupColumns] }) => {
       const [down, across] = [asPower(own[0] / unit.M), asPower(own[1] / unit.N)]
       const steps = asPower(Math.max(1, STAGE_BYTES / (arithmetic.quadBytes / 4) / unit.K))
       if (down === undefined || across === undefined || steps === undefined) return []
-      if ((own[0] * own[1]) / size > MOST_SUMS) return []
+      if ((own[0] * own[1]) / size > (device.software ? MOST_SUMS_SOFTWARE : MOST_SUMS)) return []
       const [tileRows, tileColumns] = [own[0] * subgroupRows, own[1] * subgroupColumns]
       const isWaste = (tileRows > 32 && tileRows >= 2 * rows) || (tileColumns > 32 && tileColumns >= 2 * columns)
       if (isWaste) return []
@@ -220,9 +225,15 @@ export function tileCandidates(
         steps,
         buffers: 2 as const,
       }
-      return [{ config, score: groups >= FILLED ? FILLED + tileRows * tileColumns : groups }]
+      // Sums for each line that is loaded: what memory allows.
+      const intensity = (tileRows * tileColumns) / (tileRows + tileColumns)
+      return [{ config, score: groups >= FILLED ? FILLED + intensity : groups }]
     })
-    return ranked.toSorted((a, b) => b.score - a.score).map(({ config }) => config)
+    const most = index === 0 ? MOST_OF_LARGEST : MOST_OF_OTHERS
+    return ranked
+      .toSorted((a, b) => b.score - a.score)
+      .slice(0, most)
+      .map(({ config }) => config)
   })
 }
 

@@ -74,8 +74,14 @@ export const matrix: Family<MatrixConfig> = {
       const both = { kernel: 'matrix' as const, ...config, direct: false }
       return matrix.refusal(product, both, device) === undefined ? both : { ...both, buffers: 1 }
     })
+    const [best] = staged
+    // One stage twice as deep takes the memory of two.
+    const deep =
+      best === undefined || best.steps > 4
+        ? []
+        : [{ ...best, steps: best.steps === 1 ? 2 : best.steps === 2 ? 4 : 8, buffers: 1 } as const]
     const loads = staged.slice(0, 2).map((config): MatrixConfig => ({ ...config, steps: 1, buffers: 1, direct: true }))
-    return [...staged, ...loads].filter((config) => matrix.refusal(product, config, device) === undefined)
+    return [...staged, ...deep, ...loads].filter((config) => matrix.refusal(product, config, device) === undefined)
   },
 
   plan(product, config, device) {
