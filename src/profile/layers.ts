@@ -5,6 +5,7 @@
  */
 import { ShapeError, UnsupportedOpError } from '../errors.ts'
 import type { Graph, GraphNode } from '../graph/graph.ts'
+import { fedInputs, typeGraph } from '../graph/passes.ts'
 import { conv2d } from '../ops/conv2d/op.ts'
 import type { OpDefinition, ReferenceOutput } from '../ops/op.ts'
 import { opNamed } from '../ops/registry.ts'
@@ -42,25 +43,29 @@ export interface LayerPlan {
   readonly problem: Problem
 }
 
-/** Layers of a graph with a loop nest, in order. @throws ShapeError where an input has symbolic dimensions and is not given. */
-export function layerPlans(graph: Graph, given: Readonly<Record<string, TensorType>> = {}): LayerPlan[] {
+/**
+ * Layers of a graph with a loop nest, in order.
+ * @throws ShapeError where an input has symbolic dimensions and is not given, or the network's own shapes do not fit
+ */
+export function layerPlans(graph: Graph, given: Readonly<Record<string, HostTensor>> = {}): LayerPlan[] {
   const types = inputTypes(graph, given)
-  const plans: LayerPlan[] = []
-  for (const node of graph.nodes) {
+  // Shapes may be computed from other shapes, or from an input's values.
+  const fed = [...fedInputs(graph)].map((name): [string, HostTensor] => [name, given[name] ?? zeros(types.get(name))])
+  const { types: typeOf, known } = typeGraph(graph, types, new Map(fed), { keep: 'all' })
+  return graph.nodes.flatMap((node) => {
     const { definition, attributes } = parsed(node)
-    const inputs = node.inputs.map((name) => (name === null ? null : (types.get(name) ?? null)))
+    const inputs = node.inputs.map((name) => (name === null ? null : (typeOf.get(name) ?? null)))
     const values = node.inputs.map((name, index) =>
-      name !== null && definition.hostInputs.includes(index) ? (graph.constants.get(name) ?? null) : null,
+      name !== null && definition.hostInputs.includes(index) ? (known.get(name) ?? null) : null,
     )
-    const context = { inputs, values, attributes }
-    definition.infer(context).forEach((type, index) => {
-      const output = node.outputs[index]
-      if (output !== undefined) types.set(output, type)
-    })
-    const problem = definition.problem?.(context)
-    if (problem !== undefined) plans.push({ name: node.name, problem })
-  }
-  return plans
+    const problem = definition.problem?.({ inputs, values, attributes })
+    return problem === undefined ? [] : [{ name: node.name, problem }]
+  })
+}
+
+function zeros(type: TensorType | undefined): HostTensor {
+  const { dtype, shape } = type ?? { dtype: 'i64', shape: [] }
+  return new HostTensor(dtype, shape, allocate(dtype, sizeOf(shape)))
 }
 
 /**
@@ -112,24 +117,21 @@ function parsed(node: GraphNode): { definition: OpDefinition; attributes: unknow
   return { definition, attributes: parseAttributes(definition, node.attributes, node.name) }
 }
 
-function inputTypes(graph: Graph, given: Readonly<Record<string, TensorType>>): Map<string, TensorType> {
-  const types = new Map<string, TensorType>(graph.constants)
-  for (const { name, dtype, shape } of graph.inputs) {
-    const known = given[name]
-    if (known !== undefined) {
-      types.set(name, known)
-      continue
-    }
-    const fixed = shape.map((extent) => {
-      if (typeof extent === 'number') return extent
-      throw new ShapeError(`Input ${name} has the symbolic dimension ${extent}`, {
-        shape,
-        remedy: 'Give a batch or an input tensor',
+function inputTypes(graph: Graph, given: Readonly<Record<string, HostTensor>>): Map<string, TensorType> {
+  return new Map(
+    graph.inputs.map(({ name, dtype, shape }) => {
+      const known = given[name]
+      if (known !== undefined) return [name, { dtype: known.dtype, shape: known.shape }]
+      const fixed = shape.map((extent) => {
+        if (typeof extent === 'number') return extent
+        throw new ShapeError(`Input ${name} has the symbolic dimension ${extent}`, {
+          shape,
+          remedy: 'Give a batch or an input tensor',
+        })
       })
-    })
-    types.set(name, { dtype, shape: fixed })
-  }
-  return types
+      return [name, { dtype, shape: fixed }]
+    }),
+  )
 }
 
 interface ConvolutionForm {

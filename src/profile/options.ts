@@ -16,7 +16,7 @@ export interface ProfileOptions {
   readonly precision?: 'f32' | 'f16' | 'int8'
   /** Timed samples of a row (default 3; rows over 0.3 s on a software adapter take fewer). */
   readonly samples?: number
-  /** Input tensors by name; seeded ones where absent. */
+  /** Input tensors by name; seeded ones where absent (integers: zeros). */
   readonly input?: Readonly<Record<string, HostTensor>>
   readonly seed?: number
   readonly onProgress?: (event: ProfileProgress) => void

@@ -9,13 +9,15 @@ import { DtypeError, OptionError, ShapeError } from '../errors.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import type { Graph } from '../graph/graph.ts'
 import { setProfiler, type Model } from '../graph/model.ts'
+import { toFloat } from '../graph/precision.ts'
 import { isHostTensor } from '../ops/run.ts'
 import { DATAFLOW_NAMES, dataflowNamed, parseDataflow, type Dataflow } from '../schedule/dataflow.ts'
 import type { Hardware } from '../schedule/hardware.ts'
 import { parseHardware } from '../schedule/parse.ts'
 import { macsOf } from '../schedule/problem.ts'
 import { SYSTOLIC_NAMES, systolicNames, type SystolicName } from '../schedule/systolic/shape.ts'
-import { formatShape } from '../tensor/shape.ts'
+import { allocate, isFloat, type DType } from '../tensor/dtype.ts'
+import { formatShape, sizeOf } from '../tensor/shape.ts'
 import { HostTensor, type Tensor } from '../tensor/tensor.ts'
 import { layerPlans, layersOf, type Layer } from './layers.ts'
 import type { ModelProfileOptions, ProfileOptions } from './options.ts'
@@ -178,8 +180,14 @@ function seededInputs(graph: Graph, { input = {}, seed = 0 }: ProfileOptions): R
     if (given.dtype !== dtype) throw new DtypeError(`Input ${name} is ${dtype}, not ${given.dtype}`)
   }
   return Object.fromEntries(
-    graph.inputs.map(({ name, shape }) => [name, input[name] ?? seededInput(seed, name, shape.map(Number))]),
+    graph.inputs.map(({ name, dtype, shape }) => [name, input[name] ?? seededFor(seed, name, dtype, shape.map(Number))]),
   )
+}
+
+/** Floats from the seed; integers are zeros, which any table that they look up has. */
+function seededFor(seed: number, name: string, dtype: DType, shape: readonly number[]): HostTensor {
+  if (isFloat(dtype)) return toFloat(seededInput(seed, name, shape), dtype)
+  return new HostTensor(dtype, shape, allocate(dtype, sizeOf(shape)))
 }
 
 /** Lets timers, signals and the page run before a long stretch of CPU work. */

@@ -11,6 +11,7 @@ import { profileModel } from '../../src/profile/profile.ts'
 import type { DataflowReport, ProfileReport } from '../../src/profile/report.ts'
 import { peaksOf, rooflineOf } from '../../src/profile/roofline-row.ts'
 import { macsOf } from '../../src/schedule/problem.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
 
 /** Attention of 3 heads over 20 places, and a gated block with a residual, as language models have them. */
 function transformer(): Graph {
@@ -120,6 +121,23 @@ describe('a profile of matrix products', () => {
     const { verified, counted_equal, notes, roofline } = rowOf(half, 'fc')
     expect([verified, counted_equal], notes?.join('; ')).toEqual([true, true])
     expect(roofline?.bytes).toBe(2 * (5 * 33 + 7 * 33 + 7 + 35))
+  })
+
+  it('of tokens: an input of integers, shapes made from shapes', async () => {
+    const g = graph('tokens')
+    const ids = g.input('ids', 'i64', [1, 6])
+    const table = seededTensor(1, 'table', [10, 24], { centre: 0, spread: 0.3 })
+    const embedded = g.node('gather', [table, ids])
+    const dimensions = g.concat([g.slice(g.node('shape', [ids]), { starts: [1], ends: [2] }), tensor([24], [1], 'i64')], {
+      axis: 0,
+    })
+    g.output(
+      'y',
+      g.matmul(g.reshape(embedded, dimensions), seededTensor(1, 'w', [24, 10], { centre: 0, spread: 0.3 }), { name: 'head' }),
+    )
+    const tokens = await profileModel(gpu, g.finish(), { dataflows: 'fastest', samples: 1 })
+    expect(tokens.layers.map(({ name, macs }) => [name, macs])).toEqual([['head', 6 * 24 * 10]])
+    expect(rowOf(tokens, 'head')).toMatchObject({ verified: true, counted_equal: true })
   })
 
   it('measures peaks once', async () => {
