@@ -31,14 +31,18 @@ const SUMS: readonly (readonly [terms: readonly number[], exact: number, half: n
   [[MOST, -17], 65487, 65472],
   [[2048, 1], 2049, 2048],
   [[2048, 3], 2051, 2052],
-  [[...new Array<number>(16).fill(MOST), ...new Array<number>(16).fill(-MOST)], 0, 0],
-  [new Array<number>(32).fill(-MOST), -32 * MOST, -Infinity],
+  [[...times(16, MOST), ...times(16, -MOST)], 0, 0],
+  [times(32, -MOST), -32 * MOST, -Infinity],
   [[2 ** -24], 2 ** -24, 2 ** -24],
   [[2 ** -14, 2 ** -24], 2 ** -14 + 2 ** -24, 2 ** -14 + 2 ** -24],
   [[0], 0, 0],
 ]
 const DEPTH = 32
 const COLUMNS = 20
+
+function times(count: number, value: number): number[] {
+  return Array.from({ length: count }, () => value)
+}
 
 async function values(gpu: Gpu, inputs: readonly HostTensor[], attributes: unknown): Promise<number[]> {
   const [y] = await runOp(gpu, gemm, inputs, attributes)
