@@ -2,14 +2,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { gpuHardware } from '../../../models/hardware/index.ts'
 import { evaluate } from '../../../src/cost/evaluate.ts'
+import { assemble } from '../../../src/gpu/assemble.ts'
 import { countAccesses } from '../../../src/gpu/counted.ts'
 import type { DeviceTensor } from '../../../src/gpu/device-tensor.ts'
 import type { Gpu } from '../../../src/gpu/gpu.ts'
 import { openGpu } from '../../../src/gpu/node.ts'
+import { segmentBytes, type DeviceFacts } from '../../../src/gpu/program.ts'
 import { planProduct } from '../../../src/ops/gemm/choose.ts'
 import { matrix } from '../../../src/ops/gemm/kernels/matrix.ts'
 import { gemm } from '../../../src/ops/gemm/op.ts'
 import type { Product } from '../../../src/ops/gemm/product.ts'
+import { matmulInteger } from '../../../src/ops/matmul-integer/op.ts'
 import { matmul } from '../../../src/ops/matmul/op.ts'
 import { productOf } from '../../../src/ops/matmul/plan.ts'
 import type { OpDefinition } from '../../../src/ops/op.ts'
@@ -50,6 +53,7 @@ describe('products of halves by matrix units, staged, bit for bit', () => {
     ['K = 1', [33, 1], [1, 29]],
     ['1 × 1 × 1', [1, 1], [1, 1]],
     ['whole quads', [40, 52], [52, 44]],
+    ['more rows of tiles than a band', [150, 52], [52, 44]],
     ['one row', [1, 77], [77, 131]],
     ['batches broadcast', [3, 1, 19, 21], [2, 21, 23]],
     ['five batch dimensions', [2, 1, 2, 1, 2, 9, 8], [2, 1, 3, 1, 8, 12]],
@@ -155,5 +159,41 @@ describe('accesses', () => {
     const { DRAM } = evaluate(problem, gpuHardware(gpu.facts), matrix.mappingOf(product, parsed, gpu.facts)).accesses
     expect(DRAM?.inputs.reads).toBe(predicted.a?.loads)
     expect(DRAM?.weights.reads).toBe(predicted.b?.loads)
+  })
+})
+
+describe('kernels of other units', () => {
+  // What NVIDIA and Intel list; this adapter has no such units, so the text is only compiled to see that it is valid WGSL.
+  it.each([
+    [16, 16, 16, 32, { rows: 4, columns: 4 }],
+    [16, 8, 16, 32, { rows: 2, columns: 4, direct: true }],
+    [8, 16, 16, 16, { rows: 4, columns: 2, subgroupColumns: 4, buffers: 1 }],
+  ])('are valid: %i×%i×%i in subgroups of %i', async (M, N, K, lanes, fields) => {
+    const component = { M, N, K, component: 'f16', result: 'f32' }
+    const device: DeviceFacts = {
+      ...gpu.facts,
+      matrices: [component, { M, N, K: 2 * K, component: 'i8', result: 'i32' }],
+      subgroups: { min: lanes, max: lanes, linear: true },
+      limits: { ...gpu.facts.limits, maxComputeWorkgroupStorageSize: 49152, maxComputeInvocationsPerWorkgroup: 256 },
+      software: false,
+    }
+    const halves: TensorType = { dtype: 'f16', shape: [256, 256] }
+    const given = { attributes: parseAttributes(matmul, {}), inputs: [halves, halves], values: [] }
+    const product = productOf({ ...given, outputs: matmul.infer(given) })
+    const bytes: TensorType = { dtype: 'u8', shape: [256, 256] }
+    const plans = [planProduct(product, device, matrix.schema.parse({ kernel: 'matrix', ...fields }))]
+    for (const transB of [0, 1]) {
+      const context = { inputs: [bytes, bytes, null, null], values: [], attributes: parseAttributes(matmulInteger, { transB }) }
+      plans.push(matmulInteger.plan({ ...context, outputs: matmulInteger.infer(context), device }))
+    }
+    for (const { dispatches, reason } of plans) {
+      expect(reason).toContain('matrix units')
+      for (const { program } of dispatches) {
+        const segments = program.operands.map(() => 1)
+        const { code } = assemble(program, segments, segmentBytes(device.limits), device)
+        const { messages } = await gpu.device.createShaderModule({ code }).getCompilationInfo()
+        expect(messages.filter(({ type }) => type === 'error').map(({ message, lineNum }) => `${lineNum}: ${message}`)).toEqual([])
+      }
+    }
   })
 })
