@@ -7,7 +7,7 @@
  *            width 1                                width 4
  *   f32      f32                                    vec4<f32>
  *   f16      f16 ⇄ f32                              vec4<f16> ⇄ vec4<f32>
- *   i8       [ b3 b2 b1 b0 ] → one byte, as i32     the word [ b3 b2 b1 b0 ] itself, as u32
+ *   i8       [ b3 b2 b1 b0 ] → one byte, as i32     the word [ b3 b2 b1 b0 ] itself, as u32 (width 16: four words)
  *
  * A store rounds to f16 as IEEE 754 does: by the device's own conversion where that is known to, else by `half.wgsl`.
  */
@@ -117,6 +117,7 @@ function checked(operand: OperandSpec, segments: number, program: string): Acces
     if (segments !== 1) refuse(`A direct operand must fit one binding, but lies in ${segments}`)
   }
   if (width === 4 && (dtype === 'i64' || dtype === 'bool')) refuse(`An operand of ${dtype} is accessed element by element, width 1`)
+  if (width === 16 && !isPacked(operand)) refuse('Only bytes are accessed sixteen at a time')
   if (width === 1 && raw === true && isPacked(operand)) refuse(`A byte of ${dtype} has no WGSL type: raw takes width 4`)
   return typesOf(operand)
 }
@@ -139,6 +140,7 @@ function typesOf(operand: OperandSpec): AccessTypes {
   const { dtype, access, width = 1, raw } = operand
   if (access === 'atomic') return { element: 'atomic<u32>', value: 'u32' }
   if (isPacked(operand)) {
+    if (width === 16) return { element: 'vec4<u32>', value: 'vec4<u32>' }
     if (width === 4) return { element: 'u32', value: 'u32' }
     return { element: access === 'read' ? 'u32' : 'atomic<u32>', value: valueType(dtype) }
   }

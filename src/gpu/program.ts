@@ -17,9 +17,10 @@ export interface OperandSpec {
   /**
    * Elements that one access moves, default 1. With 4, index i stands for elements 4i … 4i+3, and `x_t` is a vec4; for i8 and u8 it
    * is the packed u32 word, as `dot4I8Packed` takes it. Values past the tensor's end are undefined; a kernel stores with
-   * width 4 only where what it stores is whole vectors. Not for i64 and bool. One tensor may be bound under both widths.
+   * width 4 only where what it stores is whole vectors. Not for i64 and bool. 16 is for i8 and u8 alone: `x_t` is vec4<u32>, four packed
+   * words, and the tensor must be whole ones. One tensor may be bound under several widths.
    */
-  readonly width?: 1 | 4
+  readonly width?: 1 | 4 | 16
   /** Values are of the storage type, unconverted: f16 stays `f16`. i8 and u8 take width 4 with it. */
   readonly raw?: boolean
   /**

@@ -94,6 +94,17 @@ describe('accessors', () => {
   const linesOf = (operands: ProgramSource['operands'], more: Partial<ProgramSource> = {}, segments: readonly number[] = []) =>
     assemble({ ...PROGRAM, ...more, operands }, segments, 1024, FACTS).code.split('\n')
 
+  it('of width 16 move four words of bytes', () => {
+    const operands = [{ name: 'b', dtype: 'u8', access: 'read', width: 16 }] as const
+    expect(linesOf(operands, {}, [2]).filter((line) => /b_(t|\d)/.test(line))).toEqual([
+      '@group(0) @binding(1) var<storage, read> b_0: array<vec4<u32>>;',
+      '@group(0) @binding(2) var<storage, read> b_1: array<vec4<u32>>;',
+      'alias b_t = vec4<u32>;',
+      '  if ((index >> 6u) == 0u) { return b_0[index & 63u]; }',
+      '  return b_1[index & 63u];',
+    ])
+  })
+
   it('of width 4 move vectors, words of four bytes, and mask indices of vectors', () => {
     const operands = [
       { name: 'f', dtype: 'f32', access: 'read', width: 4 },
@@ -183,6 +194,7 @@ describe('accessors', () => {
     ['i64', { width: 4 }, /i64 is accessed element by element/],
     ['bool', { width: 4 }, /bool is accessed element by element/],
     ['i8', { raw: true }, /raw takes width 4/],
+    ['f32', { width: 16 }, /Only bytes are accessed sixteen at a time/],
     ['u32', { access: 'atomic', width: 4 }, /atomic operand has no accessors/],
     ['u32', { access: 'atomic', raw: true }, /atomic operand has no accessors/],
   ] as const)('are refused for %s with %o', (dtype, spec, message) => {

@@ -166,6 +166,14 @@ describe('matmulNBits', () => {
     expect(made.reason.length).toBeGreaterThan(20)
   })
 
+  it('reads four words of weights at a time for one row, where blocks are whole fours of words', () => {
+    const width = (rows: number, bits: number, block: number, device = FACTS): number | undefined =>
+      plan(matmulNBits, inputs(rows, 64, 96, bits, block), { bits, blockSize: block }, device).dispatches[0]?.program.operands[1]
+        ?.width
+    expect([width(1, 4, 32), width(1, 4, 16), width(1, 8, 16), width(2, 4, 32)]).toEqual([16, 4, 16, 4])
+    expect([width(1, 4, 32, SOFTWARE), width(1, 4, 16, SOFTWARE), width(17, 4, 32, SOFTWARE)]).toEqual([16, 4, 4])
+  })
+
   it.each<[number, unknown, DeviceFacts, string[]]>([
     [17, { accuracyLevel: 4 }, PACKED, ['matmulNBits/round', 'matmulNBits/dot']],
     [16, { accuracyLevel: 4 }, PACKED, ['matmulNBits/vector']],
@@ -184,7 +192,7 @@ describe('matmulNBits', () => {
     expect([widths(64, 96), widths(63, 96), widths(64, 95)]).toEqual([
       [4, 4],
       [4, undefined],
-      [undefined, 4],
+      [1, 4],
     ])
   })
 

@@ -1,6 +1,6 @@
 // Product with packed weights without workgroup memory. A subgroup of SIZE lanes owns ROWS rows by 4*SIZE columns, a lane four
-// columns. For STEP words of depth a lane loads its own columns' words and one quad of A in PARTS loads; quads reach all lanes by
-// shuffles, weights are dequantised once for all rows:
+// columns. A lane loads WORDS words of its own columns, and for every STEP of them the subgroup loads the quads of A that go with them,
+// PARTS a lane; quads reach all lanes by shuffles, weights are dequantised once for all rows:
 //
 //                          lane 0        lane 1                q = (word, quad of it, row), lane q % SIZE loaded it
 //                        [4 columns]   [4 columns]
@@ -25,27 +25,29 @@ fn main(
   for (var block = 0u; block < params.blocks; block++) {
     let scales = four_scales(column, block);
     let zeros = four_zeros(column, block);
-    for (var word = 0u; word < params.block_words; word += STEP) {
-      let k0 = (block * params.block_words + word) * PER_WORD;
-      var left: array<vec4<f32>, PARTS>;
-      for (var p = 0u; p < PARTS; p++) {
-        let q = p * SIZE + lane;
-        left[p] = left_quad(min(row0 + q % ROWS, params.rows - 1u), k0 + 4u * (q / ROWS));
-      }
-      for (var w = 0u; w < STEP; w++) {
-        let words = four_words(column, block, word + w);
-        for (var h = 0u; h < QUADS; h++) {
-          let w0 = weights_at(words, 4u * h, zeros, scales);
-          let w1 = weights_at(words, 4u * h + 1u, zeros, scales);
-          let w2 = weights_at(words, 4u * h + 2u, zeros, scales);
-          let w3 = weights_at(words, 4u * h + 3u, zeros, scales);
-          for (var r = 0u; r < ROWS; r++) {
-            let q = (w * QUADS + h) * ROWS + r;
-            let a = subgroupShuffle(left[q / SIZE], q % SIZE);
-            acc[r] = fma(vec4<f32>(a.x), w0, acc[r]);
-            acc[r] = fma(vec4<f32>(a.y), w1, acc[r]);
-            acc[r] = fma(vec4<f32>(a.z), w2, acc[r]);
-            acc[r] = fma(vec4<f32>(a.w), w3, acc[r]);
+    for (var word = 0u; word < params.block_words; word += WORDS) {
+      var words = words_at(column, block, word);
+      for (var part = 0u; part < WORDS; part += STEP) {
+        let k0 = (block * params.block_words + word + part) * PER_WORD;
+        var left: array<vec4<f32>, PARTS>;
+        for (var p = 0u; p < PARTS; p++) {
+          let q = p * SIZE + lane;
+          left[p] = left_quad(min(row0 + q % ROWS, params.rows - 1u), k0 + 4u * (q / ROWS));
+        }
+        for (var w = 0u; w < STEP; w++) {
+          for (var h = 0u; h < QUADS; h++) {
+            let w0 = weights_at(words[part + w], 4u * h, zeros, scales);
+            let w1 = weights_at(words[part + w], 4u * h + 1u, zeros, scales);
+            let w2 = weights_at(words[part + w], 4u * h + 2u, zeros, scales);
+            let w3 = weights_at(words[part + w], 4u * h + 3u, zeros, scales);
+            for (var r = 0u; r < ROWS; r++) {
+              let q = (w * QUADS + h) * ROWS + r;
+              let a = subgroupShuffle(left[q / SIZE], q % SIZE);
+              acc[r] = fma(vec4<f32>(a.x), w0, acc[r]);
+              acc[r] = fma(vec4<f32>(a.y), w1, acc[r]);
+              acc[r] = fma(vec4<f32>(a.z), w2, acc[r]);
+              acc[r] = fma(vec4<f32>(a.w), w3, acc[r]);
+            }
           }
         }
       }

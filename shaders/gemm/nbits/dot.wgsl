@@ -48,7 +48,7 @@ fn main(
       for (var i = lane; i < tile_weights * WORKGROUP_X; i += LANES) {
         let columns = i % WORKGROUP_X;
         let w = i / WORKGROUP_X;
-        let words = four_words(column0 + 4u * columns, block, (word / TILE_WORDS) * tile_weights + w);
+        let words = words_at(column0 + 4u * columns, block, (word / TILE_WORDS) * tile_weights + w)[0];
         if (BITS == 4u) {
           right_tile[2u * w * WORKGROUP_X + columns] = words & vec4<u32>(0x0f0f0f0fu);
           right_tile[(2u * w + 1u) * WORKGROUP_X + columns] = (words >> vec4<u32>(4u)) & vec4<u32>(0x0f0f0f0fu);

@@ -43,7 +43,7 @@ fn main(
       let word = k0 / PER_WORD + i / WORKGROUP_X;
       let block = word / params.block_words;
       let column = column0 + 4u * columns;
-      let words = four_words(column, block, word % params.block_words);
+      let words = words_at(column, block, word % params.block_words)[0];
       let scales = four_scales(column, block);
       let zeros = four_zeros(column, block);
       for (var j = 0u; j < PER_WORD; j++) {

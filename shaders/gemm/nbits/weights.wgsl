@@ -4,19 +4,12 @@
 //     scales  [columns, blocks]
 //     weight = (q - zero of its block) * scale of its block             zero_of: zero-middle, zero-packed or zero-float.wgsl
 //
+// How words are read is said by words-one.wgsl or words-four.wgsl.
+//
 // Columns past the last are read as the last and never stored.
 
 const PER_WORD = 32u / BITS;
 const MASK = (1u << BITS) - 1u;
-
-/// Word `word` of a block, of the four columns from `column` on.
-fn four_words(column: u32, block: u32, word: u32) -> vec4<u32> {
-  var words = vec4<u32>();
-  for (var j = 0u; j < 4u; j++) {
-    words[j] = load_b((min(column + j, params.columns - 1u) * params.blocks + block) * params.block_words + word);
-  }
-  return words;
-}
 
 fn four_scales(column: u32, block: u32) -> vec4<f32> {
   var scales = vec4<f32>();

@@ -18,6 +18,8 @@ import quantiseLeft from '../../../../shaders/gemm/nbits/quantise-left.wgsl?raw'
 import tiled from '../../../../shaders/gemm/nbits/tiled.wgsl?raw'
 import vector from '../../../../shaders/gemm/nbits/vector.wgsl?raw'
 import weights from '../../../../shaders/gemm/nbits/weights.wgsl?raw'
+import wordsFour from '../../../../shaders/gemm/nbits/words-four.wgsl?raw'
+import wordsOne from '../../../../shaders/gemm/nbits/words-one.wgsl?raw'
 import zeroFloat from '../../../../shaders/gemm/nbits/zero-float.wgsl?raw'
 import zeroMiddle from '../../../../shaders/gemm/nbits/zero-middle.wgsl?raw'
 import zeroPacked from '../../../../shaders/gemm/nbits/zero-packed.wgsl?raw'
@@ -109,17 +111,17 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
   const config = configOf(kernel, sizes, subgroupSize(device) ?? 1)
   const addend = inputs[4] ?? null
   const bound: { readonly spec: OperandSpec; readonly ref: TensorRef }[] = []
-  const read = (name: string, index: number, wide: boolean): void => {
+  const read = (name: string, index: number, width: 1 | 4 | 16 = 1): void => {
     const type = inputs[index]
     if (type === undefined || type === null) return
-    bound.push({ spec: { name, dtype: type.dtype, access: 'read', ...(wide ? { width: 4 } : {}) }, ref: { kind: 'input', index } })
+    bound.push({ spec: { name, dtype: type.dtype, access: 'read', width }, ref: { kind: 'input', index } })
   }
   const bytes = kernel === 'dot' ? roundLeft(product) : null
-  if (bytes === null) read('a', 0, depth % 4 === 0)
-  read('b', 1, true)
-  read('scales', 2, false)
-  read('zeros', 3, false)
-  read('bias', 4, false)
+  if (bytes === null) read('a', 0, depth % 4 === 0 ? 4 : 1)
+  read('b', 1, config.words === 4 ? 16 : 4)
+  read('scales', 2)
+  read('zeros', 3)
+  read('bias', 4)
   bytes?.temps.forEach(({ dtype }, index) => {
     bound.push({ spec: { name: BYTE_OPERANDS[index] ?? '', dtype, access: 'read' }, ref: { kind: 'temp', index } })
   })
@@ -136,6 +138,7 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
       body: [
         'struct Slice { y: u32 }',
         weights,
+        config.words === 4 ? wordsFour : wordsOne,
         ZERO[sizes.zeros],
         ...(bytes !== null ? [] : [depth % 4 === 0 ? leftWide : leftAny]),
         noScale,
@@ -223,17 +226,21 @@ interface NBitsConfig {
   /** Rows and columns of Y that a workgroup owns. */
   readonly rows: number
   readonly columns: number
+  /** Words of weights that one load brings. */
+  readonly words: 1 | 4
   readonly constants: Readonly<Record<string, number>>
   readonly workgroupSize: readonly [number, number, number]
 }
 
 function configOf(kernel: NBitsKernel, { rows, columns, bits, block }: NBitsSizes, size: number): NBitsConfig {
+  // Where one row is all, loads of weights are the cost; with more rows, wide loads only make the unrolled code longer.
+  const words = rows === 1 && ((block * bits) / 32) % 4 === 0 ? 4 : 1
   if (kernel === 'broadcast') {
     const own = rows === 1 ? 1 : rows <= 8 ? 8 : 16
-    // As many words at a time as give every lane a quad of A, but no more than a block has.
+    // As many words at a time as give every lane a quad of A, but no more than a load brings.
     const quads = own * (8 / bits)
-    const step = Math.min((block * bits) / 32, Math.max(1, Math.floor(size / quads)))
-    return { rows: own, columns: 4 * size, constants: { SIZE: size, ROWS: own, STEP: step }, workgroupSize: [size, 1, 1] }
+    const step = Math.min(words, Math.max(1, Math.floor(size / quads)))
+    return { rows: own, columns: 4 * size, words, constants: { SIZE: size, ROWS: own, STEP: step }, workgroupSize: [size, 1, 1] }
   }
   if (kernel === 'vector') {
     const own = rows === 1 ? 1 : rows <= 4 ? 4 : 8
@@ -241,11 +248,12 @@ function configOf(kernel: NBitsKernel, { rows, columns, bits, block }: NBitsSize
     return {
       rows: own,
       columns: 4 * across,
+      words,
       constants: { ROWS: own, ACROSS: across, ALONG: along },
       workgroupSize: [across * along, 1, 1],
     }
   }
   const x = columns <= 16 ? 4 : 16
   const y = rows <= 16 ? 4 : 16
-  return { rows: 4 * y, columns: 4 * x, constants: {}, workgroupSize: [x, y, 1] }
+  return { rows: 4 * y, columns: 4 * x, words: 1, constants: {}, workgroupSize: [x, y, 1] }
 }
