@@ -16,8 +16,9 @@ import { choose, productKey } from '../ops/gemm/choose.ts'
 import { estimate, rankCandidates, type Estimate, type Ranked, type Rates } from '../ops/gemm/estimate.ts'
 import { allCandidates, familyNamed } from '../ops/gemm/families.ts'
 import type { Config } from '../ops/gemm/family.ts'
-import { flopsOf, type Product } from '../ops/gemm/product.ts'
+import { flopsOf, slicesOf, type Product } from '../ops/gemm/product.ts'
 import { runPlan } from '../ops/run.ts'
+import type { DType } from '../tensor/dtype.ts'
 import { HostTensor } from '../tensor/tensor.ts'
 import { exactOperands, ExactResult } from './autotune-check.ts'
 import { boundDispatches } from './measure.ts'
@@ -60,10 +61,25 @@ export interface TriedKernel {
   readonly skipped?: string
 }
 
+export interface ProductSizes {
+  readonly rows: number
+  readonly columns: number
+  readonly depth: number
+  /** Independent products of these sizes. */
+  readonly slices: number
+  readonly dtype: DType
+  readonly flops: number
+}
+
+export function sizesOf(product: Product): ProductSizes {
+  const { rows, columns, depth, a } = product
+  return { rows, columns, depth, slices: slicesOf(product), dtype: a.type.dtype, flops: flopsOf(product) }
+}
+
 export interface TunedProduct {
   /** `productKey`. */
   readonly product: string
-  readonly sizes: { readonly rows: number; readonly columns: number; readonly depth: number; readonly flops: number }
+  readonly sizes: ProductSizes
   readonly layers: readonly string[]
   /** The kernel before tuning, and why it was that one. */
   readonly before: { readonly config: Config; readonly reason: string; readonly time_ms: number }
@@ -164,7 +180,7 @@ export class Tournament {
     )
     return {
       product: key,
-      sizes: { rows: product.rows, columns: product.columns, depth: product.depth, flops: flopsOf(product) },
+      sizes: sizesOf(product),
       layers,
       before: { config: champion.config, reason: before.reason, time_ms: champion.time_ms },
       after: { config: after.config, time_ms: after.time_ms ?? champion.time_ms },

@@ -11,7 +11,7 @@ const STORE = 'tuning'
 const KEY = 'results'
 
 /** A text in the IndexedDB `factory` under `database`. */
-export function indexedDbPlace(factory: IDBFactory, database: string = DATABASE): TextPlace {
+export function indexedDbPlace(factory: Pick<IDBFactory, 'open'>, database: string = DATABASE): TextPlace {
   return {
     name: `IndexedDB ${database}`,
     read: () => transact(factory, database, 'readonly', (text) => ({ result: text })),
@@ -28,7 +28,7 @@ interface Outcome {
 
 /** Opens the database, hands its text to `task` within one transaction, puts what that gives, and resolves when it is on its way. */
 async function transact(
-  factory: IDBFactory,
+  factory: Pick<IDBFactory, 'open'>,
   database: string,
   mode: IDBTransactionMode,
   task: (text: string | undefined) => Outcome,
@@ -59,9 +59,16 @@ async function transact(
   }
 }
 
-function openDatabase(factory: IDBFactory, database: string): Promise<IDBDatabase> {
+function openDatabase(factory: Pick<IDBFactory, 'open'>, database: string): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
-    const request = factory.open(database, 1)
+    let request: IDBOpenDBRequest
+    try {
+      request = factory.open(database, 1)
+    } catch (error) {
+      // Pages without an origin of their own, and those that may not store data, are refused here.
+      reject(refusal(database, error))
+      return
+    }
     request.onupgradeneeded = () => {
       request.result.createObjectStore(STORE)
     }
@@ -71,9 +78,10 @@ function openDatabase(factory: IDBFactory, database: string): Promise<IDBDatabas
   })
 }
 
-function refusal(database: string, cause: DOMException | null): OptionError {
+function refusal(database: string, cause: unknown): OptionError {
+  const reason = cause instanceof Error ? cause.message : 'another page holds it'
   return new OptionError(
-    `IndexedDB ${database} cannot be used: ${cause?.message ?? 'another page holds it'}`,
+    `IndexedDB ${database} cannot be used: ${reason}`,
     { remedy: 'Allow this site to store data, or open the GPU with tuning: false' },
     { cause },
   )

@@ -55,7 +55,7 @@ describe('autotune', () => {
     const before = reasonsOn(gpu)
     expect(before.every((reason) => !reason.startsWith('tuned'))).toBe(true)
     const result = await autotune(gpu, tasks, {
-      budgetMs: 4000,
+      budgetMs: 6000,
       samples: 2,
       onProgress: ({ phase, index, total }) => heard.push(`${phase} ${index}/${total}`),
       onTuned: (entry) => store.add([entry]),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { filePlace, tuningPath } from '../../src/formats/node-tuning.ts'
+import { indexedDbPlace } from '../../src/profile/tuning-indexeddb.ts'
 import { mergeTuning, parseTuning, TUNING_SCHEMA, TuningStore, tuningText, type TunedEntry } from '../../src/profile/tuning.ts'
 
 function entry(product: string, changes: Partial<TunedEntry> = {}): TunedEntry {
@@ -113,6 +114,17 @@ describe('store', () => {
     const below = new TuningStore(filePlace(join(folder, 'file/tuning.json')))
     await expect(below.add([entry('a')])).rejects.toThrow(/cannot be written/)
   })
+})
+
+test('a page that may not store data gets an OptionError, not the browser’s own', async () => {
+  const denied: Pick<IDBFactory, 'open'> = {
+    open: () => {
+      throw new DOMException('denied', 'SecurityError')
+    },
+  }
+  await expect(new TuningStore(indexedDbPlace(denied)).load('card')).rejects.toThrow(
+    expect.objectContaining({ name: 'OptionError', message: expect.stringContaining('denied') as string }) as Error,
+  )
 })
 
 test.each([

@@ -6,7 +6,7 @@ import { NoAdapterError } from '../../errors.ts'
 import type { Gpu } from '../../gpu/gpu.ts'
 import { timeDispatches } from '../../gpu/timer.ts'
 import { colorsFor, EXIT, type Context } from '../context.ts'
-import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, openNamed } from '../gpu.ts'
+import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, openNamed, tuningStore } from '../gpu.ts'
 import { JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
 import { bytes } from '../table.ts'
 
@@ -73,7 +73,7 @@ export function doctorCommand(context: Context, exit: (code: number) => void): C
         throw error
       }
       try {
-        const result = { schema: DOCTOR_SCHEMA, ok: true, machine, ...(await describeGpu(gpu)) }
+        const result = { schema: DOCTOR_SCHEMA, ok: true, machine, ...(await describeGpu(context, gpu)) }
         present(context, json, result, () => `${renderMachine(context, machine)}\n${renderGpu(context, result)}`)
       } finally {
         gpu.dispose()
@@ -109,7 +109,7 @@ function describeMachine({ env }: Context): Machine {
   }
 }
 
-async function describeGpu(gpu: Gpu) {
+async function describeGpu(context: Context, gpu: Gpu) {
   const { facts, adapter } = gpu
   const missing = WANTED.filter(({ feature }) => !facts.features.has(feature))
   const clock = await timeDispatches(gpu, [], { warmups: 0, samples: 0 })
@@ -119,6 +119,8 @@ async function describeGpu(gpu: Gpu) {
     subgroups: facts.subgroups ?? null,
     matrices: (facts.matrices ?? []).map(({ M, N, K, component, result }) => `${M}×${N}×${K} ${component}→${result}`),
     clock: { source: clock.source, quantum_ns: clock.quantum_ns },
+    /** Kernels that `tilewright tune` found for this adapter, and where they are kept. */
+    tuned: { kernels: gpu.tuned.size, kept_in: tuningStore(context)?.name ?? null },
     missing,
   }
 }
@@ -135,7 +137,7 @@ function renderMachine(context: Context, machine: Machine): string {
 
 function renderGpu(
   context: Context,
-  { adapter, limits, subgroups, matrices, clock, missing }: Awaited<ReturnType<typeof describeGpu>>,
+  { adapter, limits, subgroups, matrices, clock, tuned, missing }: Awaited<ReturnType<typeof describeGpu>>,
 ): string {
   const { bold, green, yellow } = colorsFor(context, context.out)
   const lines = [
@@ -155,6 +157,7 @@ function renderGpu(
     clock.source === 'wall'
       ? `${bold('Clock')}     wall clock, no timestamp queries`
       : `${bold('Clock')}     timestamp queries, quantum ${clock.quantum_ns} ns (smallest step seen)`,
+    `${bold('Tuned')}     ${tuned.kernels} matrix products, ${tuned.kept_in === null ? 'kept nowhere: TILEWRIGHT_TUNING is off' : `kept in ${tuned.kept_in}`}`,
   ]
   if (adapter.software) lines.push(yellow('This is a software adapter: correct, and slow. Its times say nothing about a GPU.'))
   if (missing.length === 0) lines.push(green('Nothing is missing.'))

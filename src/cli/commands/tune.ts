@@ -4,11 +4,11 @@ import { OptionError } from '../../errors.ts'
 import type { Gpu } from '../../gpu/gpu.ts'
 import { choose, productKey } from '../../ops/gemm/choose.ts'
 import { rankCandidates } from '../../ops/gemm/estimate.ts'
-import { allCandidates } from '../../ops/gemm/families.ts'
+import { allCandidates, FAMILIES } from '../../ops/gemm/families.ts'
 import type { Config } from '../../ops/gemm/family.ts'
 import { autotune, distinctTasks, type AutotuneProgress, type AutotuneResult } from '../../profile/autotune.ts'
 import { bareProduct, modelTasks, type ModelTasks } from '../../profile/autotune-model.ts'
-import { hasRun, type TunedProduct } from '../../profile/tournament.ts'
+import { hasRun, sizesOf, type ProductSizes, type TunedProduct } from '../../profile/tournament.ts'
 import type { TuningStore } from '../../profile/tuning.ts'
 import { choiceOption, colorsFor, EXIT, integerOption, numberOption, remark, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, tuningStore, withGpu } from '../gpu.ts'
@@ -143,14 +143,24 @@ function listOption(text: string): string[] {
   return names
 }
 
-/** A configuration in a line: `broadcast rows 16, strips 1`. */
+/** A configuration in a line, without what is its family's default: `broadcast rows 8, strips 2`. */
 export function configText({ kernel, ...constants }: Config): string {
-  const parts = Object.entries(constants).map(([name, value]) => `${name} ${String(value)}`)
+  const usual = FAMILIES.get(kernel)?.schema.safeParse({ kernel })
+  const defaults = new Map<string, unknown>(Object.entries(usual?.success === true ? usual.data : {}))
+  const parts = Object.entries(constants).flatMap(([name, value]) =>
+    defaults.get(name) === value ? [] : [`${name} ${String(value)}`],
+  )
   return parts.length === 0 ? kernel : `${kernel} ${parts.join(', ')}`
+}
+
+/** As the command takes it, M×K×N: `128×4096×11008 f16`. */
+function sizesText({ rows, columns, depth, slices, dtype }: ProductSizes): string {
+  return `${slices === 1 ? '' : `${slices} of `}${rows}×${depth}×${columns} ${dtype}`
 }
 
 interface PreviewRow {
   readonly product: string
+  readonly sizes: ProductSizes
   readonly layers: readonly string[]
   readonly default: { readonly config: Config; readonly reason: string }
   /** From the fastest expected on. */
@@ -160,6 +170,7 @@ interface PreviewRow {
 function preview(gpu: Gpu, { tasks }: ModelTasks): PreviewRow[] {
   return distinctTasks(tasks).map(({ product, layers }) => ({
     product: productKey(product),
+    sizes: sizesOf(product),
     layers,
     default: choose(product, gpu.facts),
     candidates: rankCandidates(product, allCandidates(product, gpu.facts), gpu.facts).map(({ config, estimate }) => {
@@ -180,10 +191,10 @@ const PREVIEW: readonly Column[] = [
 
 function renderPreview(context: Context, gpu: Gpu, rows: readonly PreviewRow[], work: ModelTasks): string {
   const colors = colorsFor(context, context.out)
-  const cells = rows.map(({ product, layers, default: now, candidates }) => {
+  const cells = rows.map(({ sizes, layers, default: now, candidates }) => {
     const [first] = candidates
     const best = first === undefined ? ['–', '–', '–'] : [configText(first.config), duration(first.estimate_ms), first.bound]
-    return [namesOf(layers), product, `${configText(now.config)} (${now.reason})`, String(candidates.length), ...best]
+    return [namesOf(layers), sizesText(sizes), `${configText(now.config)} (${now.reason})`, String(candidates.length), ...best]
   })
   const notes = [`On ${adapterTitle(gpu.adapter)}; nothing was measured.`, ...untouchedLines(work)]
   return ['', table(PREVIEW, cells, colors), '', ...notes.map(colors.dim)].join('\n')
@@ -203,12 +214,12 @@ const COLUMNS: readonly Column[] = [
 function render(context: Context, result: AutotuneResult, work: ModelTasks, store: TuningStore | undefined): string {
   const colors = colorsFor(context, context.out)
   const cells = result.tuned.map((row) => {
-    const { product, layers, sizes, before, after } = row
+    const { layers, sizes, before, after } = row
     const factor = before.time_ms / after.time_ms
     const text = `${factor.toFixed(2)}×`
     return [
       namesOf(layers),
-      product,
+      sizesText(sizes),
       duration(before.time_ms),
       duration(after.time_ms),
       factor > 1 ? colors.green(text) : text,
@@ -218,9 +229,9 @@ function render(context: Context, result: AutotuneResult, work: ModelTasks, stor
     ]
   })
   const correlation = result.rank_correlation
-  const faults = result.tuned.flatMap(({ product, tried }) =>
+  const faults = result.tuned.flatMap(({ sizes, tried }) =>
     tried.flatMap(({ config, fault }) =>
-      fault === undefined ? [] : [`${colors.yellow('out')} ${product} ${configText(config)}: ${fault}`],
+      fault === undefined ? [] : [`${colors.yellow('out')} ${sizesText(sizes)} ${configText(config)}: ${fault}`],
     ),
   )
   const failed = result.untuned.map(({ product, reason }) => `${colors.red('not tuned')} ${product}: ${reason}`)
@@ -236,8 +247,8 @@ function render(context: Context, result: AutotuneResult, work: ModelTasks, stor
 
 function why({ before, after, tried, candidates }: TunedProduct): string {
   const ran = tried.filter(hasRun).length
-  const count = `${ran} of ${candidates} verified and timed`
-  return after.config === before.config ? `${before.reason} stays: ${count}, none is faster` : `fastest: ${count}`
+  const isSame = after.config === before.config
+  return `${isSame ? `${before.reason} stays, the fastest` : 'fastest'} of ${ran} verified, ${candidates} in all`
 }
 
 function namesOf(layers: readonly string[]): string {

@@ -167,7 +167,7 @@ export interface Ranked {
   readonly estimate: Estimate
 }
 
-/** Configurations from the fastest expected on; of equal ones the first stays first. */
+/** Configurations from the fastest expected on; where one bottleneck makes them equal, by what they spend on all of them. */
 export function rankCandidates(
   product: Product,
   configs: readonly Config[],
@@ -176,7 +176,11 @@ export function rankCandidates(
 ): Ranked[] {
   return configs
     .map((config) => ({ config, estimate: estimate(product, config, device, rates) }))
-    .toSorted((a, b) => a.estimate.seconds - b.estimate.seconds)
+    .toSorted((a, b) => a.estimate.seconds - b.estimate.seconds || spentOn(a.estimate) - spentOn(b.estimate))
+}
+
+function spentOn({ parts: { arithmetic, memory, cache, workgroup, issue } }: Estimate): number {
+  return arithmetic + memory + cache + workgroup + issue
 }
 
 /**
