@@ -5,7 +5,7 @@ import type { DeviceFacts, DeviceLimits } from '../../../src/gpu/program.ts'
 import { kernelMachine } from '../../../src/ops/gemm/estimate.ts'
 import { familyNamed, forced } from '../../../src/ops/gemm/families.ts'
 import type { Config } from '../../../src/ops/gemm/family.ts'
-import { vector, type VectorConfig } from '../../../src/ops/gemm/kernels/vector.ts'
+import { vector, vectorByRule, type VectorConfig } from '../../../src/ops/gemm/kernels/vector.ts'
 import type { Product } from '../../../src/ops/gemm/product.ts'
 import { checkMapping } from '../../../src/schedule/check.ts'
 import { convProblem } from '../../../src/schedule/problem.ts'
@@ -204,6 +204,19 @@ describe('candidates', () => {
     expect(along).toMatchObject({ across: 1, along: 8, parts: 1, subgroups: true })
     const [near] = vector.candidates(productOf([1, 256, 4096]), SOFTWARE)
     expect(near).toMatchObject({ parts: 1 })
+  })
+  it('by rule leave to others what they do better', () => {
+    const rule = (rows: number, columns: number, along: boolean, device: DeviceFacts) =>
+      vectorByRule(productOf([rows, columns, 4096], along), device)
+    expect(rule(16, 4096, true, SUBGROUPS)).toEqual(vector.candidates(productOf([16, 4096, 4096], true), SUBGROUPS)[0])
+    expect(rule(17, 4096, true, SUBGROUPS)).toBeUndefined()
+    expect(rule(2, 4096, true, SOFTWARE)).toMatchObject({ across: 1, along: 8 })
+    expect(rule(3, 4096, true, SOFTWARE)).toBeUndefined()
+    expect(rule(3, 4096, true, { ...FACTS, software: true })).toMatchObject({ along: 1 })
+    expect(rule(3, 1024, false, SOFTWARE)).toMatchObject({ across: 8, strips: 2, parts: 128 })
+    expect(rule(3, 1023, false, SOFTWARE)).toBeUndefined()
+    expect(rule(16, 4096, false, SOFTWARE)).toMatchObject({ across: 8, strips: 1, parts: 16 })
+    expect(rule(17, 4096, false, SOFTWARE)).toBeUndefined()
   })
 })
 

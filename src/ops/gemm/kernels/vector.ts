@@ -243,12 +243,30 @@ function softwareConfigs(product: Product, device: DeviceFacts): VectorConfig[] 
     if (lanes === 1) return [alone]
     return rows <= 4 ? [together, alone] : [alone, together]
   }
-  const far = product.b.depth * deviceByteSize(product.b.type.dtype) >= NEAR_ROWS
   const step = rows >= MANY_ROWS ? SOFTWARE_PART_OF_MANY : SOFTWARE_PART
-  const split = { ...alone, parts: far ? Math.min(MOST_PARTS, Math.max(1, Math.ceil(product.depth / step))) : 1 }
-  const wide = { ...split, strips: 4 } as const
-  if (rows > 2) return [split, ...(split.parts > 1 ? [alone] : [])]
-  return [wide, split, ...(split.parts > 1 ? [{ ...wide, parts: 1 }] : [])]
+  const parts = isFar(product) ? Math.min(MOST_PARTS, Math.max(1, Math.ceil(product.depth / step))) : 1
+  const narrow = { ...alone, parts } as const
+  const wide = { ...narrow, strips: rows <= 2 ? 4 : 2 } as const
+  const whole = parts === 1 ? [] : [{ ...wide, parts: 1 } as const]
+  return rows >= MANY_ROWS ? [narrow, wide, ...whole] : [wide, narrow, ...whole]
+}
+
+/** Whether rows of B, lying across, are pages apart. */
+function isFar({ b }: Product): boolean {
+  return b.depth * deviceByteSize(b.type.dtype) >= NEAR_ROWS
+}
+
+/** Rows that broadcasting values of A serves better in software, where B is walked in order by itself. */
+const SHARED_ROWS = 3
+
+/**
+ * The configuration by rule; undefined where another family is the better one: for more than 16 rows, and in software with subgroups
+ * (where loads cost what arithmetic does) for 3 rows and more, unless rows of B lie pages apart.
+ */
+export function vectorByRule(product: Product, device: DeviceFacts): VectorConfig | undefined {
+  const [first] = vector.candidates(product, device)
+  if (!device.software || device.subgroups === undefined || product.rows < SHARED_ROWS) return first
+  return layoutOf(product, schema.parse({ kernel: 'vector' })).alongStep !== 1 && isFar(product) ? first : undefined
 }
 
 /** Invocations of a workgroup: half a dozen of them fill a multiprocessor. */
