@@ -9,7 +9,7 @@ import type { Config } from './family.ts'
 import { broadcast, type BroadcastConfig } from './kernels/broadcast.ts'
 import { matrix } from './kernels/matrix.ts'
 import { tiledByRule } from './kernels/tiled.ts'
-import { MOST_VECTOR_ROWS, vector } from './kernels/vector.ts'
+import { vectorByRule } from './kernels/vector.ts'
 import { keptKernel } from './kept.ts'
 import { normalised, type Product } from './product.ts'
 
@@ -47,21 +47,20 @@ export function choose(product: Product, device: DeviceFacts): Choice {
  * The rule where nothing was measured:
  *
  *     rows ≤ 16                                              vector      B is read once, its bandwidth is the bound
+ *     (in software rows ≤ 2, up to 16 where B's rows lie pages apart)
  *     software adapter, subgroups of one size                broadcast   loads are the bound there, workgroup memory is no faster
  *     GPU, f16 operands, matrix units, no tiny sides         matrix
  *     else                                                   tiled       on any device
  */
 export function byRule(product: Product, device: DeviceFacts): Choice {
   const { rows, columns, depth } = product
-  if (rows <= (device.software ? FEW_ROWS_SOFTWARE : MOST_VECTOR_ROWS)) {
-    const [config] = vector.candidates(product, device)
-    if (config !== undefined) return { config, reason: `by rule for ${rows === 1 ? 'one row' : `${rows} rows`}` }
-  }
+  const few = vectorByRule(product, device)
+  if (few !== undefined) return { config: few, reason: `by rule for ${rows === 1 ? 'one row' : `${rows} rows`}` }
   if (device.software) {
     const config: BroadcastConfig = {
       kernel: 'broadcast',
-      rows: rows <= 8 ? 8 : rows <= 16 ? 16 : 32,
-      strips: 1,
+      rows: rows <= 4 ? 4 : rows <= 8 ? 8 : rows <= 16 ? 16 : 32,
+      strips: rows <= 16 ? 2 : 1,
       subgroups: 1,
       staged: true,
     }
@@ -73,7 +72,5 @@ export function byRule(product: Product, device: DeviceFacts): Choice {
   return { config: tiledByRule(product, device), reason: 'by rule' }
 }
 
-/** Where a CPU plays the GPU, values of A broadcast to more rows soon outweigh those of B. */
-const FEW_ROWS_SOFTWARE = 8
 /** Below a fragment along every side, most of what matrix units compute is thrown away. */
 const LEAST_MATRIX_SIDE = 16

@@ -79,10 +79,15 @@ describe('the rule on a GPU', () => {
 
 describe('the rule on a software adapter', () => {
   it('broadcasts over subgroups of one size, with as many rows as there are, up to 32', () => {
-    expect(kernel(product(8, 512, 512), SOFTWARE)).toBe('vector')
-    expect(byRule(product(9, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 16 })
-    expect(byRule(product(16, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 16 })
-    expect(byRule(product(17, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 32 })
+    expect(kernel(product(2, 512, 512), SOFTWARE)).toBe('vector')
+    expect(byRule(product(3, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 4, strips: 2 })
+    expect(byRule(product(5, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 8, strips: 2 })
+    expect(byRule(product(9, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 16, strips: 2 })
+    expect(byRule(product(16, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 16, strips: 2 })
+    expect(byRule(product(17, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 32, strips: 1 })
+    // Where rows of B lie pages apart, B is walked in parts.
+    expect(kernel(product(16, 1024, 512), SOFTWARE)).toBe('vector')
+    expect(kernel(product(17, 1024, 512), SOFTWARE)).toBe('broadcast')
     expect(kernel(product(512, 512, 512, 'f16'), SOFTWARE)).toBe('broadcast')
   })
 

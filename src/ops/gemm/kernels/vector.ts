@@ -20,6 +20,7 @@ import type { Mapping } from '../../../schedule/mapping.ts'
 import { dispatchesOf, readForm, type Kernel, type ReadForm } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
 import { slicesOf, type Product } from '../product.ts'
+import { subgroupSize } from './broadcast.ts'
 import { splitAccesses, splitKernel, splitPlan, splitRefusal } from './split.ts'
 
 /** Rows of A that a lane keeps sums of; more would be read by other kernels better. */
@@ -265,7 +266,7 @@ const SHARED_ROWS = 3
  */
 export function vectorByRule(product: Product, device: DeviceFacts): VectorConfig | undefined {
   const [first] = vector.candidates(product, device)
-  if (!device.software || device.subgroups === undefined || product.rows < SHARED_ROWS) return first
+  if (!device.software || subgroupSize(device) === undefined || product.rows < SHARED_ROWS) return first
   return layoutOf(product, schema.parse({ kernel: 'vector' })).alongStep !== 1 && isFar(product) ? first : undefined
 }
 
