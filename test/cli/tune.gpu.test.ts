@@ -53,6 +53,13 @@ describe('tune', () => {
     expect(readFileSync(STORE, 'utf8')).toBe(before)
   })
 
+  test('the table of the bench, by case', async () => {
+    const { code, out } = await tune(['bench', '--layers', 'bert-context-*,square-4096-f16,square-512-int8', '--dry-run'])
+    expect(out).toMatch(/bert-context-\S+ +12 of 128×128×64 f32/)
+    expect(out).toMatch(/Not touched: 1 bench: products of integers choose by rule \(square-512-int8\)/)
+    expect(code).toBe(0)
+  })
+
   test('--reset forgets this adapter, and only it', async () => {
     const entries = [...kept(), { ...kept()[0], adapter: 'another' }]
     writeFileSync(STORE, JSON.stringify({ schema: TUNING_SCHEMA, entries }))

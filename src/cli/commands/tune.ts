@@ -7,23 +7,22 @@ import { rankCandidates } from '../../ops/gemm/estimate.ts'
 import { allCandidates, FAMILIES } from '../../ops/gemm/families.ts'
 import type { Config } from '../../ops/gemm/family.ts'
 import { autotune, distinctTasks, type AutotuneProgress, type AutotuneResult } from '../../profile/autotune.ts'
-import { bareProduct, modelTasks, type ModelTasks } from '../../profile/autotune-model.ts'
+import type { ModelTasks } from '../../profile/autotune-model.ts'
 import { hasRun, sizesOf, type ProductSizes, type TunedProduct } from '../../profile/tournament.ts'
 import type { TuningStore } from '../../profile/tuning.ts'
 import { choiceOption, colorsFor, EXIT, integerOption, numberOption, remark, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, tuningStore, withGpu } from '../gpu.ts'
-import { MODEL_HELP, openBound, shapeOptions, type ModelFlags } from '../model.ts'
+import { MODEL_HELP, shapeOptions } from '../model.ts'
 import { checkWritable, JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
 import { duration, table, type Column } from '../table.ts'
+import { workOf, type Work, type WorkFlags } from '../tune-work.ts'
 
 export const TUNE_SCHEMA = 'tilewright.tune/1'
 
-interface Options extends ModelFlags {
+interface Options extends WorkFlags {
   readonly budget: number
   readonly samples: number
-  readonly layers?: readonly string[]
-  readonly precision: 'f32' | 'f16'
   readonly dryRun?: true
   readonly reset?: true
   readonly json?: JsonTarget
@@ -36,6 +35,7 @@ Examples:
   tilewright tune model.onnx --dim N=8 --budget 300
   tilewright tune model.onnx --layers fc1,fc2 --precision f16
   tilewright tune gemm:128x4096x4096:f16                 a product of [128, 4096] and [4096, 4096] half floats
+  tilewright tune bench --layers 'llm-*'                 cases of the bench's table
   tilewright tune model.onnx --dry-run                   what would be measured, in the order of the estimate
   tilewright tune --reset                                forgets what was measured on this adapter
 
@@ -47,10 +47,10 @@ Exit code 1 when a product could not be tuned, or there was none.`
 export function tuneCommand(context: Context, exit: (code: number) => void): Command {
   const command = new Command('tune')
     .description('Measures kernels for the matrix products of a network, and keeps the fastest for this adapter.')
-    .argument('[MODEL]', `${MODEL_HELP}; or gemm:MxKxN, gemm:MxKxN:f16`)
+    .argument('[MODEL]', `${MODEL_HELP}; or gemm:MxKxN, gemm:MxKxN:f16; or bench, the table of tilewright bench gemm`)
     .option('--budget <SECONDS>', 'time in all; every default kernel is measured in any case', numberOption('--budget', 0), 60)
     .option('--samples <N>', 'samples of the last rounds', integerOption('--samples', 1), 8)
-    .option('--layers <LIST>', 'layers to tune, separated by commas (default: all)', listOption)
+    .option('--layers <LIST>', 'layers (of bench: cases, * allowed) to tune, separated by commas (default: all)', listOption)
     .option(
       '--precision <P>',
       'f32 or f16: how tensors are stored; sums are f32',
@@ -77,19 +77,20 @@ export function tuneCommand(context: Context, exit: (code: number) => void): Com
 
 interface Job {
   readonly model: string | undefined
-  readonly work: ModelTasks | undefined
+  readonly work: Work | undefined
   readonly store: TuningStore | undefined
   readonly options: Options
 }
 
-async function tune(context: Context, gpu: Gpu, { model, work, store, options }: Job): Promise<number> {
+async function tune(context: Context, gpu: Gpu, { model, work: asked, store, options }: Job): Promise<number> {
   if (options.reset === true && options.dryRun === undefined) {
     if (store === undefined) throw new OptionError('There are no results to forget: TILEWRIGHT_TUNING is off')
     const removed = await store.reset(gpu.facts.adapter)
     gpu.tuned.clear()
     remark(context, `Forgot ${removed} results of ${gpu.facts.adapter} in ${store.name}`)
   }
-  if (work === undefined || model === undefined) return EXIT.ok
+  if (asked === undefined || model === undefined) return EXIT.ok
+  const work = asked(gpu.facts.software)
   if (work.tasks.length === 0) {
     remark(context, `${model} has no matrix product to tune.`)
     for (const line of untouchedLines(work)) remark(context, line)
@@ -128,13 +129,6 @@ async function measured(
     },
     ...(store === undefined ? {} : { onTuned: (entry) => store.add([entry]) }),
   })
-}
-
-async function workOf(context: Context, model: string, options: Options): Promise<ModelTasks> {
-  const bare = bareProduct(model)
-  if (bare === undefined) return modelTasks(await openBound(context, model, options), options.precision, options.layers)
-  if (options.layers !== undefined) throw new OptionError('A bare product has no layers', { remedy: 'Leave --layers out' })
-  return { tasks: [bare], untouched: [] }
 }
 
 function listOption(text: string): string[] {
