@@ -13,7 +13,7 @@ fn settle(lane: u32) {
   workgroupBarrier();
 }
 
-fn deliver(slice: Slice, row: u32, column: u32, values: vec4<i32>) {
+fn deliver(group: u32, slice: Slice, row: u32, column: u32, values: vec4<i32>) {
   var result = values;
   if (HAS_B_ZERO) { result -= b_zeros(slice, column) * atomicLoad(&row_sums[row % TILE_ROWS]); }
   if (HAS_A_ZERO) {

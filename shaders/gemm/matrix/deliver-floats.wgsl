@@ -2,4 +2,6 @@
 
 fn settle(lane: u32) {}
 
-fn deliver(slice: Slice, row: u32, column: u32, values: vec4<acc_t>) { finish_quad(slice, row, column, vec4<f32>(values)); }
+fn deliver(group: u32, slice: Slice, row: u32, column: u32, values: vec4<acc_t>) {
+  finish_quad(slice, row, column, vec4<f32>(values));
+}

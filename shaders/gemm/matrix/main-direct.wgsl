@@ -34,7 +34,7 @@ fn main(
       if (i == n) { subgroupMatrixStore<row_major>(&sums, subgroup * FRAGMENT, acc[i], UNIT_N / 4u); }
     }
     workgroupBarrier();
-    finish_fragments(slice, tile.row, tile.column, n, lane);
+    finish_fragments(group, slice, tile.row, tile.column, n, lane);
     workgroupBarrier();
   }
 }

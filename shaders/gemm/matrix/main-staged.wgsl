@@ -16,7 +16,8 @@ fn main(
 ) {
   let group = workgroup_index(wid, grid);
   if (group >= params.groups) { return; }
-  let tile = tile_of(group);
+  let part = part_of(group);
+  let tile = tile_of(part.tile);
   let slice = slice_of(tile.slice);
   let own_row = subgroup / SUBGROUP_COLUMNS * OWN_ROWS;
   let own_column = subgroup % SUBGROUP_COLUMNS * OWN_COLUMNS;
@@ -24,10 +25,10 @@ fn main(
   var acc: array<result_matrix, FRAGMENTS>;
   var left_next: array<left_t, LEFT_SHARE>;
   var right_next: array<right_t, RIGHT_SHARE>;
-  // Round 0 only fetches, and the last only multiplies.
-  for (var round = 0u; round <= params.rounds; round++) {
+  // The first round only fetches, and the last only multiplies.
+  for (var round = part.first; round <= part.end; round++) {
     let k0 = round * TILE_DEPTH;
-    let more = round < params.rounds;
+    let more = round < part.end;
     if (more) {
       for (var i = 0u; i < LEFT_SHARE; i++) { // unrolled
         if (left_parts % LANES == 0u || lane + i * LANES < left_parts) {
@@ -40,7 +41,7 @@ fn main(
         }
       }
     }
-    if (round > 0u) {
+    if (round > part.first) {
       let stage = (round - 1u) % STAGES;
       for (var step = 0u; step < STEPS; step++) {
         var left: array<left_matrix, ROWS>;
@@ -77,7 +78,7 @@ fn main(
       if (i == n) { subgroupMatrixStore<row_major>(&sums, subgroup * FRAGMENT, acc[i], UNIT_N / 4u); }
     }
     workgroupBarrier();
-    finish_fragments(slice, tile.row, tile.column, n, lane);
+    finish_fragments(group, slice, tile.row, tile.column, n, lane);
     workgroupBarrier();
   }
 }

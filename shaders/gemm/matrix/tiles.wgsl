@@ -26,22 +26,22 @@ struct Tile { slice: u32, row: u32, column: u32 }
 ///     1 3 5      BAND = 2
 ///     -----
 ///     6 7 8      the last band has what rows are left
-fn tile_of(group: u32) -> Tile {
+fn tile_of(number: u32) -> Tile {
   let all = params.row_tiles * params.column_tiles;
-  let index = group % all;
+  let index = number % all;
   let first = index / (BAND * params.column_tiles) * BAND;
   let rows = min(BAND, params.row_tiles - first);
   let inside = index - first * params.column_tiles;
-  return Tile(group / all, (first + inside % rows) * TILE_ROWS, inside / rows * TILE_COLUMNS);
+  return Tile(number / all, (first + inside % rows) * TILE_ROWS, inside / rows * TILE_COLUMNS);
 }
 
 /// Stores fragment `n` of every subgroup, from `sums`: lanes share the quads of all.
-fn finish_fragments(slice: Slice, row0: u32, column0: u32, n: u32, lane: u32) {
+fn finish_fragments(group: u32, slice: Slice, row0: u32, column0: u32, n: u32, lane: u32) {
   for (var i = lane; i < SUBGROUPS * FRAGMENT; i += LANES) {
     let subgroup = i / FRAGMENT;
     let quad = i % FRAGMENT;
     let row = row0 + (subgroup / SUBGROUP_COLUMNS) * OWN_ROWS + (n / COLUMNS) * UNIT_M + quad / (UNIT_N / 4u);
     let column = column0 + (subgroup % SUBGROUP_COLUMNS) * OWN_COLUMNS + (n % COLUMNS) * UNIT_N + 4u * (quad % (UNIT_N / 4u));
-    if (row < params.rows && column < params.columns) { deliver(slice, row, column, sums[i]); }
+    if (row < params.rows && column < params.columns) { deliver(group, slice, row, column, sums[i]); }
   }
 }

@@ -104,6 +104,15 @@ describe('a plan', () => {
     expect(launches[0]?.grid).toEqual([52429, 5, 1])
   })
 
+  it('of a depth in parts is followed by one that adds them up, for each dispatch', () => {
+    const { dispatches, temps } = matrix.plan(productOf(64, 128, 4096), config({ splits: 4 }), NVIDIA)
+    expect(dispatches.map(({ program, groups }) => [program.name, groups])).toEqual([
+      ['matmul/matrix-split', 8],
+      ['matmul/reduce', 32],
+    ])
+    expect(temps).toEqual([{ dtype: 'f32', shape: [4, 1, 64, 128] }])
+  })
+
   it('of sums in f16 takes the unit for it', () => {
     const product = productOf(64, 64, 64, { accumulate: 'f16' })
     expect(matrix.plan(product, config(), NVIDIA).reason).toMatch(/^matrix units 16x16x16, f16 into f16/)
@@ -152,6 +161,8 @@ describe('a configuration is refused', () => {
       facts([unit([16, 2, 16])], 32),
     ],
     ['too many lanes', /^512 invocations, maxComputeInvocationsPerWorkgroup 256$/, LARGE, { subgroupRows: 8 }, NVIDIA],
+    ['parts of few steps', /^64 splits of 16 steps of depth/, productOf(64, 64, 512), { splits: 64 }, NVIDIA],
+    ['parts loaded directly', /^direct loads take the whole depth$/, LARGE, { splits: 2, direct: true }, NVIDIA],
     [
       'too much memory',
       /^45056 bytes of workgroup memory, maxComputeWorkgroupStorageSize 32768$/,
@@ -205,7 +216,8 @@ describe('candidates', () => {
       return matrix.plan(product, matrix.schema.parse(chosen), NVIDIA).reason
     }
     expect(first(LARGE)).toContain('16x16x16, f16 into f32, 128×128 a workgroup, 64×64 a subgroup of 32, 32 of depth in each of 2')
-    expect(first(productOf(512, 512, 4096))).toMatch(/32×32 a workgroup/)
+    expect(first(productOf(512, 512, 4096))).toMatch(/128×128 a workgroup.*, the depth in 8 parts$/)
+    expect(first(productOf(512, 512, 256))).toMatch(/32×32 a workgroup.* stages$/)
   })
   it('none where the device has no unit for the operands', () => {
     expect(matrix.candidates(productOf(64, 64, 64, {}, 'f32'), NVIDIA)).toEqual([])
@@ -217,6 +229,7 @@ describe('mappings', () => {
   it.each([
     [NVIDIA, { rows: 4, columns: 4 }],
     [NVIDIA, { rows: 4, columns: 4, direct: true }],
+    [NVIDIA, { rows: 2, columns: 4, splits: 2 }],
     [INTEL, { rows: 4, columns: 2, subgroupColumns: 4 }],
     [APPLE, { rows: 4, columns: 4, subgroupRows: 1 }],
   ])('predict what whole tiles load', (device, fields) => {
@@ -229,7 +242,7 @@ describe('mappings', () => {
     const predicted = matrix.accesses(product, config(fields), device)
     expect(DRAM?.inputs.reads).toBe(predicted.a?.loads)
     expect(DRAM?.weights.reads).toBe(predicted.b?.loads)
-    expect(DRAM?.outputs.updates).toBe(predicted.y?.stores)
+    expect(DRAM?.outputs.updates).toBe((predicted.partials ?? predicted.y)?.stores)
   })
 })
 

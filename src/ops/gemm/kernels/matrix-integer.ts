@@ -8,6 +8,7 @@ import blocks from '../../../../shaders/gemm/matrix/bytes-blocks.wgsl?raw'
 import columnWords from '../../../../shaders/gemm/matrix/bytes-columns.wgsl?raw'
 import deliver from '../../../../shaders/gemm/matrix/deliver-bytes.wgsl?raw'
 import main from '../../../../shaders/gemm/matrix/main-staged.wgsl?raw'
+import part from '../../../../shaders/gemm/matrix/part-whole.wgsl?raw'
 import tilesText from '../../../../shaders/gemm/matrix/tiles.wgsl?raw'
 import type { DeviceFacts, ProgramSource } from '../../../gpu/program.ts'
 import { unrolled } from '../unroll.ts'
@@ -88,6 +89,7 @@ export function matrixBytesCore(sizes: ByteSizes, transB: boolean, device: Devic
       'alias right_matrix = subgroup_matrix_right<i8, UNIT_N, UNIT_K>;',
       'alias result_matrix = subgroup_matrix_result<i32, UNIT_N, UNIT_M>;',
       deliver,
+      part,
       tilesText,
       alongText('left'),
       ...(transB ? [columnWords, alongText('right')] : [blocks.replaceAll('RIGHT_SUMMED', 'HAS_A_ZERO')]),
@@ -120,10 +122,13 @@ function alongText(side: 'left' | 'right'): string {
 }
 
 /** The default tiles: on a software adapter small ones, which compile soon; else the best by rule that workgroup memory holds. */
-function configOf({ rows, columns, slices }: ByteSizes, device: DeviceFacts): TileConfig {
+function configOf({ rows, columns, depth, slices }: ByteSizes, device: DeviceFacts): TileConfig {
   const small: TileConfig = { rows: 2, columns: 1, subgroupRows: 1, subgroupColumns: 2, steps: 1, buffers: 2 }
   if (device.software) return small
-  const fitting = tileCandidates({ rows, columns, slices }, device, BYTES).flatMap((config) => [config, { ...config, buffers: 1 }])
+  const fitting = tileCandidates({ rows, columns, depth, slices }, device, BYTES).flatMap((config) => [
+    config,
+    { ...config, buffers: 1 },
+  ])
   const holds = (config: TileConfig): boolean =>
     tilesRefusal(config, device, BYTES) === undefined &&
     memoryRefusal(bytesOf(tilesOf(config, device), config), device) === undefined

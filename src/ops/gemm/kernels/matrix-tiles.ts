@@ -172,6 +172,8 @@ const MOST_SUMS = 128
 const MOST_SUMS_SOFTWARE = 32
 /** Workgroups from which a grid fills a large machine. */
 const FILLED = 128
+/** Rounds of a part of the depth, at least: with fewer, partial sums cost more than the part. */
+const LEAST_ROUNDS = 8
 
 /** What a subgroup and a workgroup may own, in sums; the depth of a stage, in bytes of a line. */
 const SHAPES: readonly { readonly own: readonly [number, number]; readonly subgroups: readonly [1 | 2 | 4, 1 | 2 | 4] }[] = [
@@ -191,19 +193,30 @@ const MOST_OF_OTHERS = 2
 
 type Power = z.infer<typeof power>
 
+export interface TileCandidate extends z.infer<z.ZodObject<typeof tileFields>> {
+  readonly splits: number
+}
+
 function asPower(value: number): Power | undefined {
   return ([1, 2, 4, 8] as const).find((known) => known === value)
 }
 
 /**
- * Configurations worth measuring for rows × columns sums in `slices` slices, the best by rule first: of the largest unit, the tile with
- * the most sums for its lines whose grid fills a machine, or the one with the most workgroups.
+ * Configurations worth measuring for rows × columns sums in `slices` slices, the best by rule first: of the largest unit, the tile that
+ * moves the fewest bytes for its products and whose grid fills a machine, or the one with the most workgroups.
+ * @param mostSplits parts that the depth may be cut into where the grid does not fill a machine
  */
 export function tileCandidates(
-  { rows, columns, slices }: { readonly rows: number; readonly columns: number; readonly slices: number },
+  {
+    rows,
+    columns,
+    depth,
+    slices,
+  }: { readonly rows: number; readonly columns: number; readonly depth: number; readonly slices: number },
   device: DeviceFacts,
   arithmetic: Arithmetic,
-): z.infer<z.ZodObject<typeof tileFields>>[] {
+  mostSplits = 1,
+): TileCandidate[] {
   const size = laneCount(device)
   if (size === undefined) return []
   return unitsOf(device, arithmetic).flatMap((unit, index) => {
@@ -216,18 +229,17 @@ export function tileCandidates(
       const isWaste = (tileRows > 32 && tileRows >= 2 * rows) || (tileColumns > 32 && tileColumns >= 2 * columns)
       if (isWaste) return []
       const groups = slices * Math.ceil(rows / tileRows) * Math.ceil(columns / tileColumns)
-      const config = {
-        unit: unitName(unit),
-        rows: down,
-        columns: across,
-        subgroupRows,
-        subgroupColumns,
-        steps,
-        buffers: 2 as const,
+      const rounds = Math.ceil(depth / (steps * unit.K))
+      const splits = Math.max(1, Math.min(mostSplits, Math.floor(rounds / LEAST_ROUNDS), Math.floor(FILLED / groups)))
+      const tiles = { unit: unitName(unit), rows: down, columns: across, subgroupRows, subgroupColumns, steps, buffers: 2 as const }
+      // Products for each byte moved, of a value of the result: of lines that are loaded, of partial sums stored and loaded.
+      const scoreOf = (parts: number): number => {
+        const lines = (arithmetic.quadBytes / 4) * (1 / tileRows + 1 / tileColumns)
+        const partials = parts === 1 ? 0 : (2 * arithmetic.sumBytes * parts) / Math.max(1, depth)
+        return groups * parts >= FILLED ? FILLED + 1 / (lines + partials) : groups * parts
       }
-      // Sums for each line that is loaded: what memory allows.
-      const intensity = (tileRows * tileColumns) / (tileRows + tileColumns)
-      return [{ config, score: groups >= FILLED ? FILLED + intensity : groups }]
+      const parts = splits > 1 ? [1, splits] : [1]
+      return parts.map((count) => ({ config: { ...tiles, splits: count }, score: scoreOf(count) }))
     })
     const most = index === 0 ? MOST_OF_LARGEST : MOST_OF_OTHERS
     return ranked
@@ -250,7 +262,13 @@ export function lanesOf({ unit, size }: Tiles): { readonly down: number; readonl
 export function tileMapping(
   tiles: Tiles,
   config: TileConfig,
-  counts: { readonly slices: number; readonly rowTiles: number; readonly columnTiles: number; readonly depth: number },
+  counts: {
+    readonly slices: number
+    readonly rowTiles: number
+    readonly columnTiles: number
+    readonly depth: number
+    readonly splits: number
+  },
   isDirect: boolean,
 ): Mapping {
   const { down, across } = lanesOf(tiles)
@@ -261,9 +279,12 @@ export function tileMapping(
     levels: [
       {
         name: 'DRAM',
-        temporal: [['C', Math.max(1, Math.ceil(counts.depth / stage))]],
+        temporal: [['C', Math.max(1, Math.ceil(counts.depth / stage / counts.splits))]],
         spatial: {
-          x: [['M', counts.columnTiles * gridColumns]],
+          x: [
+            ['M', counts.columnTiles * gridColumns],
+            ['C', counts.splits],
+          ],
           y: [
             ['N', counts.slices],
             ['P', counts.rowTiles * gridRows],

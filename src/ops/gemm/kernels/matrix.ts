@@ -7,12 +7,15 @@ import { z } from 'zod'
 import across from '../../../../shaders/gemm/matrix/across.wgsl?raw'
 import along from '../../../../shaders/gemm/matrix/along.wgsl?raw'
 import deliver from '../../../../shaders/gemm/matrix/deliver-floats.wgsl?raw'
+import deliverParts from '../../../../shaders/gemm/matrix/deliver-parts.wgsl?raw'
 import direct from '../../../../shaders/gemm/matrix/direct.wgsl?raw'
 import mainDirect from '../../../../shaders/gemm/matrix/main-direct.wgsl?raw'
 import mainStaged from '../../../../shaders/gemm/matrix/main-staged.wgsl?raw'
+import partSplit from '../../../../shaders/gemm/matrix/part-split.wgsl?raw'
+import partWhole from '../../../../shaders/gemm/matrix/part-whole.wgsl?raw'
 import tilesText from '../../../../shaders/gemm/matrix/tiles.wgsl?raw'
 import { segmentBytes, segmentCount, type DeviceFacts } from '../../../gpu/program.ts'
-import { dispatchesOf, readForm } from '../dispatch.ts'
+import { dispatchesOf, readForm, type Kernel } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
 import { slicesOf, type Product } from '../product.ts'
 import { unrolled } from '../unroll.ts'
@@ -33,12 +36,17 @@ import {
   type Arithmetic,
   type Tiles,
 } from './matrix-tiles.ts'
+import { splitAccesses, splitKernel, splitPlan, splitRefusal } from './split.ts'
+
+const MOST_SPLITS = 64
 
 const schema = z.strictObject({
   kernel: z.literal('matrix'),
   ...tileFields,
   /** Fragments are loaded straight from memory. */
   direct: z.boolean().default(false),
+  /** Parts of the depth that run side by side, for grids that do not fill the machine (split.ts); staged only. */
+  splits: z.number().int().min(1).max(MOST_SPLITS).default(1),
 })
 
 export type MatrixConfig = z.infer<typeof schema>
@@ -64,13 +72,14 @@ export const matrix: Family<MatrixConfig> = {
     const tiles = tilesOf(product, config, device)
     const tooLarge = memoryRefusal(workgroupBytes(product, config, tiles), device)
     if (tooLarge !== undefined) return tooLarge
-    return config.direct ? directRefusal(product, tiles, device) : undefined
+    if (config.direct) return config.splits > 1 ? 'direct loads take the whole depth' : directRefusal(product, tiles, device)
+    return splitRefusal(product, config.splits, Math.ceil(product.depth / tiles.depth), device)
   },
 
   candidates(product, device) {
-    const { rows, columns } = product
-    const sizes = { rows, columns, slices: slicesOf(product) }
-    const staged = tileCandidates(sizes, device, arithmeticOf(product)).map((config): MatrixConfig => {
+    const { rows, columns, depth } = product
+    const sizes = { rows, columns, depth, slices: slicesOf(product) }
+    const staged = tileCandidates(sizes, device, arithmeticOf(product), MOST_SPLITS).map((config): MatrixConfig => {
       const both = { kernel: 'matrix' as const, ...config, direct: false }
       return matrix.refusal(product, both, device) === undefined ? both : { ...both, buffers: 1 }
     })
@@ -80,7 +89,10 @@ export const matrix: Family<MatrixConfig> = {
       best === undefined || best.steps > 4
         ? []
         : [{ ...best, steps: best.steps === 1 ? 2 : best.steps === 2 ? 4 : 8, buffers: 1 } as const]
-    const loads = staged.slice(0, 2).map((config): MatrixConfig => ({ ...config, steps: 1, buffers: 1, direct: true }))
+    const loads = staged
+      .filter(({ splits }) => splits === 1)
+      .slice(0, 2)
+      .map((config): MatrixConfig => ({ ...config, steps: 1, buffers: 1, direct: true }))
     return [...staged, ...deep, ...loads].filter((config) => matrix.refusal(product, config, device) === undefined)
   },
 
@@ -93,6 +105,7 @@ export const matrix: Family<MatrixConfig> = {
       ...(config.direct
         ? { FRAGMENT_LEFT: (tiles.unit.M * tiles.unit.K) / tiles.size, FRAGMENT_RIGHT: (tiles.unit.N * tiles.unit.K) / tiles.size }
         : {
+            SPLITS: config.splits,
             STAGES: config.buffers,
             STEPS: config.steps,
             TILE_DEPTH: tiles.depth,
@@ -105,41 +118,44 @@ export const matrix: Family<MatrixConfig> = {
       'alias left_matrix = subgroup_matrix_left<value_t, UNIT_K, UNIT_M>;',
       'alias right_matrix = subgroup_matrix_right<value_t, UNIT_N, UNIT_K>;',
       'alias result_matrix = subgroup_matrix_result<acc_t, UNIT_N, UNIT_M>;',
-      deliver,
+      config.splits === 1 ? deliver : deliverParts,
+      ...(config.direct ? [] : [config.splits === 1 ? partWhole : partSplit]),
       tilesText,
       config.direct ? directText('left', 'a', left) : stagedText('left', left),
       config.direct ? directText('right', 'b', right) : stagedText('right', right),
       unrolled(config.direct ? mainDirect : mainStaged, constants),
     ].join('\n')
     const { accumulate } = product
-    return {
-      reason:
-        `matrix units ${unitName(tiles.unit)}, f16 into ${accumulate}, ${tiles.rows}×${tiles.columns} a workgroup, ` +
-        `${tiles.ownRows}×${tiles.ownColumns} a subgroup of ${tiles.size}, ` +
-        (config.direct ? 'loaded directly' : `${tiles.depth} of depth in each of ${config.buffers} stages`),
-      dispatches: dispatchesOf(product, {
-        name: config.direct ? 'matrix-direct' : 'matrix',
-        body,
-        constants,
-        workgroupSize: [tiles.lanes, 1, 1],
-        workgroupBytes: workgroupBytes(product, config, tiles),
-        requires: [...MATRIX_FEATURES, 'shader-f16'],
-        groups: (slices) => slices * rowTiles * columnTiles,
-        params: {
-          row_tiles: rowTiles,
-          column_tiles: columnTiles,
-          ...(config.direct ? {} : { rounds: Math.ceil(product.depth / tiles.depth) }),
-        },
-        halves: true,
-        direct: config.direct,
-      }),
-      temps: [],
+    const reason =
+      `matrix units ${unitName(tiles.unit)}, f16 into ${accumulate}, ${tiles.rows}×${tiles.columns} a workgroup, ` +
+      `${tiles.ownRows}×${tiles.ownColumns} a subgroup of ${tiles.size}, ` +
+      (config.direct ? 'loaded directly' : `${tiles.depth} of depth in each of ${config.buffers} stages`)
+    const split = config.splits === 1 ? undefined : splitKernel(product, config.splits)
+    const kernel: Kernel = {
+      ...split,
+      name: config.direct ? 'matrix-direct' : split === undefined ? 'matrix' : 'matrix-split',
+      body,
+      constants,
+      workgroupSize: [tiles.lanes, 1, 1],
+      workgroupBytes: workgroupBytes(product, config, tiles),
+      requires: [...MATRIX_FEATURES, 'shader-f16'],
+      groups: (slices) => slices * rowTiles * columnTiles * config.splits,
+      params: {
+        ...split?.params,
+        row_tiles: rowTiles,
+        column_tiles: columnTiles,
+        ...(config.direct ? {} : { rounds: Math.ceil(product.depth / tiles.depth) }),
+      },
+      halves: true,
+      direct: config.direct,
     }
+    if (split !== undefined) return splitPlan(product, config.splits, kernel, reason)
+    return { reason, dispatches: dispatchesOf(product, kernel), temps: [] }
   },
 
   mappingOf(product, config, device) {
     const tiles = tilesOf(product, config, device)
-    const counts = { ...gridOf(product, tiles), slices: slicesOf(product), depth: product.depth }
+    const counts = { ...gridOf(product, tiles), slices: slicesOf(product), depth: product.depth, splits: config.splits }
     return tileMapping(tiles, config, counts, config.direct)
   },
 
@@ -153,6 +169,7 @@ export const matrix: Family<MatrixConfig> = {
       a: { loads: groups * tiles.rows * lefts * depthLoaded(product, 'a'), stores: 0 },
       b: { loads: groups * tiles.columns * rights * depthLoaded(product, 'b'), stores: 0 },
       y: { loads: 0, stores: slicesOf(product) * product.rows * product.columns },
+      ...(config.splits === 1 ? {} : splitAccesses(product, config.splits)),
     }
   },
 }
