@@ -8,7 +8,7 @@ export const BENCH_SCHEMA = 'tilewright.bench/1'
 
 /** Measured peaks: operations and bytes a second. */
 export interface Roof {
-  readonly flops: { readonly f32: number; readonly f16?: number }
+  readonly flops: { readonly f32: number; readonly f16?: number; readonly i8?: number }
   readonly bytes_per_s: number
 }
 
@@ -99,10 +99,11 @@ const MOST_PEER_ERROR = 0.05
 
 /**
  * The least time a case could take under a roof, in seconds, and what binds it. Half floats are added up in f32, so the larger of the
- * two peaks stands; integers have no measured peak, so the bandwidth stands.
+ * two peaks stands; integers are held under packed dot products, or under the bandwidth alone where there are none.
  */
 export function roofTime(item: GemmCase, { flops, bytes_per_s }: Roof): { seconds: number; bound: 'peak' | 'bandwidth' } {
-  const peak = item.dtype === 'int8' ? Infinity : item.dtype === 'f16' ? Math.max(flops.f32, flops.f16 ?? 0) : flops.f32
+  const peak =
+    item.dtype === 'int8' ? (flops.i8 ?? Infinity) : item.dtype === 'f16' ? Math.max(flops.f32, flops.f16 ?? 0) : flops.f32
   const [compute, memory] = [(2 * macs(item)) / peak, leastBytes(item) / bytes_per_s]
   return compute >= memory ? { seconds: compute, bound: 'peak' } : { seconds: memory, bound: 'bandwidth' }
 }

@@ -8,7 +8,7 @@ import { cpus, loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { OptionError } from '../../src/errors.ts'
 import { openGpu } from '../../src/gpu/gpu.ts'
-import { measurePeaks } from '../../src/profile/peak.ts'
+import { measureDotPeak, measurePeaks } from '../../src/profile/peak.ts'
 import type { AdapterDescription } from '../../src/profile/report.ts'
 import { leftOut, type GemmCase } from '../cases/gemm.ts'
 import { answerIn, type Answer, type Job, type Measured, type Peer } from './protocol.ts'
@@ -97,18 +97,17 @@ async function measureRoof(name: string | undefined): Promise<{ adapter: Adapter
   })
   try {
     const { flops, bytes_per_s } = await measurePeaks(gpu)
-    return { adapter: gpu.adapter, roof: { flops, bytes_per_s } }
+    const i8 = await measureDotPeak(gpu)
+    return { adapter: gpu.adapter, roof: { flops: { ...flops, ...(i8 === undefined ? {} : { i8 }) }, bytes_per_s } }
   } finally {
     gpu.dispose()
   }
 }
 
-function higher(one: Roof, other: Roof): Roof {
-  const f16 = Math.max(one.flops.f16 ?? 0, other.flops.f16 ?? 0)
-  return {
-    flops: { f32: Math.max(one.flops.f32, other.flops.f32), ...(f16 === 0 ? {} : { f16 }) },
-    bytes_per_s: Math.max(one.bytes_per_s, other.bytes_per_s),
-  }
+function higher({ flops: one, bytes_per_s }: Roof, { flops: other, bytes_per_s: again }: Roof): Roof {
+  const [f16, i8] = [Math.max(one.f16 ?? 0, other.f16 ?? 0), Math.max(one.i8 ?? 0, other.i8 ?? 0)]
+  const flops = { f32: Math.max(one.f32, other.f32), ...(f16 === 0 ? {} : { f16 }), ...(i8 === 0 ? {} : { i8 }) }
+  return { flops, bytes_per_s: Math.max(bytes_per_s, again) }
 }
 
 function builtChild(): string {

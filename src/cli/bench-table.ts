@@ -52,8 +52,12 @@ export function renderBench(report: BenchReport, colors: Colors, firstCall: bool
 }
 
 function head({ adapter, machine, roof, versions, toggles, date, shader_caches, rounds, peers }: BenchReport): string[] {
-  const { f32, f16 } = roof.flops
-  const peaks = [`${three(f32 / 1e9)} GFLOP/s f32`, ...(f16 === undefined ? [] : [`${three(f16 / 1e9)} GFLOP/s f16`])]
+  const { f32, f16, i8 } = roof.flops
+  const peaks = [
+    `${three(f32 / 1e9)} GFLOP/s f32`,
+    ...(f16 === undefined ? [] : [`${three(f16 / 1e9)} GFLOP/s f16`]),
+    ...(i8 === undefined ? [] : [`${three(i8 / 1e9)} GOP/s i8`]),
+  ]
   return [
     `${adapterTitle(adapter)}, ${machine.processors} × ${machine.processor}, Node ${machine.node}, ${date.slice(0, 16).replace('T', ' ')} UTC`,
     `Peaks measured: ${peaks.join(', ')} (register-only multiply-adds), ${three(roof.bytes_per_s / 1e9)} GB/s (copy).`,

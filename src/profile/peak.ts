@@ -1,6 +1,6 @@
 /**
  * What a device reaches at best, measured: the roof that a kernel's figures are held under. Arithmetic by multiply-adds that never
- * leave registers (shaders/bench/fma.wgsl), memory by copying more than caches hold (shaders/bench/copy.wgsl); of a few shapes
+ * leave registers (shaders/bench/fma.wgsl, dot.wgsl for bytes), memory by copying more than caches hold (shaders/bench/copy.wgsl); of a few shapes
  * of each the fastest counts.
  *
  *   operations/s │        ┌───────────  flops.f32
@@ -8,6 +8,7 @@
  *                └────────────────────  operations per byte
  */
 import copyBody from '../../shaders/bench/copy.wgsl?raw'
+import dotBody from '../../shaders/bench/dot.wgsl?raw'
 import fmaBody from '../../shaders/bench/fma.wgsl?raw'
 import numberF16 from '../../shaders/bench/number_f16.wgsl?raw'
 import numberF32 from '../../shaders/bench/number_f32.wgsl?raw'
@@ -39,6 +40,8 @@ const LANES = 256
 /** Links of each chain, a multiple of what is unrolled. */
 const ROUNDS = 1024
 const UNROLLED = 8
+/** Four bytes that multiply those of a sum: 3, 5, −7, 11. */
+const FACTOR = 0x0bf90503
 /** A sample this long is one: what starting and ending a dispatch costs no longer shows. */
 const LONG_ENOUGH_MS = 5
 const MOST_GROUPS = 2 ** 15
@@ -84,18 +87,32 @@ function fastest(rates: readonly Rate[]): Rate {
   return rates.reduce((one, other) => (other.rate > one.rate ? other : one))
 }
 
-async function best(gpu: Gpu, dtype: 'f32' | 'f16', signal: AbortSignal | undefined): Promise<Rate> {
+/**
+ * Operations on bytes a second by packed dot products (a multiply-add is 2), or undefined where the device has none. Measured at
+ * each call (a second).
+ * @throws DeviceLostError, the signal's reason
+ */
+export async function measureDotPeak(gpu: Gpu, { signal }: PeakOptions = {}): Promise<number | undefined> {
+  if (!gpu.facts.language.has('packed_4x8_integer_dot_product')) return undefined
+  return (await best(gpu, 'i8', signal)).rate
+}
+
+type Arithmetic = 'f32' | 'f16' | 'i8'
+
+const CHAIN_OF = { f32: 'vec4<f32>', f16: 'vec4<f16>', i8: 'packed bytes' } as const
+
+async function best(gpu: Gpu, dtype: Arithmetic, signal: AbortSignal | undefined): Promise<Rate> {
   const rates: Rate[] = []
   for (const chains of CHAINS) {
     let groups = gpu.facts.software ? 32 : 2048
-    let timed = await timeFma(gpu, dtype, chains, groups, signal)
+    let timed = await timeChains(gpu, dtype, chains, groups, signal)
     while (timed.ms < LONG_ENOUGH_MS && groups < MOST_GROUPS) {
       groups = Math.min(MOST_GROUPS, groups * 4)
-      timed = await timeFma(gpu, dtype, chains, groups, signal)
+      timed = await timeChains(gpu, dtype, chains, groups, signal)
     }
     rates.push({
-      shape: `${chains} chains of vec4<${dtype}>`,
-      rate: fmaFlops(chains, groups) / (timed.ms / 1000),
+      shape: `${chains} chains of ${CHAIN_OF[dtype]}`,
+      rate: chainFlops(chains, groups) / (timed.ms / 1000),
       clock: timed.clock,
     })
   }
@@ -103,7 +120,7 @@ async function best(gpu: Gpu, dtype: 'f32' | 'f16', signal: AbortSignal | undefi
 }
 
 /** Links, of four multiply-adds each, in all invocations. */
-function fmaFlops(chains: number, groups: number): number {
+function chainFlops(chains: number, groups: number): number {
   return groups * LANES * ROUNDS * chains * 8
 }
 
@@ -121,8 +138,23 @@ export function fmaDispatch(dtype: 'f32' | 'f16', chains: number, groups: number
     workgroupSize: [LANES, 1, 1],
     requires: dtype === 'f16' ? ['shader-f16'] : [],
   }
-  const cost = { flops: fmaFlops(chains, groups), bytes: groups * LANES * 4 }
+  const cost = { flops: chainFlops(chains, groups), bytes: groups * LANES * 4 }
   return { program, bind: [OUTPUT], params: { rounds: ROUNDS, factor: 0.5, term: 0.75 }, groups, cost }
+}
+
+/** The packed dot products of `groups` workgroups; y [groups · 256] of i32. */
+export function dotDispatch(chains: number, groups: number, factor: number): DispatchPlan {
+  const program: ProgramSource = {
+    name: 'bench/dot',
+    body: dotBody,
+    operands: [{ name: 'y', dtype: 'i32', access: 'write' }],
+    params: { rounds: 'u32', factor: 'u32' },
+    constants: { CHAINS: chains, UNROLLED },
+    workgroupSize: [LANES, 1, 1],
+    requires: ['packed_4x8_integer_dot_product'],
+  }
+  const cost = { flops: chainFlops(chains, groups), bytes: groups * LANES * 4 }
+  return { program, bind: [OUTPUT], params: { rounds: ROUNDS, factor }, groups, cost }
 }
 
 /** y [elements] = x [elements]; `elements` is a multiple of 1024 · `each`. */
@@ -147,15 +179,16 @@ interface Timed {
   readonly clock: Clock
 }
 
-async function timeFma(
+async function timeChains(
   gpu: Gpu,
-  dtype: 'f32' | 'f16',
+  dtype: Arithmetic,
   chains: number,
   groups: number,
   signal: AbortSignal | undefined,
 ): Promise<Timed> {
-  using y = gpu.allocate({ dtype: 'f32', shape: [groups * LANES] })
-  return await time(gpu, { dispatch: fmaDispatch(dtype, chains, groups), tensors: [y] }, signal)
+  const dispatch = dtype === 'i8' ? dotDispatch(chains, groups, FACTOR) : fmaDispatch(dtype, chains, groups)
+  using y = gpu.allocate({ dtype: dtype === 'i8' ? 'i32' : 'f32', shape: [groups * LANES] })
+  return await time(gpu, { dispatch, tensors: [y] }, signal)
 }
 
 async function bestCopy(gpu: Gpu, signal: AbortSignal | undefined): Promise<Rate> {

@@ -243,6 +243,8 @@ describe('figures', () => {
     expect(roofTime(half, roof)).toEqual({ seconds: (2 * 1024 ** 3) / 2e11, bound: 'peak' })
     expect(roofTime(vector, roof)).toEqual({ seconds: leastBytes(vector) / 1e10, bound: 'bandwidth' })
     expect(roofTime(byte, roof).bound).toBe('bandwidth')
+    const bytes = { ...roof, flops: { ...roof.flops, i8: 4e11 } }
+    expect(roofTime(byte, bytes)).toEqual({ seconds: (2 * 1024 ** 3) / 4e11, bound: 'peak' })
     const { peers } = reported([{ tilewright: measured(10) }]).cases[0] ?? {}
     const ours = peers?.tilewright
     expect(ours?.status === 'ok' && ours.share).toBeCloseTo((2 * 256 ** 3) / 1e11 / 0.01, 12)

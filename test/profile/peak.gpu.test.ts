@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Gpu } from '../../src/gpu/gpu.ts'
 import { openGpu } from '../../src/gpu/node.ts'
 import { runPlan } from '../../src/ops/run.ts'
-import { copyDispatch, fmaDispatch, measurePeaks } from '../../src/profile/peak.ts'
+import { copyDispatch, dotDispatch, fmaDispatch, measureDotPeak, measurePeaks } from '../../src/profile/peak.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 
 describe('peaks', () => {
@@ -20,6 +20,26 @@ describe('peaks', () => {
     // x ← x/2 + 3/4 tends to 3/2; four chains of four.
     expect([...new Set((await y?.data()) as Float32Array)]).toEqual([24])
     y?.dispose()
+  })
+
+  it('the packed dot products run to the end: sums as a host adds them up', async () => {
+    const factor = [3, 5, -7, 11]
+    const packed = factor.reduce((word, byte, place) => word + (byte & 255) * 2 ** (8 * place), 0)
+    const chain = (start: number): number => {
+      let sum = start
+      for (let link = 0; link < 1024; link++) {
+        const before = sum
+        for (const [place, byte] of factor.entries()) sum += byte * ((((before >> (8 * place)) & 255) << 24) >> 24)
+        sum |= 0
+      }
+      return sum
+    }
+    const plan = { reason: '', dispatches: [dotDispatch(2, 2, packed)], temps: [] }
+    const [y] = await runPlan(gpu, plan, [], [{ dtype: 'i32', shape: [512] }])
+    const wanted = Int32Array.from({ length: 512 }, (_, index) => chain(index % 256) + chain((index % 256) + 1))
+    expect(await y?.data()).toEqual(wanted)
+    y?.dispose()
+    expect(await measureDotPeak(gpu)).toBeGreaterThan(1e8)
   })
 
   it('the copy copies', async () => {
