@@ -5,6 +5,8 @@
  *     candidates ─▶ ranked by estimate, the default first ─▶ compiled side by side ─▶ exact? ─▶ timed
  *                                                                              ▲                  │ better half, twice the samples
  *                                                                              └──────────────────┘ until one, or the time is over
+ *
+ * The last one takes the default's place where it is faster also in turns with it, by the median of the turns.
  */
 import { DeviceLostError, OptionError } from '../errors.ts'
 import { CommandList } from '../gpu/commands.ts'
@@ -21,7 +23,7 @@ import { runPlan } from '../ops/run.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { HostTensor } from '../tensor/tensor.ts'
 import { exactOperands, ExactResult } from './autotune-check.ts'
-import { boundDispatches } from './measure.ts'
+import { boundDispatches, median } from './measure.ts'
 import { spearman } from './rank.ts'
 
 /** Kernels compiled at once. Drivers of GPUs compile on several threads; lavapipe compiles one after another, at the first dispatch. */
@@ -30,6 +32,8 @@ function sideBySide({ software }: DeviceFacts): number {
 }
 /** A kernel takes the default's place where it is faster by more than clocks and neighbours disturb. */
 const LEAST_GAIN = 1.03
+/** Turns that a kernel and the default take at least before one replaces the other, also beyond the time. */
+const LEAST_TURNS = 3
 /** A candidate is passed over where its estimate, scaled by what was measured, is so much of the time left. */
 const MOST_OF_BUDGET = 0.5
 
@@ -171,8 +175,7 @@ export class Tournament {
     }
     await this.#halve(champion, y)
     const best = fastest(this.#tried) ?? champion
-    const isBetter = best.time_ms !== undefined && champion.time_ms > LEAST_GAIN * best.time_ms
-    const after = isBetter ? best : champion
+    const after = (await this.#beats(best, champion, y)) ? best : champion
     const ran = this.#tried.filter(hasRun)
     const correlation = spearman(
       ran.map((one) => one.estimate.seconds),
@@ -238,6 +241,20 @@ export class Tournament {
     }
   }
 
+  /** Whether a kernel is faster than the default when both take turns, so that what disturbs one disturbs the other. */
+  async #beats(other: Contender, champion: Contender, y: DeviceTensor): Promise<boolean> {
+    const isFaster = (): boolean => (champion.time_ms ?? 0) > LEAST_GAIN * (other.time_ms ?? Infinity)
+    if (!isFaster()) return false
+    const ratios: number[] = []
+    while (ratios.length < this.#course.samples && !this.stopped && (ratios.length < LEAST_TURNS || !this.#over)) {
+      const before = await this.#time(champion, y, 1)
+      const after = await this.#time(other, y, 1)
+      if (before === undefined || after === undefined) return false
+      ratios.push(before / after)
+    }
+    return isFaster() && median(ratios) > LEAST_GAIN
+  }
+
   /** Whether a single run, by the estimate as far as the default's was true, would take most of the time left. */
   #tooSlow({ estimate: { seconds } }: Ranked): boolean {
     const [champion] = this.#tried
@@ -281,19 +298,23 @@ export class Tournament {
     })
   }
 
-  async #time(one: Contender, y: DeviceTensor, samples: number): Promise<void> {
+  /** The least of new samples, milliseconds; undefined where the kernel is out. */
+  async #time(one: Contender, y: DeviceTensor, samples: number): Promise<number | undefined> {
     const { plan } = one
-    if (plan === undefined || one.fault !== undefined) return
+    if (plan === undefined || one.fault !== undefined) return undefined
+    let least: number | undefined
     await this.#attempt(one, async () => {
       const temps = this.#temps(plan)
       try {
         const timing = await timeDispatches(this.#gpu, this.#bound(plan, y, temps), { warmups: 0, samples })
-        one.time_ms = Math.min(one.time_ms ?? Infinity, ...timing.samples_ms)
+        least = Math.min(...timing.samples_ms)
+        one.time_ms = Math.min(one.time_ms ?? Infinity, least)
         one.samples += timing.samples_ms.length
       } finally {
         for (const temp of temps) temp.dispose()
       }
     })
+    return least
   }
 
   #temps(plan: OpPlan): DeviceTensor[] {
