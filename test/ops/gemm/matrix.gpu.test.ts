@@ -4,7 +4,6 @@ import { gpuHardware } from '../../../models/hardware/index.ts'
 import { evaluate } from '../../../src/cost/evaluate.ts'
 import { assemble } from '../../../src/gpu/assemble.ts'
 import { countAccesses } from '../../../src/gpu/counted.ts'
-import type { DeviceTensor } from '../../../src/gpu/device-tensor.ts'
 import type { Gpu } from '../../../src/gpu/gpu.ts'
 import { openGpu } from '../../../src/gpu/node.ts'
 import { segmentBytes, type DeviceFacts } from '../../../src/gpu/program.ts'
@@ -19,7 +18,7 @@ import type { OpDefinition } from '../../../src/ops/op.ts'
 import { parseAttributes, runOp } from '../../../src/ops/run.ts'
 import { convProblem } from '../../../src/schedule/problem.ts'
 import { float16Array } from '../../../src/tensor/half.ts'
-import { tensor, type TensorType } from '../../../src/tensor/tensor.ts'
+import { tensor, type Tensor, type TensorType } from '../../../src/tensor/tensor.ts'
 import { inputsOf } from '../../cases/case.ts'
 import { check } from '../run-table.ts'
 
@@ -119,6 +118,20 @@ describe('products of halves by matrix units, staged, bit for bit', () => {
     await check(small, matmul, inputs, { kernel: SMALL }, true)
   })
 
+  it('NaN and infinities stay in their rows and columns, also at edges', async () => {
+    const [rows, depth, columns] = [29, 37, 43]
+    const [a, b] = [float16Array(rows * depth).fill(1), float16Array(depth * columns).fill(2)]
+    a[3 * depth + depth - 1] = NaN
+    a[(rows - 1) * depth] = -Infinity
+    b[5 * columns + columns - 1] = Infinity
+    const inputs = [tensor(a, [rows, depth]), tensor(b, [depth, columns])]
+    const [reference] = matmul.reference(inputs, parseAttributes(matmul, { output: 'f32' }))
+    // A row of NaN, a row and a column of infinities, NaN where those meet.
+    const values = Array.from(await numbersOf(reference?.tensor))
+    expect([NaN, Infinity, -Infinity].map((kind) => values.filter((value) => Object.is(value, kind)).length)).toEqual([44, 27, 42])
+    await check(gpu, matmul, inputs, { output: 'f32', kernel: SMALL }, true)
+  })
+
   it('operands up to 65504 give finite f32 sums, and f16 ones that are infinite only beyond the range', async () => {
     const a = tensor(float16Array(2 * 16).fill(65504), [2, 16])
     const b = tensor(float16Array(16 * 2).fill(65504), [16, 2])
@@ -128,12 +141,12 @@ describe('products of halves by matrix units, staged, bit for bit', () => {
     inside.set([1, 1, 1, 1, -1, -1])
     await check(gpu, matmul, [a, tensor(inside, [16, 2])], { kernel: SMALL }, true)
     const [beyond] = await runOp(gpu, matmul, [a, b], { kernel: SMALL })
-    expect(Array.from(await finite(beyond))).toEqual(Array(4).fill(Infinity))
+    expect(Array.from(await numbersOf(beyond))).toEqual(Array(4).fill(Infinity))
     beyond?.dispose()
   })
 })
 
-async function finite(given: DeviceTensor | undefined): Promise<ArrayLike<number>> {
+async function numbersOf(given: Tensor | undefined): Promise<ArrayLike<number>> {
   const values = await given?.data()
   if (values === undefined || values instanceof BigInt64Array || values instanceof BigUint64Array) throw new Error('No values')
   return values
