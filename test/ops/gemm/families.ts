@@ -17,8 +17,21 @@ export function productOfCall(definition: OpDefinition, inputs: InputTypes, attr
   return normalised(node.product)
 }
 
-/** One configuration of each family that can run a call: the first that it proposes itself. */
+/** Small tiles, which compile soon on a software adapter. */
+const SMALL: readonly Config[] = [
+  { kernel: 'matrix', rows: 1, columns: 1, subgroupRows: 1, subgroupColumns: 1, steps: 1, buffers: 1 },
+  { kernel: 'registers', tileRows: 16, tileColumns: 16, rows: 4, columns: 4, tileDepth: 8 },
+  { kernel: 'tiled', tileRows: 16, tileColumns: 16, rows: 4, columns: 4, tileDepth: 8 },
+].map((config): Config => config)
+
+/** A configuration of each family that can run a call: a small one where it is legal, else the first that the family proposes. */
 export function configsFor(device: DeviceFacts, definition: OpDefinition, inputs: InputTypes, attributes: unknown): Config[] {
-  const all = allCandidates(productOfCall(definition, inputs, attributes), device)
-  return [...FAMILIES.keys()].flatMap((name) => all.find(({ kernel }) => kernel === name) ?? [])
+  const product = productOfCall(definition, inputs, attributes)
+  const all = allCandidates(product, device)
+  return [...FAMILIES].flatMap(([name, family]) => {
+    const proposed = all.find(({ kernel }) => kernel === name)
+    if (proposed === undefined) return []
+    const small = family.schema.safeParse(SMALL.find(({ kernel }) => kernel === name))
+    return [small.success && family.refusal(product, small.data, device) === undefined ? small.data : proposed]
+  })
 }
