@@ -48,7 +48,7 @@ const KERNEL_BATCH = 4
  * A blocked product reaches ten times the rate of a poor kernel on any GPU (0.5 TFLOP/s): a 4096³ product is then one launch, not six
  * with a half-empty grid at the end of each.
  */
-const BLOCKED_SPEED = 10
+export const BLOCKED_SPEED = 10
 
 /** What a family says of its kernel. */
 export interface Kernel {

@@ -37,6 +37,7 @@ import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
 import type { NBitsSizes } from '../../matmul-nbits/rule.ts'
 import { activationWgsl, type Activation } from '../activation.ts'
+import { BLOCKED_SPEED } from '../dispatch.ts'
 import { subgroupSize } from './broadcast.ts'
 
 export interface NBitsProduct {
@@ -181,6 +182,7 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
     groups: row_tiles * column_tiles,
     cost: {
       flops: 2 * rows * columns * depth,
+      speed: BLOCKED_SPEED,
       bytes: [...inputs, output].reduce(
         (sum, type) => sum + (type === null ? 0 : sizeOf(type.shape) * deviceByteSize(type.dtype)),
         0,

@@ -37,6 +37,7 @@ import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
 import type { IntegerSizes } from '../../matmul-integer/sizes.ts'
 import { activationWgsl, type Activation } from '../activation.ts'
+import { BLOCKED_SPEED } from '../dispatch.ts'
 import { matrixBytesCore, matrixBytesRefusal, prefersMatrixBytes, type ByteSizes } from './matrix-integer.ts'
 import { gatherSides, sideOperands, sideText, type NamedSide, type SideValue } from './packed-sides.ts'
 
@@ -201,6 +202,7 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
       cost: {
         flops: 2 * slices * rows * columns * depth,
         bytes: slices * (rows * depth + depth * columns + yBytes * rows * columns),
+        ...(packed ? { speed: BLOCKED_SPEED } : {}),
       },
     }
   })
