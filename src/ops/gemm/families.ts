@@ -38,12 +38,13 @@ export function familyNamed(name: string, op: string): AnyFamily {
 }
 
 /**
- * The configuration that a caller forces: a kernel's name, or its configuration.
+ * The configuration that a caller forces: a kernel's name (its best by rule is taken), or its configuration.
  * @throws OptionError when it is none, or cannot run this product on this device; it never switches to another
  */
 export function forced(product: Product, given: string | Config, device: DeviceFacts): Config {
   const family = familyNamed(typeof given === 'string' ? given : given.kernel, product.op)
-  const parsed = family.schema.safeParse(typeof given === 'string' ? { kernel: given } : given)
+  const best = typeof given === 'string' ? family.candidates(product, device)[0] : undefined
+  const parsed = family.schema.safeParse(best ?? (typeof given === 'string' ? { kernel: given } : given))
   if (!parsed.success) {
     const faults = parsed.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
     throw new OptionError(`This is no configuration of kernel ${family.name}: ${faults.join('; ')}`, { op: product.op })
