@@ -55,14 +55,17 @@ describe('a configuration is refused', () => {
     const device = facts({ maxComputeInvocationsPerWorkgroup: 255 })
     expect(refused({ ...wide, rows: 8, columns: 8, kernel: 'registers' }, { device })).toMatch(/^256 invocations/)
   })
-  it('beyond the memory of a workgroup, of which halves take half', () => {
+  it('beyond the memory of a workgroup, of which sums of halves take half', () => {
+    // A along the depth: 128 lines of 4 quads, and one free after every fourth line; B across: 16 k of 32 quads.
+    const bytes = 16 * (128 * 4 + 32 + 16 * 32)
     const config = { ...wide, rows: 8, columns: 8, tileDepth: 16 }
-    expect(refused(config)).toBeUndefined()
-    const words = '32768 bytes of workgroup memory, maxComputeWorkgroupStorageSize 16384'
-    expect(refused({ ...config, buffers: 2 })).toBe(words)
-    expect(refused({ ...config, tileDepth: 32 })).toBe(words)
-    expect(refused({ ...config, buffers: 2 }, { device: facts({ maxComputeWorkgroupStorageSize: 32768 }) })).toBeUndefined()
-    expect(refused({ ...config, buffers: 2 }, { product: { ...SQUARE, accumulate: 'f16' } })).toBeUndefined()
+    const device = facts({ maxComputeWorkgroupStorageSize: bytes })
+    expect(refused(config, { device })).toBeUndefined()
+    expect(refused(config, { device: facts({ maxComputeWorkgroupStorageSize: bytes - 1 }) })).toBe(
+      `${bytes} bytes of workgroup memory, maxComputeWorkgroupStorageSize ${bytes - 1}`,
+    )
+    expect(refused({ ...config, buffers: 2 }, { device })).toMatch(/^33792 bytes/)
+    expect(refused({ ...config, buffers: 2 }, { device, product: { ...SQUARE, accumulate: 'f16' } })).toBeUndefined()
   })
   it('with parts of less than two steps', () => {
     const product = productOf([64, 64, 16 * 5 + 1])
@@ -103,13 +106,13 @@ describe('a configuration is refused', () => {
   it('as an error when it is forced, by limit and remedy', () => {
     const force = (config: Config) => forced(SQUARE, config, facts())
     expect(() => force({ kernel: 'tiled', buffers: 2, tileDepth: 32 } as Config)).toThrow(OptionError)
-    expect(() => force({ kernel: 'tiled', buffers: 2, tileDepth: 32 } as Config)).toThrow(/32768 bytes of workgroup memory/)
+    expect(() => force({ kernel: 'tiled', buffers: 2, tileDepth: 32 } as Config)).toThrow(/33280 bytes of workgroup memory/)
     expect(() => force({ kernel: 'tiled', rows: 5 } as Config)).toThrow(/This is no configuration of kernel tiled: rows: /)
   })
   it('never at its defaults, nor at the smallest tile on the smallest device', () => {
     expect(refused({})).toBeUndefined()
     expect(refused({ kernel: 'registers' })).toBeUndefined()
-    const device = facts({ maxComputeInvocationsPerWorkgroup: 16, maxComputeWorkgroupStorageSize: 2048 })
+    const device = facts({ maxComputeInvocationsPerWorkgroup: 16, maxComputeWorkgroupStorageSize: 2176 })
     expect(refused({ tileRows: 16, tileColumns: 16 }, { device })).toBeUndefined()
   })
 })
@@ -160,8 +163,9 @@ describe('candidates', () => {
       return { tileRows, tileColumns, tileDepth, buffers, splits }
     }
     const large = { tileRows: 128, tileColumns: 128, splits: 1, buffers: 2 }
-    expect(rule([4096, 4096, 4096], facts({ maxComputeWorkgroupStorageSize: 32768 }))).toEqual({ ...large, tileDepth: 16 })
-    expect(rule([4096, 4096, 4096])).toEqual({ ...large, tileDepth: 8 })
+    expect(rule([4096, 4096, 4096], facts({ maxComputeWorkgroupStorageSize: 49152 }))).toEqual({ ...large, tileDepth: 16 })
+    expect(rule([4096, 4096, 4096], facts({ maxComputeWorkgroupStorageSize: 32768 }))).toEqual({ ...large, tileDepth: 8 })
+    expect(rule([4096, 4096, 4096])).toEqual({ ...large, tileDepth: 8, buffers: 1 })
     expect(rule([1024, 1024, 1024])).toMatchObject({ tileRows: 128, tileColumns: 64, splits: 1 })
     expect(rule([256, 256, 8192])).toMatchObject({ tileRows: 64, tileColumns: 64, splits: 8 })
     expect(rule([5, 7, 3])).toMatchObject({ tileRows: 16, tileColumns: 16, splits: 1 })
@@ -197,12 +201,12 @@ describe('a plan', () => {
 
 describe('mappings', () => {
   const EVEN: readonly (readonly [object, Sizes])[] = [
-    [{ kernel: 'tiled', tileRows: 32, tileColumns: 64, tileDepth: 8 }, [64, 128, 32]],
+    [{ kernel: 'tiled', tileRows: 32, tileColumns: 64, tileDepth: 16 }, [64, 128, 32]],
     [{ kernel: 'tiled', tileRows: 16, tileColumns: 16, rows: 4, columns: 8, splits: 2 }, [48, 32, 128]],
     [{ kernel: 'registers', tileRows: 16, tileColumns: 32, rows: 4, columns: 4 }, [32, 64, 48]],
     [{ kernel: 'registers', tileRows: 16, tileColumns: 32, rows: 4, columns: 8, splits: 2 }, [32, 64, 64]],
   ]
-  const LARGE = { kernel: 'tiled', tileRows: 128, tileColumns: 128, rows: 8, columns: 8, tileDepth: 16 }
+  const LARGE = { kernel: 'tiled', tileRows: 128, tileColumns: 128, rows: 8, columns: 8, tileDepth: 8 }
 
   const predicted = (given: object, sizes: Sizes, hardware: ReturnType<typeof gpuHardware>) => {
     const [P, M, C] = sizes

@@ -5,9 +5,10 @@
 import { z } from 'zod'
 import registersBody from '../../../../shaders/gemm/registers.wgsl?raw'
 import type { Mapping } from '../../../schedule/mapping.ts'
+import { readForm } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
-import { slicesOf } from '../product.ts'
-import { loadedDepth, tileAccesses, tileFields, tilePlan, tileRefusal, tilesOf } from './tile.ts'
+import { slicesOf, type Product } from '../product.ts'
+import { tileAccesses, tileFields, tilePlan, tileRefusal, tilesOf } from './tile.ts'
 
 const schema = z.strictObject({
   kernel: z.literal('registers'),
@@ -93,4 +94,9 @@ export const registers: Family<RegistersConfig> = {
       ...tileAccesses(product, config),
     }
   },
+}
+
+/** Elements of a line that are loaded over the whole depth: whole quads where it is read along the depth. */
+function loadedDepth(product: Product, side: 'a' | 'b'): number {
+  return readForm(product, side) === 'along' ? 4 * Math.ceil(product.depth / 4) : product.depth
 }

@@ -21,7 +21,7 @@ import { estimateSeconds, LONGEST_LAUNCH_SECONDS } from '../../../gpu/launch.ts'
 import { deviceByteSize, type DeviceFacts, type OpPlan } from '../../../gpu/program.ts'
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
-import { dispatchesOf, readForm, slicesPerDispatch, type Kernel } from '../dispatch.ts'
+import { dispatchesOf, slicesPerDispatch, type Kernel } from '../dispatch.ts'
 import type { Accesses } from '../family.ts'
 import { flopsOf, slicesOf, type Product } from '../product.ts'
 import { unrolled } from '../unroll.ts'
@@ -104,7 +104,7 @@ function sharedTiles(product: Product, config: TileConfig): TensorType {
 }
 
 /** What makes a family of tiles: the WGSL of `sums_of`, and what that needs. */
-export interface TileKernel extends Pick<Kernel, 'name' | 'constants' | 'workgroupBytes'> {
+export interface TileKernel extends Pick<Kernel, 'name' | 'constants' | 'workgroupBytes' | 'halves'> {
   readonly body: string
 }
 
@@ -176,11 +176,6 @@ export function tilePlan(product: Product, config: TileConfig, family: TileKerne
     groups,
   }
   return splitPlan(product, splits, split, reason)
-}
-
-/** Elements of a line that are loaded over the whole depth: whole quads where it is read along the depth. */
-export function loadedDepth(product: Product, side: 'a' | 'b'): number {
-  return readForm(product, side) === 'along' ? 4 * Math.ceil(product.depth / 4) : product.depth
 }
 
 /** Accesses to the result and to partial sums. */

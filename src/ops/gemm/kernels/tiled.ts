@@ -6,12 +6,13 @@
  */
 import { z } from 'zod'
 import tiledBody from '../../../../shaders/gemm/tiled.wgsl?raw'
+import sideBody from '../../../../shaders/gemm/tiled_side.wgsl?raw'
 import type { DeviceFacts } from '../../../gpu/program.ts'
 import type { Mapping } from '../../../schedule/mapping.ts'
 import { readForm } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
 import { slicesOf, type Product } from '../product.ts'
-import { loadedDepth, tileAccesses, tileFields, tilePlan, tileRefusal, tilesOf } from './tile.ts'
+import { tileAccesses, tileFields, tilePlan, tileRefusal, tilesOf } from './tile.ts'
 
 const schema = z.strictObject({
   kernel: z.literal('tiled'),
@@ -30,9 +31,11 @@ type Form = Partial<Omit<TiledConfig, 'kernel'>>
 const LADDER: readonly Form[] = [
   { tileRows: 128, tileColumns: 128, tileDepth: 16, rows: 8, columns: 8, buffers: 2 },
   { tileRows: 128, tileColumns: 128, tileDepth: 8, rows: 8, columns: 8, buffers: 2 },
+  { tileRows: 128, tileColumns: 128, tileDepth: 8, rows: 8, columns: 8, buffers: 1 },
   { tileRows: 128, tileColumns: 64, tileDepth: 16, rows: 8, columns: 8, buffers: 1 },
   { tileRows: 64, tileColumns: 128, tileDepth: 16, rows: 8, columns: 8, buffers: 1 },
   { tileRows: 64, tileColumns: 64, tileDepth: 16, rows: 8, columns: 8, buffers: 2 },
+  { tileRows: 64, tileColumns: 64, tileDepth: 16, rows: 8, columns: 8, buffers: 1 },
   { tileRows: 64, tileColumns: 64, tileDepth: 16, rows: 8, columns: 4, buffers: 2 },
   { tileRows: 64, tileColumns: 64, tileDepth: 16, rows: 4, columns: 4, buffers: 2 },
   { tileRows: 64, tileColumns: 32, tileDepth: 16, rows: 4, columns: 4, buffers: 2 },
@@ -83,19 +86,21 @@ export const tiled: Family<TiledConfig> = {
   },
 
   plan(product, config) {
-    const { tileRows, tileColumns, tileDepth, buffers } = config
-    const { lanes } = tilesOf(product, config)
+    const [left, right] = [sideOf(product, config, 'a'), sideOf(product, config, 'b')]
     return tilePlan(product, config, {
       name: 'tiled',
-      body: tiledBody,
+      body: [sideBody.replaceAll('SIDE', 'left'), sideBody.replaceAll('SIDE', 'right'), tiledBody].join('\n'),
       constants: {
-        BUFFERS: buffers,
-        // Blocks of 4 × 4 that an invocation loads in a step.
-        PASSES: Math.ceil(((tileRows + tileColumns) * tileDepth) / 16 / lanes),
-        ...placement('LEFT', readForm(product, 'a') === 'along', tileRows),
-        ...placement('RIGHT', readForm(product, 'b') === 'along', tileColumns),
+        BUFFERS: config.buffers,
+        DEEP: config.tileDepth / 4,
+        WHOLE_STEPS: `${product.depth % config.tileDepth === 0}`,
+        LEFT_PASSES: left.passes,
+        RIGHT_PASSES: right.passes,
+        ...constantsOf('left', left),
+        ...constantsOf('right', right),
       },
       workgroupBytes: workgroupBytes(product, config),
+      halves: product.a.type.dtype === 'f16' && product.b.type.dtype === 'f16',
     })
   },
 
@@ -137,28 +142,53 @@ export const tiled: Family<TiledConfig> = {
   },
 
   accesses(product, config): Accesses {
-    const { rowTiles, columnTiles } = tilesOf(product, config)
-    const tiles = slicesOf(product) * rowTiles * columnTiles
-    // Lines past the last are loaded as the last.
+    const { rowTiles, columnTiles, steps, lanes } = tilesOf(product, config)
+    const all = product.depth === 0 ? 0 : slicesOf(product) * rowTiles * columnTiles * steps
+    // Every lane fetches its quads in every step: what lies past the end is read as the last.
+    const fetched = (side: 'a' | 'b'): number => all * sideOf(product, config, side).passes * lanes * 4
     return {
-      a: { loads: tiles * config.tileRows * loadedDepth(product, 'a'), stores: 0 },
-      b: { loads: tiles * config.tileColumns * loadedDepth(product, 'b'), stores: 0 },
+      a: { loads: fetched('a'), stores: 0 },
+      b: { loads: fetched('b'), stores: 0 },
       ...tileAccesses(product, config),
     }
   },
 }
 
-function workgroupBytes({ accumulate }: Product, { buffers, tileDepth, tileRows, tileColumns }: TiledConfig): number {
-  return buffers * tileDepth * (tileRows + tileColumns) * (accumulate === 'f16' ? 2 : 4)
+/** How a side passes through workgroup memory (tiled_side.wgsl). */
+interface TiledSide {
+  /** Lines of the tile. */
+  readonly lines: number
+  /** Quads are four k of a line, rather than four lines at one k. */
+  readonly deep: boolean
+  /** The four values of a quad are loaded one by one. */
+  readonly single: boolean
+  /** Quads that an invocation loads in a step. */
+  readonly passes: number
+  /** Vectors of four in workgroup memory. */
+  readonly size: number
+}
+
+function sideOf(product: Product, config: TiledConfig, side: 'a' | 'b'): TiledSide {
+  const lines = side === 'a' ? config.tileRows : config.tileColumns
+  const form = readForm(product, side)
+  const deep = form === 'along' || (form === 'any' && product[side].depth === 1)
+  const quads = (lines * config.tileDepth) / 4
+  const { lanes } = tilesOf(product, config)
+  const passes = Math.ceil(quads / lanes)
+  return { lines, deep, single: deep && form === 'any', passes, size: deep ? quads + lines / 4 : quads }
+}
+
+function constantsOf(name: 'left' | 'right', { lines, deep, single }: TiledSide): Record<string, number | string> {
+  return { [`${name}_count`]: lines, [`${name}_deep`]: `${deep}`, [`${name}_single`]: `${single}` }
+}
+
+function workgroupBytes(product: Product, config: TiledConfig): number {
+  const quads = sideOf(product, config, 'a').size + sideOf(product, config, 'b').size
+  return config.buffers * quads * (product.accumulate === 'f16' ? 8 : 16)
 }
 
 function formed(form: Form): TiledConfig {
   return schema.parse({ kernel: 'tiled', ...form })
-}
-
-/** How a side's blocks lie in workgroup memory (tiled.wgsl). Quads are exchanged within groups of eight. */
-function placement(side: 'LEFT' | 'RIGHT', along: boolean, lines: number): Record<string, number> {
-  return { [`${side}_SPAN`]: along ? 2 : 1, [`${side}_FLIP`]: along && lines >= 32 ? 4 : 0 }
 }
 
 /** A tile at least half of which lies past the edge: a smaller one does the same with less. */
