@@ -19,7 +19,7 @@ import type { OpDefinition } from '../ops/op.ts'
 import { REGISTRY } from '../ops/registry.ts'
 import { parseAttributes } from '../ops/run.ts'
 import { sameShape } from '../tensor/shape.ts'
-import { HostTensor, type TensorType } from '../tensor/tensor.ts'
+import { HostTensor, tensor, type TensorType } from '../tensor/tensor.ts'
 import type { GraphNode } from './graph.ts'
 import type { TypedGraph, TypedNode } from './passes.ts'
 
@@ -100,6 +100,7 @@ class Fusion {
     if (typeof first !== 'string') return []
     const activation = ACTIVATION_OPS.get(node.op)
     if (activation !== undefined) return [{ value: first, kind: activation, with: [] }]
+    if (node.op === 'div' && typeof second === 'string') return this.#divided(first, second)
     const kind = node.op === 'sum' ? 'add' : node.op
     if ((kind !== 'add' && kind !== 'mul') || typeof second !== 'string' || node.inputs.length !== 2) return []
     const orders = [
@@ -108,6 +109,17 @@ class Fusion {
     ] as const
     const gates = kind === 'mul' ? orders.flatMap(([value, gate]) => this.#gated(value, gate)) : []
     return [...gates, ...orders.map(([value, other]): Step => ({ value, kind, other, with: [] }))]
+  }
+
+  /** value / other as value · (1 / other), where the other is a constant whose reciprocals are exact: √64 of attention. */
+  #divided(value: string, divisor: string): Step[] {
+    const constant = this.#known.get(divisor)
+    const inverse = constant === undefined ? undefined : reciprocal(constant)
+    if (inverse === undefined) return []
+    const other = `1 / ${divisor}`
+    this.#known.set(other, inverse)
+    this.#types.set(other, { dtype: inverse.dtype, shape: inverse.shape })
+    return [{ value, kind: 'mul', other, with: [] }]
   }
 
   /** value · gate where the gate is sigmoid(value): silu. */
@@ -212,5 +224,28 @@ function shortened(value: HostTensor, from: number): HostTensor {
   if (known !== undefined) return known
   const made = new HostTensor(value.dtype, value.shape.slice(from), () => value.values)
   short.set(value, made)
+  return made
+}
+
+const inverses = new WeakMap<HostTensor, HostTensor>()
+
+/** 1 / value where that is exact in every element: powers of two whose inverses are normal in the dtype too. */
+function reciprocal(value: HostTensor): HostTensor | undefined {
+  if (value.dtype !== 'f32' && value.dtype !== 'f16') return undefined
+  const known = inverses.get(value)
+  if (known !== undefined) return known
+  const least = value.dtype === 'f32' ? 126 : 14
+  const numbers = Array.from(value.values, Number)
+  const exact = numbers.every((number) => {
+    const exponent = Math.log2(Math.abs(number))
+    return Number.isInteger(exponent) && Math.abs(exponent) <= least
+  })
+  if (!exact) return undefined
+  const made = tensor(
+    numbers.map((number) => 1 / number),
+    value.shape,
+    value.dtype,
+  )
+  inverses.set(value, made)
   return made
 }

@@ -69,6 +69,13 @@ describe('an epilogue is folded', () => {
     expect(nodes[0]?.context.inputs[2]?.shape).toEqual([5])
   })
 
+  it('a division by powers of two, as the scale that it is', () => {
+    const nodes = fusedNodes((g, x) => g.div(g.matmul(x, zeros(6, 5)), tensor([8, -0.5, 1, 2, 4])))
+    expect(opsOf(nodes)).toEqual(['matmul'])
+    expect(nodes[0]?.node.inputs).toHaveLength(5)
+    expect(nodes[0]?.context.inputs[4]?.shape).toEqual([5])
+  })
+
   it('a bias whose gemm had a beta for the C that it lacked', () => {
     const nodes = fusedNodes((g, x) => g.add(g.gemm(x, zeros(6, 5), { beta: 3 }), zeros(5)))
     expect(nodes[0]?.context.attributes).toMatchObject({ beta: 1 })
@@ -98,6 +105,9 @@ describe('stays as it is', () => {
     ['an operand that makes the result larger', (g, x) => g.add(g.matmul(x, zeros(6, 5)), zeros(2, 4, 5)), ['matmul', 'add']],
     ['a matrix beside a vector operand', (g, x) => g.add(g.matmul(x, zeros(6)), zeros(1)), ['matmul', 'add']],
     ['a bias of one for a linear', (g, x) => g.add(g.linear(x, zeros(5, 6)), zeros(4, 1)), ['linear', 'add']],
+    ['a division that would round twice', (g, x) => g.div(g.matmul(x, zeros(6, 5)), tensor([3])), ['matmul', 'div']],
+    ['a division by 0', (g, x) => g.div(g.matmul(x, zeros(6, 5)), zeros(1)), ['matmul', 'div']],
+    ['a division of a constant', (g, x) => g.div(tensor([2]), g.matmul(x, zeros(6, 5))), ['matmul', 'div']],
     ['a convolution', (g, x) => g.relu(g.conv2d(g.reshape(x, [1, 1, 4, 6]), zeros(1, 1, 1, 1))), ['reshape', 'conv2d', 'relu']],
   ])('%s', (_, build, ops) => {
     expect(opsOf(fusedNodes(build))).toEqual(ops)
@@ -137,7 +147,7 @@ function double(g: GraphBuilder, value: Value): Value {
 }
 
 it('what is fused computes what it stands for: random chains through the references', () => {
-  const step = fc.constantFrom('scale', 'bias', 'row', 'skip', 'relu', 'tanh', 'sigmoid', 'silu', 'double')
+  const step = fc.constantFrom('scale', 'bias', 'row', 'skip', 'relu', 'tanh', 'sigmoid', 'silu', 'double', 'halve')
   let fewer = 0
   const property = fc.property(fc.array(step, { minLength: 1, maxLength: 6 }), fc.integer({ min: 1, max: 999 }), (steps, seed) => {
     let state = seed
@@ -156,6 +166,7 @@ it('what is fused computes what it stands for: random chains through the referen
       else if (name === 'row') value = g.add(random(4, 1), value)
       else if (name === 'skip') value = g.add(value, random(4, 5))
       else if (name === 'double') value = g.add(value, value)
+      else if (name === 'halve') value = g.div(value, tensor([2, -4, 1, 0.5, 8]))
       else if (name === 'silu') value = g.mul(value, g.sigmoid(value))
       else value = g.node(name, [value])
     }
