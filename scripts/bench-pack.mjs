@@ -1,6 +1,6 @@
 /**
- * `npm run bench:pack [-- --out DIR] [--node] [--peers]`: a folder that times matrix products on any Linux x64 machine with a Vulkan
- * driver, without network and without installing anything. Copy it there and start run.sh.
+ * `npm run bench:pack [-- --out DIR] [--node] [--peers]`: a folder that times matrix products on any Linux x64 machine with a
+ * Vulkan driver, without network and without installing anything. Copy it there and start run.sh.
  *
  *     run.sh            finds Node and Vulkan, runs doctor and the bench, leaves results/
  *     dist/             the command line and the bench, their dependencies within

@@ -94,6 +94,8 @@ export async function measureOrt(job: Job, item: GemmCase, sparing: boolean): Pr
   const end_to_end = await sample(async (repeats) => {
     for (let run = 0; run < repeats; run++) (await session.run(feeds)).c.dispose()
   }, rule)
+  // Before more sessions hold the weights again.
+  const peak_rss_bytes = process.resourceUsage().maxRSS * 1024
   const device = job.peer === 'ort-cpu' ? undefined : await residentOf(ort, job, item, model, feeds, rule)
   return {
     status: 'ok',
@@ -103,7 +105,7 @@ export async function measureOrt(job: Job, item: GemmCase, sparing: boolean): Pr
     resident: device?.resident ?? end_to_end,
     ...(device === undefined ? {} : { kernel_ms: device.kernel_ms }),
     error,
-    peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
+    peak_rss_bytes,
     version: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`,
     toggles: job.peer === 'ort-cpu' ? [] : ['disable_robustness', 'skip_validation'],
   }

@@ -1,6 +1,6 @@
 /**
- * Tilewright's side: the public op and the plan it chooses by itself. Its first call is an eager call; later runs use that plan made
- * ready once (a `CommandList`), each in a submission of its own.
+ * Tilewright's side: the public op and the plan it chooses by itself. Its first call is an eager call; later runs use that plan
+ * made ready once (a `CommandList`), each in a submission of its own.
  */
 import packageJson from '../../package.json' with { type: 'json' }
 import { TilewrightError } from '../../src/errors.ts'

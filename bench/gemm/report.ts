@@ -90,16 +90,16 @@ export interface Findings {
 }
 
 /**
- * Errors beyond which a product is wrong. 4-bit weights: what making bytes of the activations costs, as accuracy level 4 allows it;
- * integers are exact.
+ * Errors beyond which a product is wrong. 4-bit weights: what making bytes of the activations costs, as accuracy level 4 allows
+ * it; integers are exact.
  */
 export const MOST_ERROR: Readonly<Record<GemmDtype, number>> = { f32: 1e-4, f16: 1e-3, int4: 1e-2, int8: 0 }
 /** A peer may be less careful (half floats added up in half floats); beyond this it computed something else. */
 const MOST_PEER_ERROR = 0.05
 
 /**
- * The least time a case could take under a roof, in seconds, and what binds it. Half floats are added up in f32, so the larger of the
- * two peaks stands; integers are held under packed dot products, or under the bandwidth alone where there are none.
+ * The least time a case could take under a roof, in seconds, and what binds it. Half floats are added up in f32, so the larger of
+ * the two peaks stands; integers are held under packed dot products, or under the bandwidth alone where there are none.
  */
 export function roofTime(item: GemmCase, { flops, bytes_per_s }: Roof): { seconds: number; bound: 'peak' | 'bandwidth' } {
   const peak =

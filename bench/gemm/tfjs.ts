@@ -1,7 +1,7 @@
 /**
- * TensorFlow.js on its WebGPU backend, in Node: its CommonJS builds, Dawn's globals, and a device opened as ours is, so that it has the
- * same adapter, toggles, features and limits. It computes in f32 only, and works through a queue of its own that a read empties: so a
- * read of one element of the last result ends a sample.
+ * TensorFlow.js on its WebGPU backend, in Node: its CommonJS builds, Dawn's globals, and a device opened as ours is, so that it has
+ * the same adapter, toggles, features and limits. It computes in f32 only, and works through a queue of its own that a read
+ * empties: so a read of one element of the last result ends a sample.
  */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'

@@ -14,7 +14,8 @@ if [ -f "$here/node/node.xz" ]; then
   place="$here/node"
   [ -w "$place" ] || place="${TMPDIR:-/tmp}/tilewright-node-$(id -u)"
   if [ ! -x "$place/node" ]; then
-    mkdir -p "$place" && xz -dc "$here/node/node.xz" > "$place/node.part" && chmod +x "$place/node.part" && mv "$place/node.part" "$place/node"
+    mkdir -p "$place" && xz -dc "$here/node/node.xz" > "$place/node.part" &&
+      chmod +x "$place/node.part" && mv "$place/node.part" "$place/node"
   fi
   [ -x "$place/node" ] && node="$place/node"
 fi
@@ -65,7 +66,8 @@ code=$?
 
 # cuBLAS, through PyTorch, where there is one.
 if python3 -c 'import torch' 2>/dev/null; then
-  python3 "$here/torch_gemm.py" --cases "$here/cases.json" --ours "$work-gemm.json" --json "$work-torch.json" > "$work-torch.txt" 2>&1 ||
+  python3 "$here/torch_gemm.py" --cases "$here/cases.json" --ours "$work-gemm.json" --json "$work-torch.json" \
+    > "$work-torch.txt" 2>&1 ||
     echo "PyTorch did not measure; see $work-torch.txt" >&2
   cat "$work-torch.txt"
 else
@@ -73,7 +75,11 @@ else
 fi
 
 # The adapter's name goes into the files' names.
-adapter=$("$node" -p 'const { adapter } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8")); (adapter.description || adapter.device || adapter.vendor).toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 40).replace(/^-|-$/g, "")' "$work-gemm.json") || adapter=unknown
+adapter=$("$node" -p '
+  const { adapter } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"))
+  const name = adapter.description || adapter.device || adapter.vendor
+  name.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 40).replace(/^-|-$/g, "")
+' "$work-gemm.json") || adapter=unknown
 for file in "$work"-*; do
   mv "$file" "$here/results/$adapter-${file##*/}"
 done

@@ -123,7 +123,8 @@ def main():
         torch.cuda.empty_cache()
     if options.json is not None:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"torch": torch.__version__, "library": library, "device": torch.cuda.get_device_name(0), "cases": rows}, file, indent=2)
+            device = torch.cuda.get_device_name(0)
+            json.dump({"torch": torch.__version__, "library": library, "device": device, "cases": rows}, file, indent=2)
     if not any("ms" in row for row in rows):
         sys.exit("No case was timed.")
 

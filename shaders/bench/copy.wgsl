@@ -2,7 +2,11 @@
 //
 //   workgroup   │ lane 0 … lane LANES−1 │ lane 0 … │  EACH times
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y, WORKGROUP_Z)
-fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(
+  @builtin(workgroup_id) id: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32
+) {
   let group = workgroup_index(id, grid);
   if (group >= params.groups) { return; }
   for (var part = 0u; part < EACH; part++) {

@@ -7,7 +7,11 @@
 //
 // With 0 ≤ factor < 1 every chain tends to term / (1 − factor): no infinities, no denormal numbers.
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y, WORKGROUP_Z)
-fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(
+  @builtin(workgroup_id) id: vec3<u32>,
+  @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32
+) {
   let group = workgroup_index(id, grid);
   if (group >= params.groups) { return; }
   let factor = vec4<number>(number(params.factor));

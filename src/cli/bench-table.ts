@@ -1,4 +1,4 @@
-/** The bench's tables for people: speed under the roof and beside the peers, then first calls, memory and errors, then the means. */
+/** The bench's tables for people: speed under the roof and beside the peers, then first calls, memory and errors, and the means. */
 import type { Peer } from '../../bench/gemm/protocol.ts'
 import type { BenchReport, CaseRow, PeerFigures } from '../../bench/gemm/report.ts'
 import type { Colors } from './context.ts'
@@ -58,8 +58,9 @@ function head({ adapter, machine, roof, versions, toggles, date, shader_caches, 
     ...(f16 === undefined ? [] : [`${three(f16 / 1e9)} GFLOP/s f16`]),
     ...(i8 === undefined ? [] : [`${three(i8 / 1e9)} GOP/s i8`]),
   ]
+  const when = `${date.slice(0, 16).replace('T', ' ')} UTC`
   return [
-    `${adapterTitle(adapter)}, ${machine.processors} × ${machine.processor}, Node ${machine.node}, ${date.slice(0, 16).replace('T', ' ')} UTC`,
+    `${adapterTitle(adapter)}, ${machine.processors} × ${machine.processor}, Node ${machine.node}, ${when}`,
     `Peaks measured: ${peaks.join(', ')} (register-only multiply-adds), ${three(roof.bytes_per_s / 1e9)} GB/s (copy).`,
     ...peers.flatMap((peer) => {
       const version = versions[peer]
@@ -146,9 +147,8 @@ function meanLines({ means, peers }: BenchReport, firstCall: boolean, colors: Co
       ...(firstCall ? [`${times(first)} in the first call (least ${times(slowest_first.first)}, ${slowest_first.case})`] : []),
     ]
     const name = peer === 'tilewright-safe' ? 'ours with robustness and validation' : TITLES[peer]
-    return [
-      `${colors.bold(`${times(resident)} ${name}`)} in geometric mean over ${cases} cases that both hold; least ${times(least.resident)}, ${least.case}; ${more.join(', ')}.`,
-    ]
+    const over = `in geometric mean over ${cases} cases that both hold; least ${times(least.resident)}, ${least.case}`
+    return [`${colors.bold(`${times(resident)} ${name}`)} ${over}; ${more.join(', ')}.`]
   })
 }
 

@@ -1,7 +1,7 @@
 /**
  * What a device reaches at best, measured: the roof that a kernel's figures are held under. Arithmetic by multiply-adds that never
- * leave registers (shaders/bench/fma.wgsl, dot.wgsl for bytes), memory by copying more than caches hold (shaders/bench/copy.wgsl); of a few shapes
- * of each the fastest counts.
+ * leave registers (shaders/bench/fma.wgsl, dot.wgsl for bytes), memory by copying more than caches hold (shaders/bench/copy.wgsl);
+ * of a few shapes of each the fastest counts.
  *
  *   operations/s │        ┌───────────  flops.f32
  *                │      ／ bytes_per_s · (operations per byte)

@@ -35,8 +35,8 @@ Examples:
   tilewright bench gemm --cases 'square-*,llm-m1-*' --rounds 3
   tilewright bench gemm --list                           names and sizes of all cases
 
-Each engine runs each case in a process of its own. Times are of operands and results that stay on the device; the first call begins with
-A in host memory, ends with C there, and compiles the shaders; shader caches are off (--no-first-call leaves them on).
+Each engine runs each case in a process of its own. Times are of operands and results that stay on the device; the first call
+begins with A in host memory, ends with C there, and compiles the shaders; shader caches are off (--no-first-call leaves them on).
 The peers are installed, by npm ci, when --peers is first given (about 360 MB).
 Exit code 1 when ours does not hold a case, or gets it wrong.`
 
