@@ -5,6 +5,7 @@
  */
 import { SURVEY, SURVEY_SOURCE, type SurveyFigures } from '../../models/survey.ts'
 import { bindDimensions } from '../graph/dimensions.ts'
+import { fuseGraph } from '../graph/fuse.ts'
 import type { Graph, GraphInput, GraphNode, UnsupportedNode } from '../graph/graph.ts'
 import { fedInputs, resolveInputs, typeGraph, type TypedNode } from '../graph/passes.ts'
 import { REGISTRY } from '../ops/registry.ts'
@@ -37,6 +38,8 @@ export interface InspectedLayer {
   readonly bytes: number
   /** flops / bytes. */
   readonly intensity: number
+  /** The product in whose kernel the node runs, where the device can bind all of its operands at once. */
+  readonly fused_into?: string
 }
 
 export interface Totals {
@@ -86,9 +89,14 @@ export function inspectGraph(
   const typed = typeGraph(part, resolveInputs(bound.inputs, shapes), new Map(), { keep: 'all' })
   const byName = new Map(typed.nodes.map((node) => [node.node.name, node]))
   const counted = new Set<string>()
+  const fusedInto = new Map(
+    fuseGraph(typed, () => true).nodes.flatMap(({ node, fused = [] }) => fused.map((name): [string, string] => [name, node.name])),
+  )
   const layers = bound.nodes.flatMap((node) => {
     const known = byName.get(node.name)
-    if (known !== undefined) return [inspectNode(known, bound, typed.known, counted)]
+    const into = fusedInto.get(node.name)
+    const fused = into === undefined ? {} : { fused_into: into }
+    if (known !== undefined) return [{ ...inspectNode(known, bound, typed.known, counted), ...fused }]
     // A node of the tellable part that is not in `typed` was folded into a constant.
     return part.nodes.includes(node) ? [] : [opaque(node, typed.types)]
   })
@@ -140,14 +148,15 @@ function inspectNode(
   node.inputs.forEach((name, index) => {
     const value = name === null ? undefined : known.get(name)
     if (name === null || value === undefined || definition.hostInputs.includes(index)) return
-    const isWeight = problem !== undefined && index !== definition.biasInput
+    // A product's further inputs are its bias, then a residual and a scale.
+    const isWeight = problem !== undefined && index < 2
     ownWeights ||= isWeight
     // Weights that several nodes share are counted where they are used first.
     if (counted.has(name)) return
     counted.add(name)
     const elements = sizeOf(value.shape)
     if (isWeight) weights += elements
-    else if (problem !== undefined || isAddedBias(node, index, graph)) biases += elements
+    else if ((problem !== undefined && index === 2) || isAddedBias(node, index, graph)) biases += elements
     else parameters += elements
   })
   const tensors = [...context.inputs, ...context.outputs].filter((type): type is TensorType => type !== null)

@@ -119,6 +119,14 @@ describe('layers of AlexNet', () => {
     expect(shape('prob')).toEqual([1, 1000])
   })
 
+  test('run their activation in the kernel of the product before it', () => {
+    const fused = layers.flatMap(({ name, fused_into: into }) => (into === undefined ? [] : [[name, into]]))
+    expect(fused).toEqual([
+      ['relu6', 'fc6'],
+      ['relu7', 'fc7'],
+    ])
+  })
+
   test('are convolutions to the dataflows, the first fully connected one of 6 by 6', () => {
     const problems = layers.flatMap(({ problem }) => (problem === undefined ? [] : [problem]))
     expect(problems).toHaveLength(8)

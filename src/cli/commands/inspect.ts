@@ -65,6 +65,7 @@ function render(context: Context, report: InspectReport): string {
     table(COLUMNS, rows, colors),
     '',
     ...totals(report, colors),
+    ...fusedLines(report),
     ...surveyLines(report, colors),
   ]
   if (report.unsupported.length > 0) {
@@ -114,6 +115,15 @@ function totals(report: InspectReport, colors: Colors): string[] {
     ),
     `Besides weights: ${grouped(biases)} biases, ${grouped(parameters)} other parameters. ${short(flops).replace(/^\d+$/, '$& ')}FLOP in all (a MAC is 2).`,
   ]
+}
+
+/** Nodes that run in the kernel of a product. */
+function fusedLines({ layers }: InspectReport): string[] {
+  const products = new Map<string, string[]>()
+  for (const { name, fused_into: into } of layers) if (into !== undefined) products.set(into, [...(products.get(into) ?? []), name])
+  if (products.size === 0) return []
+  const list = [...products].map(([product, names]) => `${names.join(', ')} with ${product}`)
+  return [`In the kernel of their product, where the device can bind it: ${list.join('; ')}.`]
 }
 
 function surveyLines({ survey, conv, fc, macs, weights, inputs }: InspectReport, colors: Colors): string[] {
