@@ -11,9 +11,9 @@ import { DtypeError } from '../errors.ts'
 import { slicesOf, type Product } from '../ops/gemm/product.ts'
 import { floatsOf } from '../ops/values.ts'
 import { Random } from '../schedule/search/random.ts'
-import { isFloat } from '../tensor/dtype.ts'
+import { float16Array, halfBits } from '../tensor/half.ts'
 import { sizeOf } from '../tensor/shape.ts'
-import { tensor, type HostTensor, type TensorType } from '../tensor/tensor.ts'
+import { HostTensor, tensor, type TensorType } from '../tensor/tensor.ts'
 
 /** Multiply-adds of the element-by-element check at most, but for one row or so. */
 const MOST_MACS = 2 ** 24
@@ -25,30 +25,55 @@ const LARGEST_DEVIATION = 128
 export interface ExactOperands {
   readonly a: HostTensor
   readonly b: HostTensor
+  /** Their values as f32: those of the tensor itself where it is f32. */
+  readonly left: Float32Array
+  readonly right: Float32Array
 }
 
 /** Operands of a product: whole numbers, seeded. @throws DtypeError where they are no floats */
 export function exactOperands(product: Product, seed = 1): ExactOperands {
-  return { a: wholeNumbers(product.a.type, product.depth, seed), b: wholeNumbers(product.b.type, product.depth, seed + 1) }
+  const left = wholeNumbers(sizeOf(product.a.type.shape), product.depth, seed)
+  const right = wholeNumbers(sizeOf(product.b.type.shape), product.depth, seed + 1)
+  return { a: stored(left, product.a.type), b: stored(right, product.b.type), left, right }
 }
+
+/** Largest magnitude of an element. */
+const MOST = 7
 
 /**
  * Whole numbers −m … m, each as likely; the variance of a product of two is (m(m+1)/3)². Beyond depths that m = 1 allows, zeros are
  * mixed in.
  */
-function wholeNumbers(type: TensorType, depth: number, seed: number): HostTensor {
-  if (!isFloat(type.dtype)) throw new DtypeError('A product of other than floats is not tuned', { dtype: type.dtype })
+function wholeNumbers(count: number, depth: number, seed: number): Float32Array {
   const deviation = (most: number): number => ((most * (most + 1)) / 3) * Math.sqrt(depth)
-  let most = 7
+  let most = MOST
   while (most > 1 && deviation(most) > LARGEST_DEVIATION) most--
+  // Of both operands a share p is not 0, so that the variance of a product shrinks by p².
   const share = Math.min(1, LARGEST_DEVIATION / deviation(most))
   const random = new Random(seed)
-  const values = new Float32Array(sizeOf(type.shape))
-  for (let at = 0; at < values.length; at++) {
+  const values = new Float32Array(count)
+  const scale = (2 * most + 1) / share
+  for (let at = 0; at < count; at++) {
     const drawn = random.next()
-    values[at] = drawn < share ? Math.floor((drawn / share) * (2 * most + 1)) - most : 0
+    values[at] = drawn < share ? Math.floor(drawn * scale) - most : 0
   }
-  return tensor(values, type.shape, type.dtype)
+  return values
+}
+
+/** Small whole numbers in the dtype of a tensor; halves from a table, since converting each takes longer than all else. */
+function stored(values: Float32Array, { dtype, shape }: TensorType): HostTensor {
+  if (dtype === 'f32') return tensor(values, shape)
+  if (dtype !== 'f16') throw new DtypeError('A product of other than floats is not tuned', { dtype })
+  const table = halfBits(
+    tensor(
+      Array.from({ length: 2 * MOST + 1 }, (_, index) => index - MOST),
+      undefined,
+      'f16',
+    ).values,
+  )
+  const bits = new Uint16Array(values.length)
+  for (let at = 0; at < bits.length; at++) bits[at] = table[(values[at] ?? 0) + MOST] ?? 0
+  return new HostTensor('f16', shape, float16Array(bits.buffer, 0, bits.length))
 }
 
 export interface ExactCheck {
@@ -70,15 +95,13 @@ export class ExactResult {
   readonly #expected: Float64Array
 
   /** @param product normalised, not empty */
-  constructor(product: Product, { a, b }: ExactOperands, seed = 3) {
+  constructor(product: Product, { left, right }: ExactOperands, seed = 3) {
     this.#product = product
     const { rows, columns, depth } = product
     const random = new Random(seed)
     this.#signs = Int8Array.from({ length: columns }, () => (random.next() < 0.5 ? -1 : 1))
     const slices = slicesOf(product)
     this.#rowSums = new Float64Array(slices * rows)
-    const left = floatsOf(a)
-    const right = floatsOf(b)
     const starts = startsOf(product)
     starts.forEach(({ a: fromA, b: fromB }, slice) => {
       const projected = this.#projected(right, fromB)
