@@ -1,6 +1,6 @@
 // A fixed number of workgroups share all steps of all tiles evenly (stream-K). A workgroup walks its share tile by tile; a tile that
 // it has to itself it finishes, of one that it shares it leaves partial sums, which tiled_fix.wgsl adds up. After tile.wgsl, share.wgsl,
-// tiled.wgsl or registers.wgsl, and tiled_finish.wgsl.
+// tiled.wgsl or registers.wgsl, and tiled_finish.wgsl or tiled_finish_loop.wgsl.
 //
 //     steps    |  tile 0  |  tile 1  |  tile 2  |
 //     shares   |   0   |   1   |   2   |   3    |       0 finishes nothing: 0 and 1 share tile 0, 1 and 2 tile 1, ...

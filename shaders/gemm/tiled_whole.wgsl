@@ -1,5 +1,5 @@
 // A workgroup for each tile, over the whole depth. After tile.wgsl, tiled.wgsl or registers.wgsl,
-// and tiled_finish.wgsl.
+// and tiled_finish.wgsl or tiled_finish_loop.wgsl.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(

@@ -12,7 +12,7 @@ import { productOf } from '../../../src/ops/gemm/plan.ts'
 import { normalised } from '../../../src/ops/gemm/product.ts'
 import { matmul } from '../../../src/ops/matmul/op.ts'
 import type { OpDefinition } from '../../../src/ops/op.ts'
-import { parseAttributes } from '../../../src/ops/run.ts'
+import { parseAttributes, runPlan } from '../../../src/ops/run.ts'
 import { tensor } from '../../../src/tensor/tensor.ts'
 import { inputsOf, type Case } from '../../cases/case.ts'
 import { check } from '../run-table.ts'
@@ -109,6 +109,27 @@ describe('families of tiles', () => {
     for (const kernel of [SMALL, { ...SMALL, splits: 2 }, { ...SMALL, persistent: 3 }]) {
       await check(small, gemm, inputsOf({ name: 'segments', ...run }, 'f32'), { kernel }, true)
     }
+  })
+
+  it('epilogues written out, as for GPUs', async () => {
+    const inputs = inputsOf({ name: 'GPU', ...exact(of([37, 24], [24, 44], {}, [44])) }, 'f32')
+    const attributes = parseAttributes(gemm, {})
+    const outputs = gemm.infer({ inputs, values: [], attributes })
+    const product = normalised(productOf({ inputs, values: [], attributes, outputs }))
+    const [reference] = gemm.reference(inputs, attributes)
+    const uploaded = inputs.map((input) => (input === null ? null : gpu.upload(input)))
+    for (const kernel of [LARGE, { ...BARE, persistent: 2 }]) {
+      const plan = familyNamed(kernel.kernel, 'gemm').plan(product, forced(product, kernel, gpu.facts), {
+        ...gpu.facts,
+        software: false,
+      })
+      const [y] = await runPlan(gpu, plan, uploaded, outputs)
+      expect(Array.from((await y?.data()) as Float32Array)).toEqual(
+        Array.from(reference?.tensor.values as Float32Array, (v) => v + 0),
+      )
+      y?.dispose()
+    }
+    for (const tensorOnGpu of uploaded) tensorOnGpu?.dispose()
   })
 
   it.each([

@@ -49,7 +49,7 @@ export const registers: Family<RegistersConfig> = {
       )
   },
 
-  plan: (product, config) => tilePlan(product, config, { name: 'registers', body: registersBody, constants: {} }),
+  plan: (product, config, device) => tilePlan(product, config, device, { name: 'registers', body: registersBody, constants: {} }),
 
   mappingOf(product, config): Mapping {
     const { rowTiles, columnTiles, steps } = tilesOf(product, config)

@@ -11,6 +11,7 @@
  */
 import { z } from 'zod'
 import finishBody from '../../../../shaders/gemm/tiled_finish.wgsl?raw'
+import finishLoopBody from '../../../../shaders/gemm/tiled_finish_loop.wgsl?raw'
 import fixBody from '../../../../shaders/gemm/tiled_fix.wgsl?raw'
 import shareBody from '../../../../shaders/gemm/share.wgsl?raw'
 import splitBody from '../../../../shaders/gemm/tiled_split.wgsl?raw'
@@ -109,7 +110,7 @@ export interface TileKernel extends Pick<Kernel, 'name' | 'constants' | 'workgro
 }
 
 /** The plan of a configuration that was not refused. */
-export function tilePlan(product: Product, config: TileConfig, family: TileKernel): OpPlan {
+export function tilePlan(product: Product, config: TileConfig, device: DeviceFacts, family: TileKernel): OpPlan {
   const { lanes, rowTiles, columnTiles, tiles, steps, shares } = tilesOf(product, config)
   const { tileRows, tileColumns, tileDepth, rows, columns, swizzle, splits } = config
   const [down, across] = [rows / 4, columns / 4]
@@ -121,9 +122,11 @@ export function tilePlan(product: Product, config: TileConfig, family: TileKerne
     SWIZZLE: swizzle,
     ...{ QUAD: 4, DOWN: down, ACROSS: across, SUMS: rows * across },
   }
-  const grid = { row_tiles: rowTiles, column_tiles: columnTiles, steps }
+  const grid = { row_tiles: rowTiles, column_tiles: columnTiles, steps, stored: rows * across }
   const constants = { ...shape, TILE_DEPTH: tileDepth, ...family.constants }
   const joined = (...bodies: string[]): string => unrolled([tileBody, ...bodies].join('\n'), constants)
+  // A software adapter compiles on the processor that runs the kernel.
+  const finish = device.software ? finishLoopBody : finishBody
   const kernel = {
     ...family,
     constants,
@@ -134,11 +137,11 @@ export function tilePlan(product: Product, config: TileConfig, family: TileKerne
   if (shares > 0) {
     const partials = sharedTiles(product, config)
     const extra = { name: 'partials', dtype: partials.dtype, width: 4, ref: { kind: 'temp', index: 0 } } as const
-    const params = { ...grid, tiles, shares, stored: rows * across }
+    const params = { ...grid, tiles, shares }
     const stream = dispatchesOf(product, {
       ...kernel,
       name: `${family.name}-stream`,
-      body: joined(shareBody, family.body, finishBody, streamBody),
+      body: joined(shareBody, family.body, finish, streamBody),
       params,
       extra: [{ ...extra, access: 'write' }],
       groups: () => shares,
@@ -162,7 +165,7 @@ export function tilePlan(product: Product, config: TileConfig, family: TileKerne
   }
   const groups = (slices: number): number => splits * slices * rowTiles * columnTiles
   if (splits === 1) {
-    const body = joined(family.body, finishBody, wholeBody)
+    const body = joined(family.body, finish, wholeBody)
     return { reason, dispatches: dispatchesOf(product, { ...kernel, body, groups }), temps: [] }
   }
   const { params, ...partial } = splitKernel(product, splits)

@@ -85,9 +85,9 @@ export const tiled: Family<TiledConfig> = {
     return configs.slice(0, device.software ? MOST_SOFTWARE_CANDIDATES : MOST_CANDIDATES)
   },
 
-  plan(product, config) {
+  plan(product, config, device) {
     const [left, right] = [sideOf(product, config, 'a'), sideOf(product, config, 'b')]
-    return tilePlan(product, config, {
+    return tilePlan(product, config, device, {
       name: 'tiled',
       body: [sideBody.replaceAll('SIDE', 'left'), sideBody.replaceAll('SIDE', 'right'), tiledBody].join('\n'),
       constants: {
