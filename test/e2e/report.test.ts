@@ -7,6 +7,9 @@ import type { Browser, Page } from 'playwright-core'
 import { build, createServer } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { renderReport as Render } from '../../src/profile/html/render.ts'
+import { compulsoryWork } from '../../src/cost/roofline.ts'
+import type { DataflowReport, KernelReport, PeaksReport, ProfileReport } from '../../src/profile/report.ts'
+import { rooflineOf } from '../../src/profile/roofline-row.ts'
 import { manyLayers, sampleReport } from '../profile/html-sample.ts'
 import { SKIP, launch } from './browser.ts'
 
@@ -20,6 +23,35 @@ function silent(report: ReturnType<typeof sampleReport>): ReturnType<typeof samp
   return JSON.parse(text.replaceAll('"ws"', '"systolic-ws"')) as ReturnType<typeof sampleReport>
 }
 
+/** The report of a device whose peaks were measured, with a product's default kernel in the last layer. */
+function roofed(report: ProfileReport): ProfileReport {
+  const peaks: PeaksReport = {
+    flops: { f32: 2e12 },
+    bytes_per_s: 2e11,
+    launch_ms: 0.003,
+    shapes: { f32: '8 chains of vec4<f32>', copy: '8 × vec4<f32> an invocation' },
+  }
+  const accesses = { a: { loads: 4096, stores: 0 }, b: { loads: 4_096_000, stores: 0 }, y: { loads: 0, stores: 1000 } }
+  const layers = report.layers.map((layer) => {
+    const rows = Object.entries(layer.dataflows).map(([name, row]): [string, DataflowReport] => {
+      if (row.time_ms === undefined) return [name, row]
+      const work = { ...compulsoryWork(layer.problem, 4), dispatches: 1 }
+      const kernel: KernelReport = {
+        name: 'vector',
+        config: { kernel: 'vector', across: 8 },
+        problem: layer.problem,
+        predicted_ms: 0.1,
+        predicted_bound: 'memory',
+        accesses: { predicted: accesses, counted: accesses },
+      }
+      const own = layer.name === 'fc8' && name === 'fastest' ? { kernel, counted_equal: true } : {}
+      return [name, { ...row, roofline: rooflineOf(work, row.time_ms, peaks), ...own }]
+    })
+    return { ...layer, dataflows: Object.fromEntries(rows) }
+  })
+  return { ...report, peaks, layers }
+}
+
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : ` (skipped: ${SKIP})`}`, () => {
@@ -31,6 +63,7 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
     many: sampleReport({ layers: manyLayers(30), model: 'Many layers' }),
     empty: { ...sampleReport({ complete: false }), layers: [] },
     silent: silent(sampleReport()),
+    roofed: roofed(sampleReport()),
   }
 
   beforeAll(async () => {
@@ -117,6 +150,23 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
       /^Energy by level, modelled: 7 bars, least os-b with .*, most nlr with /,
     )
     expect(await page.locator('.tw-plot').nth(3).locator('rect').count()).toBeGreaterThanOrEqual(8 * 8)
+    expect(await overflow(page)).toBeLessThanOrEqual(0)
+    expect(wrong).toEqual([])
+    await page.close()
+  })
+
+  it('draws a roof that was measured, and says what default kernels were expected to do', async () => {
+    const { page, wrong } = await open('roofed')
+    const roof = page.locator('figure', { has: page.getByRole('heading', { name: 'Roofline', exact: true }) })
+    expect(await roof.locator('svg[aria-label]').first().getAttribute('aria-label')).toBe(
+      'Roofline: 64 rows, peak 2 TFLOP/s and 200 GB/s',
+    )
+    expect(await roof.locator('g[aria-label="dot"] path').count()).toBe(64)
+    expect(await roof.locator('[stroke-dasharray]').count()).toBe(0)
+    await page.locator('[data-table="Roofline and default kernels"] summary').click()
+    const lines = page.locator('[data-table="Roofline and default kernels"] tbody tr')
+    expect(await lines.count()).toBe(64)
+    expect(await lines.last().innerText()).toMatch(/fc8\s+fastest.*memory.*0\.100.*4,101,096\s+4,101,096\s+vector across 8/s)
     expect(await overflow(page)).toBeLessThanOrEqual(0)
     expect(wrong).toEqual([])
     await page.close()

@@ -292,7 +292,7 @@ function rooflineFigure({ report, rows }: Scene): Figure {
     peaks === undefined
       ? { ...ceilings(found), measured: false }
       : { gflops: peaks.flops.f32 / 1e9, gbytes: peaks.bytes_per_s / 1e9, measured: true }
-  const rates = `${si(roof.gflops)} GFLOP/s and ${si(roof.gbytes)} GB/s`
+  const rates = `${si(roof.gflops * 1e9)}FLOP/s and ${si(roof.gbytes * 1e9)}B/s`
   const note = roof.measured
     ? `Bytes are every word of the operands once, so that a layer’s rows stand above one another. The roof was measured on this device: ${rates}, of f32 in registers and of copying.`
     : `Bytes are the loads and stores that the kernel issues to storage buffers, else the model’s accesses to the outermost level; caches are not counted. Dashed: the best seen in this selection, ${rates}, not what the device can do.`
