@@ -17,7 +17,7 @@ import { tensor } from '../../../src/tensor/tensor.ts'
 import { inputsOf, type Case } from '../../cases/case.ts'
 import { check } from '../run-table.ts'
 
-const SMALL = { kernel: 'tiled', tileRows: 16, tileColumns: 16, tileDepth: 8, buffers: 2 }
+const SMALL = { kernel: 'tiled', tileRows: 16, tileColumns: 16, rows: 4, columns: 4, tileDepth: 8, buffers: 2 }
 const MIDDLE = { kernel: 'tiled', tileRows: 32, tileColumns: 64, tileDepth: 16, rows: 4, columns: 8, swizzle: 2 }
 const LARGE = { kernel: 'tiled', tileRows: 128, tileColumns: 128, tileDepth: 8, rows: 8, columns: 8, buffers: 2, swizzle: 4 }
 const BARE = { kernel: 'registers', tileRows: 32, tileColumns: 32, rows: 8, columns: 8 }

@@ -113,7 +113,7 @@ describe('a configuration is refused', () => {
     expect(refused({})).toBeUndefined()
     expect(refused({ kernel: 'registers' })).toBeUndefined()
     const device = facts({ maxComputeInvocationsPerWorkgroup: 16, maxComputeWorkgroupStorageSize: 2176 })
-    expect(refused({ tileRows: 16, tileColumns: 16 }, { device })).toBeUndefined()
+    expect(refused({ tileRows: 16, tileColumns: 16, rows: 4, columns: 4 }, { device })).toBeUndefined()
   })
 })
 
@@ -201,7 +201,7 @@ describe('a plan', () => {
 
 describe('mappings', () => {
   const EVEN: readonly (readonly [object, Sizes])[] = [
-    [{ kernel: 'tiled', tileRows: 32, tileColumns: 64, tileDepth: 16 }, [64, 128, 32]],
+    [{ kernel: 'tiled', tileRows: 32, tileColumns: 64, rows: 4, columns: 4 }, [64, 128, 32]],
     [{ kernel: 'tiled', tileRows: 16, tileColumns: 16, rows: 4, columns: 8, splits: 2 }, [48, 32, 128]],
     [{ kernel: 'registers', tileRows: 16, tileColumns: 32, rows: 4, columns: 4 }, [32, 64, 48]],
     [{ kernel: 'registers', tileRows: 16, tileColumns: 32, rows: 4, columns: 8, splits: 2 }, [32, 64, 64]],

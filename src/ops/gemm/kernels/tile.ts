@@ -37,8 +37,8 @@ export const tileFields = {
   tileRows: edge.default(64),
   tileColumns: edge.default(64),
   /** Rows and columns that an invocation owns. */
-  rows: block.default(4),
-  columns: block.default(4),
+  rows: block.default(8),
+  columns: block.default(8),
   /** Rows of tiles that workgroups run down together before they go to the next column. */
   swizzle: z.literal([1, 2, 4, 8, 16]).default(8),
   /** Parts of the depth that run side by side. */

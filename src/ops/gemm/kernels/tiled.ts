@@ -234,5 +234,5 @@ export function tiledByRule(product: Product, device: DeviceFacts): TiledConfig 
   }
   const most = (best: TiledConfig, config: TiledConfig): TiledConfig =>
     tilesOf(product, config).tiles > tilesOf(product, best).tiles ? config : best
-  return legal.find(fills) ?? legal.reduce(most, formed({ tileRows: 16, tileColumns: 16 }))
+  return legal.find(fills) ?? legal.reduce(most, formed({ tileRows: 16, tileColumns: 16, rows: 4, columns: 4 }))
 }
