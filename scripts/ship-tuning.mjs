@@ -1,16 +1,17 @@
 /**
- * Makes results of `tilewright tune bench` the ones that ship: node scripts/ship-tuning.mjs TUNING.json WORD
+ * Makes results of `tilewright tune bench` the ones that ship: node scripts/ship-tuning.mjs TUNING.json WORD [SHIPPED.json]
  *
- * WORD is what the keys of such adapters have in common (`llvmpipe`). Taken are kernels that were at least 1.15 times as fast as what the
+ * WORD is what the keys of such adapters have in common (`llvmpipe`). Tune with an empty list of it in SHIPPED.json (default: the
+ * repository's), so that kernels are compared with the rule's and not with those that shipped before. Taken are kernels that were at least 1.15 times as fast as what the
  * rule chose: less may be noise, and the rule needs no help there. Of several results for one product the latest counts.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const LEAST_GAIN = 1.15
-const target = fileURLToPath(new URL('../src/ops/gemm/shipped.json', import.meta.url))
+const repository = fileURLToPath(new URL('../src/ops/gemm/shipped.json', import.meta.url))
 
-const [file, word] = process.argv.slice(2)
+const [file, word, target = repository] = process.argv.slice(2)
 if (file === undefined || word === undefined || !/^[a-z0-9]+$/.test(word)) {
   console.error('node scripts/ship-tuning.mjs TUNING.json WORD, where WORD is of letters and digits')
   process.exit(1)
