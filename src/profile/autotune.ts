@@ -49,7 +49,7 @@ export interface AutotuneResult {
   readonly untuned: readonly UntunedProduct[]
   /** Of all problems together: ranks within each, set side by side. */
   readonly rank_correlation?: number
-  /** For a `TuningStore`. */
+  /** For a `TuningStore`: of the problems that were decided. */
   readonly entries: readonly TunedEntry[]
   /** False when it was stopped, or the device was lost, before every problem was looked at. */
   readonly complete: boolean
@@ -81,8 +81,10 @@ export async function autotune(gpu: Gpu, given: readonly TuneTask[], options: Au
       const run = new Tournament(gpu, task, { rates, samples, end: performance.now() + share, progress, signal })
       const found = await run.result()
       tuned.push(found)
-      gpu.tuned.set(product, found.after.config)
-      entries.push(entryOf(gpu, found))
+      if (found.decided) {
+        gpu.tuned.set(product, found.after.config)
+        entries.push(entryOf(gpu, found))
+      }
       if (run.stopped) complete = false
     } catch (error) {
       complete = false

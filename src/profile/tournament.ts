@@ -89,6 +89,8 @@ export interface TunedProduct {
   readonly before: { readonly config: Config; readonly reason: string; readonly time_ms: number }
   /** The fastest that is verified; the one before where none is faster by more than the noise. */
   readonly after: { readonly config: Config; readonly time_ms: number }
+  /** Whether this is a result: a kernel was found, or the default was held against another to the end. */
+  readonly decided: boolean
   /** In the order tried. */
   readonly tried: readonly TriedKernel[]
   /** Candidates there were; fewer were tried where the budget ended. */
@@ -187,6 +189,7 @@ export class Tournament {
       layers,
       before: { config: champion.config, reason: before.reason, time_ms: champion.time_ms },
       after: { config: after.config, time_ms: after.time_ms ?? champion.time_ms },
+      decided: after !== champion || (!this.stopped && (ran.length > 1 || ranked.length === 0)),
       tried: this.#tried.map(triedOf),
       candidates: 1 + ranked.length,
       ...(correlation === undefined ? {} : { rank_correlation: correlation }),

@@ -1,5 +1,5 @@
 /** `tilewright tune` as a person meets it: what it says, keeps and refuses. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { TUNING_SCHEMA, type TunedEntry } from '../../src/profile/tuning.ts'
 import { classifier } from './files.ts'
@@ -35,13 +35,13 @@ describe('tune', () => {
     expect(after.out).toContain('(tuned)')
   })
 
-  test('a bare product without time: the default alone, as JSON', async () => {
+  test('a bare product without time: the default alone, as JSON, and not kept', async () => {
     const { code, out } = await tune(['gemm:7x5x3', '--budget', '0', '--json'])
     const result = JSON.parse(out) as { schema: string; tuned: { before: unknown; after: unknown }[]; kept_in: string }
     expect(result).toMatchObject({ schema: 'tilewright.tune/1', model: 'gemm:7x5x3', kept_in: STORE, untouched: [], untuned: [] })
-    expect(result.tuned).toHaveLength(1)
+    expect(result.tuned).toEqual([expect.objectContaining({ decided: false })])
     expect(code).toBe(0)
-    expect(kept()).toHaveLength(2)
+    expect(kept()).toHaveLength(1)
   })
 
   test('a dry run measures nothing and keeps nothing', async () => {
@@ -64,7 +64,7 @@ describe('tune', () => {
     const entries = [...kept(), { ...kept()[0], adapter: 'another' }]
     writeFileSync(STORE, JSON.stringify({ schema: TUNING_SCHEMA, entries }))
     const { code, err } = await tune(['--reset'])
-    expect(err).toMatch(/^Forgot 2 results of /m)
+    expect(err).toMatch(/^Forgot 1 results of /m)
     expect(code).toBe(0)
     expect(kept().map(({ adapter }) => adapter)).toEqual(['another'])
   })
@@ -74,6 +74,22 @@ describe('tune', () => {
     expect(err).toContain('Results will not be kept: TILEWRIGHT_TUNING is off')
     expect(out).not.toContain('Kept in')
     expect(code).toBe(0)
+  })
+
+  test('stopped on the way: what was found is kept and shown', async () => {
+    const store = at('stopped.json')
+    const stop = new AbortController()
+    const watch = setInterval(() => {
+      if (existsSync(store)) stop.abort()
+    }, 5)
+    // The larger is first, and kept; the other has its kernels still to try then.
+    const { code, out } = await tune(['bench', '--layers', 'square-256-f32,odd-127*', '--budget', '60'], store, stop.signal)
+    clearInterval(watch)
+    expect(out).toContain('square-256-f32')
+    expect(out).toContain('Not complete: what was found is kept.')
+    expect(code).toBe(130)
+    const { entries } = JSON.parse(readFileSync(store, 'utf8')) as { entries: TunedEntry[] }
+    expect(entries.map(({ product }) => product)).toEqual([expect.stringMatching(/^256x256x256 /)])
   })
 
   test('stopped before it began: nothing is measured', async () => {

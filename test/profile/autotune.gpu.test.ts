@@ -55,7 +55,7 @@ describe('autotune', () => {
     const before = reasonsOn(gpu)
     expect(before.every((reason) => !reason.startsWith('tuned'))).toBe(true)
     const result = await autotune(gpu, tasks, {
-      budgetMs: 6000,
+      budgetMs: 9000,
       samples: 2,
       onProgress: ({ phase, index, total }) => heard.push(`${phase} ${index}/${total}`),
       onTuned: (entry) => store.add([entry]),
@@ -157,7 +157,8 @@ describe('autotune', () => {
     const task = bareProduct('gemm:24x64x96')
     if (task === undefined) throw new Error('no product')
     await expect(autotune(gpu, [task], { signal: AbortSignal.abort(new Error('stop')) })).rejects.toThrow('stop')
-    const { tuned } = await autotune(gpu, [task], { budgetMs: 0 })
+    const { tuned, entries } = await autotune(gpu, [task], { budgetMs: 0 })
+    expect(entries).toEqual([])
     expect(tuned[0]?.after).toEqual({ config: tuned[0]?.before.config, time_ms: tuned[0]?.before.time_ms })
     await expect(autotune(gpu, [task], { budgetMs: NaN })).rejects.toThrow(/budget/)
   })

@@ -232,15 +232,16 @@ function render(context: Context, result: AutotuneResult, work: ModelTasks, stor
   const notes = [
     ...(correlation === undefined ? [] : [`Estimate and time rank alike to ${correlation.toFixed(2)} (1: the same order).`]),
     ...(result.adapter.software ? ['A software adapter: its times rank nothing on a GPU.'] : []),
-    ...(store === undefined || result.tuned.length === 0 ? [] : [`Kept in ${store.name}.`]),
+    ...(store === undefined || result.entries.length === 0 ? [] : [`Kept in ${store.name}.`]),
     ...(result.complete ? [] : ['Not complete: what was found is kept.']),
     ...untouchedLines(work),
   ]
   return ['', table(COLUMNS, cells, colors), '', ...faults, ...failed, ...notes.map(colors.dim)].join('\n')
 }
 
-function why({ before, after, tried, candidates }: TunedProduct): string {
+function why({ before, after, decided, tried, candidates }: TunedProduct): string {
   const ran = tried.filter(hasRun).length
+  if (!decided) return `not decided, not kept: ${ran} of ${candidates} measured`
   const isSame = after.config === before.config
   return `${isSame ? `${before.reason} stays, the fastest` : 'fastest'} of ${ran} verified, ${candidates} in all`
 }
