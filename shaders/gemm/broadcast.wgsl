@@ -23,11 +23,12 @@ fn main(
 ) {
   let group = workgroup_index(wid, grid);
   if (group >= params.groups) { return; }
-  let tiles = group / params.column_tiles;
-  let slice = slice_of(tiles / params.row_tiles);
+  // Row tiles first: workgroups that follow one another read the same columns of B.
+  let tiles = group / params.row_tiles;
+  let slice = slice_of(tiles / params.column_tiles);
   let lane = index % SIZE;
-  let row0 = (tiles % params.row_tiles) * ROWS;
-  let quad0 = ((group % params.column_tiles) * (WORKGROUP_X / SIZE) + index / SIZE) * (SIZE * STRIPS) + lane;
+  let row0 = (group % params.row_tiles) * ROWS;
+  let quad0 = ((tiles % params.column_tiles) * (WORKGROUP_X / SIZE) + index / SIZE) * (SIZE * STRIPS) + lane;
   let last_quad = (params.columns - 1u) / 4u;
 
   var acc: array<vec4<acc_t>, ROWS * STRIPS>;

@@ -11,7 +11,7 @@ import { matrix } from './kernels/matrix.ts'
 import { tiledByRule } from './kernels/tiled.ts'
 import { vectorByRule } from './kernels/vector.ts'
 import { keptKernel } from './kept.ts'
-import { normalised, type Product } from './product.ts'
+import { flopsOf, normalised, type Product } from './product.ts'
 
 export interface Choice {
   readonly config: Config
@@ -59,7 +59,7 @@ export function byRule(product: Product, device: DeviceFacts): Choice {
   if (device.software) {
     const config: BroadcastConfig = {
       kernel: 'broadcast',
-      rows: rows <= 4 ? 4 : rows <= 8 ? 8 : rows <= 16 ? 16 : 32,
+      rows: rows <= 4 ? 4 : rows <= 8 ? 8 : rows <= 16 || flopsOf(product) < LONG_FLOPS ? 16 : 32,
       strips: rows <= 16 ? 2 : 1,
       subgroups: 1,
       staged: true,
@@ -72,5 +72,7 @@ export function byRule(product: Product, device: DeviceFacts): Choice {
   return { config: tiledByRule(product, device), reason: 'by rule' }
 }
 
+/** On software adapters, 32 rows at once take 40 ms longer to compile than 16; from here on a single run makes up for some of it. */
+const LONG_FLOPS = 1e9
 /** Below a fragment along every side, most of what matrix units compute is thrown away. */
 const LEAST_MATRIX_SIDE = 16

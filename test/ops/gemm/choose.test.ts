@@ -84,10 +84,13 @@ describe('the rule on a software adapter', () => {
     expect(byRule(product(5, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 8, strips: 2 })
     expect(byRule(product(9, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 16, strips: 2 })
     expect(byRule(product(16, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 16, strips: 2 })
-    expect(byRule(product(17, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 32, strips: 1 })
+    expect(byRule(product(17, 512, 512), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 16, strips: 1 })
+    // From 10⁹ operations on, 32 rows at once.
+    expect(byRule(product(500, 1000, 999), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 16 })
+    expect(byRule(product(500, 1000, 1000), SOFTWARE).config).toMatchObject({ kernel: 'broadcast', rows: 32 })
     // Where rows of B lie pages apart, B is walked in parts.
-    expect(kernel(product(16, 1024, 512), SOFTWARE)).toBe('vector')
-    expect(kernel(product(17, 1024, 512), SOFTWARE)).toBe('broadcast')
+    expect(kernel(product(8, 1024, 512), SOFTWARE)).toBe('vector')
+    expect(kernel(product(9, 1024, 512), SOFTWARE)).toBe('broadcast')
     expect(kernel(product(512, 512, 512, 'f16'), SOFTWARE)).toBe('broadcast')
   })
 

@@ -215,8 +215,8 @@ describe('candidates', () => {
     expect(rule(3, 4096, true, { ...FACTS, software: true })).toMatchObject({ along: 1 })
     expect(rule(3, 1024, false, SOFTWARE)).toMatchObject({ across: 8, strips: 2, parts: 128 })
     expect(rule(3, 1023, false, SOFTWARE)).toBeUndefined()
-    expect(rule(16, 4096, false, SOFTWARE)).toMatchObject({ across: 8, strips: 1, parts: 16 })
-    expect(rule(17, 4096, false, SOFTWARE)).toBeUndefined()
+    expect(rule(8, 4096, false, SOFTWARE)).toMatchObject({ across: 8, strips: 2, parts: 128 })
+    expect(rule(9, 4096, false, SOFTWARE)).toBeUndefined()
   })
 })
 

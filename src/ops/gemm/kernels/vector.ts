@@ -267,8 +267,12 @@ const SHARED_ROWS = 3
 export function vectorByRule(product: Product, device: DeviceFacts): VectorConfig | undefined {
   const [first] = vector.candidates(product, device)
   if (!device.software || subgroupSize(device) === undefined || product.rows < SHARED_ROWS) return first
+  if (product.rows > MOST_SOFTWARE_ROWS) return undefined
   return layoutOf(product, schema.parse({ kernel: 'vector' })).alongStep !== 1 && isFar(product) ? first : undefined
 }
+
+/** With more rows, broadcasting is as fast in one kernel, which compiles in half the time of two. */
+const MOST_SOFTWARE_ROWS = 8
 
 /** Invocations of a workgroup: half a dozen of them fill a multiprocessor. */
 const GPU_LANES = 256
