@@ -25,7 +25,7 @@ async function run(block: string, index: number): Promise<string> {
   return stdout
 }
 
-test('there are three examples', () => expect(blocks.length).toBe(3))
+test('there are four examples', () => expect(blocks.length).toBe(4))
 
 test('a graph is run and profiled', async () => {
   expect(await run(blocks[0] ?? '', 0)).toMatch(/\[ 1, 8, 1, 1 \][\s\S]*true true \d/)
@@ -35,6 +35,12 @@ test('an op alone', async () => {
   expect(await run(blocks[1] ?? '', 1)).toMatch(/4, 5, 10, 11/)
 })
 
+test('products with an epilogue, and with 4-bit weights near those with f32 weights', async () => {
+  const [, off] = /Float32Array\(3\) \[[^\]]*\] ([\d.]+)/.exec(await run(blocks[2] ?? '', 2)) ?? []
+  expect(Number(off)).toBeGreaterThan(0)
+  expect(Number(off)).toBeLessThan(2)
+})
+
 test('a mapping without a GPU', async () => {
-  expect(await run(blocks[2] ?? '', 2)).toMatch(/seen: \d+[\s\S]*weights: \{ reads: \d+/)
+  expect(await run(blocks[3] ?? '', 3)).toMatch(/seen: \d+[\s\S]*weights: \{ reads: \d+/)
 })
