@@ -31,9 +31,25 @@ const REQUESTED_LIMITS = [
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|basic render|\bwarp\b/i
 
-/** The device descriptor that asks for all that is useful and the adapter has, at the adapter's own limits. */
+/** Features that bring another along, whether that was asked for or not. */
+const IMPLIED: Partial<Record<(typeof USEFUL_FEATURES)[number], string>> = {
+  'subgroup-size-control': 'subgroups',
+  'chromium-experimental-subgroup-matrix': 'subgroups',
+}
+
+/**
+ * The device descriptor that asks for all that is useful and the adapter has, at the adapter's own limits.
+ * @param without features to leave out, with all that would bring them along
+ * @throws OptionError for a feature that Tilewright never asks for
+ */
 export function descriptorFor(adapter: GPUAdapter, without: readonly string[] = []): GPUDeviceDescriptor {
-  const features = USEFUL_FEATURES.filter((name) => adapter.features.has(name) && !without.includes(name))
+  const unknown = without.find((name) => !(USEFUL_FEATURES as readonly string[]).includes(name))
+  if (unknown !== undefined) {
+    throw new OptionError(`There is no feature ${unknown} to leave out`, { remedy: `Features: ${USEFUL_FEATURES.join(', ')}` })
+  }
+  const features = USEFUL_FEATURES.filter((name) => {
+    return adapter.features.has(name) && !without.includes(name) && !without.includes(IMPLIED[name] ?? '')
+  })
   return {
     requiredFeatures: features as GPUFeatureName[],
     requiredLimits: Object.fromEntries(REQUESTED_LIMITS.map((name) => [name, adapter.limits[name]])),

@@ -48,9 +48,10 @@ const MIB = 2 ** 20
  */
 export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   const { adapter, toggles, language } = await findAdapter(options)
+  const descriptor = descriptorFor(adapter, options.withoutFeatures)
   let device: GPUDevice
   try {
-    device = await adapter.requestDevice(descriptorFor(adapter, options.withoutFeatures))
+    device = await adapter.requestDevice(descriptor)
   } catch (cause) {
     const { remedy } = currentProvider()
     throw new NoAdapterError(`The adapter ${nameOf(adapter)} gives no device: ${messageOf(cause)}`, { remedy }, { cause })

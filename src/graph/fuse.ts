@@ -70,6 +70,8 @@ class Fusion {
   readonly #uses = new Map<string, number>()
   readonly #types: Map<string, TensorType>
   readonly #known: Map<string, HostTensor>
+  /** Names of constants that the pass made, by what it would have called them. */
+  readonly #made = new Map<string, string>()
 
   constructor(typed: TypedGraph, accepts: (node: TypedNode) => boolean) {
     this.#typed = typed
@@ -116,10 +118,19 @@ class Fusion {
     const constant = this.#known.get(divisor)
     const inverse = constant === undefined ? undefined : reciprocal(constant)
     if (inverse === undefined) return []
-    const other = `1 / ${divisor}`
-    this.#known.set(other, inverse)
-    this.#types.set(other, { dtype: inverse.dtype, shape: inverse.shape })
-    return [{ value, kind: 'mul', other, with: [] }]
+    return [{ value, kind: 'mul', other: this.#constant(`1 / ${divisor}`, inverse), with: [] }]
+  }
+
+  /** A constant of the pass's own: `wanted`, under a name that no value of the graph has. */
+  #constant(wanted: string, value: HostTensor): string {
+    const known = this.#made.get(wanted)
+    if (known !== undefined) return known
+    let name = wanted
+    while (this.#types.has(name)) name += "'"
+    this.#made.set(wanted, name)
+    this.#known.set(name, value)
+    this.#types.set(name, { dtype: value.dtype, shape: value.shape })
+    return name
   }
 
   /** value · gate where the gate is sigmoid(value): silu. */
@@ -186,11 +197,7 @@ class Fusion {
     const value = this.#known.get(name)
     const extra = value?.shape.findIndex((extent) => extent !== 1) ?? 0
     if (value === undefined || extra <= 0) return name
-    const own = `${name} [${value.shape.slice(extra).join(', ')}]`
-    const short = shortened(value, extra)
-    this.#known.set(own, short)
-    this.#types.set(own, { dtype: short.dtype, shape: short.shape })
-    return own
+    return this.#constant(`${name} [${value.shape.slice(extra).join(', ')}]`, shortened(value, extra))
   }
 
   /** The node, checked by its own rule; undefined where that refuses it. */

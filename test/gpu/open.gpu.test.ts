@@ -22,10 +22,19 @@ describe('openGpu', () => {
     }
   })
 
-  it('leaves out what it is told to', async () => {
-    using gpu = await openGpu({ withoutFeatures: ['subgroups', 'subgroup-size-control', 'chromium-experimental-subgroup-matrix'] })
-    expect(gpu.facts.features.has('subgroups')).toBe(false)
-    expect(gpu.facts.subgroups).toBeUndefined()
+  it('leaves out what it is told to, each by itself', async () => {
+    for (const name of [
+      'subgroups',
+      'subgroup-size-control',
+      'chromium-experimental-subgroup-matrix',
+      'shader-f16',
+      'timestamp-query',
+    ]) {
+      using gpu = await openGpu({ withoutFeatures: [name] })
+      expect([...gpu.facts.features]).not.toContain(name)
+      if (name === 'subgroups') expect(gpu.facts.subgroups).toBeUndefined()
+    }
+    await expect(openGpu({ withoutFeatures: ['nonsense'] })).rejects.toThrow(/no feature nonsense/)
   })
 
   it('says which toggles make a figure unlike a page’s', async () => {

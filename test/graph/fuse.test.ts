@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { graph, type GraphBuilder, type Value } from '../../src/graph/builder.ts'
 import { fuseGraph } from '../../src/graph/fuse.ts'
+import type { Graph, GraphNode } from '../../src/graph/graph.ts'
 import { typeGraph, type TypedNode } from '../../src/graph/passes.ts'
 import { tensor, type HostTensor } from '../../src/tensor/tensor.ts'
 import { OPS } from './ops.ts'
@@ -25,6 +26,33 @@ function fusedNodes(
   for (const { node } of typed.nodes) for (const name of node.inputs) if (name !== null) expect(typed.types.has(name)).toBe(true)
   return [...typed.nodes]
 }
+
+describe('constants of the pass', () => {
+  it('never take the name of a value of the graph', () => {
+    const constants = new Map([
+      ['w', zeros(6, 5)],
+      ['b', tensor([4])],
+      ['1 / b', tensor([100])],
+    ])
+    const nodes: GraphNode[] = [
+      { name: 'product', op: 'matmul', inputs: ['x', 'w'], outputs: ['p'], attributes: {} },
+      { name: 'quotient', op: 'div', inputs: ['p', 'b'], outputs: ['y'], attributes: {} },
+      { name: 'rest', op: 'sub', inputs: ['x', '1 / b'], outputs: ['z'], attributes: {} },
+    ]
+    const given: Graph = {
+      name: 'names',
+      inputs: [{ name: 'x', dtype: 'f32', shape: [4, 6] }],
+      nodes,
+      constants,
+      outputs: ['y', 'z'],
+    }
+    const fused = fuseGraph(typeGraph(given, new Map([['x', { dtype: 'f32', shape: [4, 6] }]])), () => true)
+    expect(fused.nodes.map(({ node }) => node.name)).toEqual(['product', 'rest'])
+    expect(fused.known.get('1 / b')?.values).toEqual(new Float32Array([100]))
+    const scale = fused.nodes[0]?.node.inputs[4] ?? ''
+    expect(fused.known.get(scale)?.values).toEqual(new Float32Array([0.25]))
+  })
+})
 
 const opsOf = (nodes: readonly TypedNode[]): string[] => nodes.map(({ node }) => node.op)
 
