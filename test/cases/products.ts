@@ -74,6 +74,7 @@ export const GEMM: CaseTable = {
     { name: 'two rows', inputs: [[2, 300], [300, 130], [130]] },
     { name: 'integers', data: 'integers', inputs: [[67, 130], [130, 70], [70]], attributes: { alpha: 2, beta: -3 } },
     { name: 'special values', data: 'special', inputs: [[23, 5], [5, 21], [21]] },
+    { name: 'beta 0 does not read C', data: 'special', inputs: [[3, 5], [5, 21], [21]], attributes: { beta: 0 } },
   ],
 }
 

@@ -64,6 +64,10 @@ describe('gemm', () => {
     const [y] = gemm.reference([tensor([1, 2, 3, 4], [2, 2]), tensor([1, 0, 1, 1], [2, 2]), tensor([10, 20])], attributes)
     expect(Array.from(y!.exact!)).toEqual([2 * 1 + 5, 2 * 3 + 10, 2 * 3 + 5, 2 * 7 + 10])
   })
+  it('does not read C where beta is 0', () => {
+    const [y] = gemm.reference([tensor([2], [1, 1]), tensor([3], [1, 1]), tensor([NaN])], parseAttributes(gemm, { beta: 0 }))
+    expect(Array.from(y!.exact!)).toEqual([6])
+  })
   it('reads f16 and rounds to it once', () => {
     const [y] = gemm.reference([tensor([60000, 60000], [1, 2], 'f16'), tensor([1, -1], [2, 1], 'f16')], parseAttributes(gemm, {}))
     expect(y!.tensor.dtype).toBe('f16')

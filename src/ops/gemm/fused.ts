@@ -27,7 +27,7 @@ export const fusedFields = {
   /** What sums are kept in. f16, for f16 operands, is faster on some GPUs and loses digits: only on request. */
   accumulate: z.enum(['f32', 'f16']).default('f32'),
   /** Forces a kernel: its name, or its configuration. One that cannot run the product is an error. */
-  kernel: z.union([z.string(), z.looseObject({ kernel: z.string() })]).optional(),
+  kernel: z.union([z.string(), z.looseObject({ kernel: z.string() })], { error: 'give a name, or {kernel: name, …}' }).optional(),
 }
 
 export interface FusedAttributes {
@@ -94,7 +94,8 @@ export function epilogueOf(
     return { input: index, type, row, column }
   }
   const scale = term(SCALE)
-  const bias = term(BIAS)
+  // As in BLAS: what a factor of 0 leaves nothing of is not read, were it NaN.
+  const bias = beta === 0 ? undefined : term(BIAS)
   const residual = inputs[RESIDUAL] ?? null
   return {
     alpha,
@@ -136,7 +137,7 @@ export function fusedReference(
     return { values: floatsOf(tensor), row, column }
   }
   const scale = read(SCALE)
-  const bias = read(BIAS)
+  const bias = beta === 0 ? null : read(BIAS)
   const residual = read(RESIDUAL)
   const [f, g] = [Math.fround(alpha), Math.fround(beta)]
   const factor = gamma(depth + MORE_ROUNDINGS) + (given.accumulate === 'f16' ? gamma(depth + 1, 2 ** -11) : 0)

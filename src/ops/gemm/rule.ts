@@ -12,6 +12,7 @@ export const attributes = z.preprocess(
   onnxNames,
   z.strictObject({
     alpha: z.number().default(1),
+    /** Factor of C; where it is 0, C is not read. */
     beta: z.number().default(1),
     /** A is given as [K, I]. */
     transA: flag,
