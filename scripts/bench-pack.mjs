@@ -2,6 +2,7 @@
  * `npm run bench:pack [-- --out DIR] [--node] [--peers]`: a folder that times matrix products on any Linux x64 machine with a
  * Vulkan driver, without network and without installing anything. Copy it there and start run.sh.
  *
+ *     README.txt        what it is, how to run it, what it leaves
  *     run.sh            finds Node and Vulkan, runs doctor and the bench, leaves results/
  *     dist/             the command line and the bench, their dependencies within
  *     node_modules/     Dawn for Linux x64 (the webgpu package)
@@ -107,7 +108,7 @@ async function bundle(out) {
     join(out, 'package.json'),
     `${JSON.stringify({ name, version, license, private: true, type: 'module' }, undefined, 2)}\n`,
   )
-  for (const file of ['run.sh', 'torch_gemm.py']) copyFileSync(join(ROOT, 'bench', 'pack', file), join(out, file))
+  for (const file of ['README.txt', 'run.sh', 'torch_gemm.py']) copyFileSync(join(ROOT, 'bench', 'pack', file), join(out, file))
   chmodSync(join(out, 'run.sh'), 0o755)
   copyFileSync(join(ROOT, 'LICENSE'), join(out, 'LICENSE'))
 }
@@ -118,7 +119,7 @@ function packDawn(out) {
   copy(from, join(out, 'node_modules', 'webgpu'), files)
 }
 
-async function packNode(out) {
+async function packNode(out, note) {
   const folder = join(out, 'node')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, 'node')
@@ -126,15 +127,17 @@ async function packNode(out) {
   chmodSync(file, 0o755)
   const strip = spawnSync('strip', ['--strip-unneeded', file], { encoding: 'utf8' })
   if (strip.status !== 0) console.error('Node is packed as it is: strip (binutils) is missing or failed')
+  note('compressing Node with xz, a minute or so')
   const { code, stderr, missing } = await capture('xz', ['-T0', '-6', file])
   if (missing) throw new SetupError('xz is missing, which packs Node.', 'Install xz-utils, or pack without --node.')
   if (code !== 0) throw new SetupError(`xz ended with ${code}: ${stderr.trim()}`)
 }
 
-async function packPeers(out) {
+async function packPeers(out, note) {
   const folder = join(ROOT, 'bench', 'peers')
   if (!existsSync(join(folder, 'node_modules', 'onnxruntime-node'))) {
     const env = { ...process.env, npm_config_onnxruntime_node_install: 'skip', ONNXRUNTIME_NODE_INSTALL: 'skip' }
+    note('installing ONNX Runtime and TensorFlow.js')
     const { code, stderr } = await capture('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder, env })
     if (code !== 0)
       throw new SetupError(`The peers cannot be installed: ${stderr.trim().split('\n').at(-1)}`, `Run npm ci in ${folder}.`)
@@ -174,8 +177,8 @@ export async function pack(out, { node = false, peers = false } = {}) {
   await step('bundle', () => bundle(out))
   packDawn(out)
   await listCases(out)
-  if (node) await step('node', () => packNode(out))
-  if (peers) await step('peers', () => packPeers(out))
+  if (node) await step('node', (note) => packNode(out, note))
+  if (peers) await step('peers', (note) => packPeers(out, note))
   const alone = weightOf(out) - (peers ? weightOf(join(out, 'bench')) : 0)
   if (alone > MOST_BYTES) throw new SetupError(`The pack weighs ${(alone / MIB).toFixed(1)} MiB without peers, more than 64 MiB.`)
   return alone

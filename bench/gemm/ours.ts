@@ -6,11 +6,13 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { TilewrightError } from '../../src/errors.ts'
 import { CommandList, type BoundDispatch } from '../../src/gpu/commands.ts'
 import type { DeviceTensor } from '../../src/gpu/device-tensor.ts'
+import { filePlace } from '../../src/formats/node-tuning.ts'
 import { openGpu, type Gpu } from '../../src/gpu/gpu.ts'
 import { checkPlan } from '../../src/gpu/launch.ts'
 import type { OpPlan, TensorRef } from '../../src/gpu/program.ts'
 import { timeDispatches } from '../../src/gpu/timer.ts'
 import { writeTensor } from '../../src/gpu/transfer.ts'
+import { TuningStore } from '../../src/profile/tuning.ts'
 import { opNamed } from '../../src/ops/registry.ts'
 import { dispatchesOf, parseAttributes, runOp } from '../../src/ops/run.ts'
 import { tensor, type HostTensor, type TensorType } from '../../src/tensor/tensor.ts'
@@ -52,6 +54,7 @@ export async function measureOurs(job: Job, item: GemmCase, sparing: boolean): P
     ...(job.adapter === undefined ? {} : { adapter: job.adapter }),
     disableRobustness: !safe,
     skipValidation: !safe,
+    tuning: job.tuning === undefined ? false : new TuningStore(filePlace(job.tuning)),
   })
   try {
     const definition = opNamed(op)

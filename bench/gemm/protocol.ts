@@ -18,6 +18,8 @@ export interface Job {
   /** Folder with the peers' node_modules. */
   readonly peersFolder: string
   readonly software: boolean
+  /** File with what `tilewright tune` kept; absent: kernels by rule. */
+  readonly tuning?: string
 }
 
 export interface Measured {

@@ -60,6 +60,9 @@ export interface Mean {
   readonly slowest_first: { readonly case: string; readonly first: number }
 }
 
+/** `shipped`: tuned by the makers, part of this version. */
+export type KernelCounts = Readonly<Record<'tuned' | 'shipped' | 'rule', number>>
+
 export interface BenchReport {
   readonly schema: typeof BENCH_SCHEMA
   readonly bench: 'gemm'
@@ -70,6 +73,10 @@ export interface BenchReport {
   readonly roof: Roof
   readonly shader_caches: 'off' | 'as they are'
   readonly rounds: number
+  /** Whether ours took what `tilewright tune` kept on this adapter. */
+  readonly tuned: boolean
+  /** Cases that ours holds, by where its kernel comes from. */
+  readonly kernels: KernelCounts
   readonly peers: readonly Peer[]
   /** By peer, as each names itself. */
   readonly versions: Readonly<Partial<Record<Peer, string>>>
@@ -86,6 +93,7 @@ export interface Findings {
   readonly machine: Machine
   readonly shader_caches: BenchReport['shader_caches']
   readonly rounds: number
+  readonly tuned: boolean
   readonly complete: boolean
 }
 
@@ -122,7 +130,31 @@ export function reportOf(findings: Findings, date = new Date()): BenchReport {
     versions[peer] = known.version
     toggles[peer] = known.toggles
   }
-  return { schema: BENCH_SCHEMA, bench: 'gemm', date: date.toISOString(), ...rest, roof, peers, versions, toggles, cases, means }
+  const kernels = kernelCounts(cases)
+  return {
+    schema: BENCH_SCHEMA,
+    bench: 'gemm',
+    date: date.toISOString(),
+    ...rest,
+    kernels,
+    roof,
+    peers,
+    versions,
+    toggles,
+    cases,
+    means,
+  }
+}
+
+/** By the reasons of ours, as `choose` (src/ops/gemm/choose.ts) gives them: `tuned: …`, `shipped: …`, behind what was refused. */
+function kernelCounts(cases: readonly CaseRow[]): KernelCounts {
+  const counts = { tuned: 0, shipped: 0, rule: 0 }
+  for (const { peers } of cases) {
+    if (peers.tilewright?.status !== 'ok') continue
+    const kept = /(?:^|; )(tuned|shipped): /.exec(peers.tilewright.kernel ?? '')?.[1]
+    counts[kept === 'tuned' || kept === 'shipped' ? kept : 'rule']++
+  }
+  return counts
 }
 
 function caseRow({ item, left_out, answers }: CaseAnswers, roof: Roof): CaseRow {

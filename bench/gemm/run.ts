@@ -32,6 +32,8 @@ export interface BenchOptions {
   readonly firstCall: boolean
   /** Times that all engines are gone through for each case (default 1): samples of all rounds are taken together. */
   readonly rounds?: number
+  /** File with what `tilewright tune` kept, for ours; absent: kernels by rule. */
+  readonly tuning?: string
   /** Stops: what was measured until then is the result. */
   readonly signal: AbortSignal
   readonly onProgress?: (done: number, total: number, text: string) => void
@@ -56,11 +58,12 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     }
     const answers = new Map<Peer, Answer[]>()
     for (let round = 0; round < rounds; round++) {
-      for (const peer of peers) {
+      for (const [index, peer] of peers.entries()) {
         if (signal.aborted) break
-        onProgress?.(done++, total, `${item.name}: ${peer}`)
+        onProgress?.(done++, total, `${item.name}: ${peer} (engine ${index + 1} of ${peers.length})`)
         const named = options.adapter === undefined ? {} : { adapter: options.adapter }
-        const job: Job = { peer, case: item.name, peersFolder: options.peersFolder, software: adapter.software, ...named }
+        const tuned = options.tuning === undefined ? {} : { tuning: options.tuning }
+        const job: Job = { peer, case: item.name, peersFolder: options.peersFolder, software: adapter.software, ...named, ...tuned }
         const answer = await runChild(child, job, options)
         if (answer !== undefined) answers.set(peer, [...(answers.get(peer) ?? []), answer])
       }
@@ -84,6 +87,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     },
     shader_caches: options.firstCall ? 'off' : 'as they are',
     rounds,
+    tuned: options.tuning !== undefined,
     complete: !signal.aborted && results.length === cases.length,
   })
 }
@@ -93,6 +97,7 @@ async function measureRoof(name: string | undefined): Promise<{ adapter: Adapter
     powerPreference: 'high-performance',
     disableRobustness: true,
     skipValidation: true,
+    tuning: false,
     ...(name === undefined ? {} : { adapter: name }),
   })
   try {

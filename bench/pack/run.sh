@@ -4,7 +4,7 @@
 #   ./run.sh             every case; with the peers, where they were packed
 #   ./run.sh --quick     five small cases, seconds; any other option of `tilewright bench gemm` goes here too
 #
-# It leaves results/*.json and results/*.txt, named after the adapter and the time.
+# It leaves results/*.json and results/*.txt, named after the adapter and the time. README.txt says more.
 set -u
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit 1
 
@@ -49,6 +49,9 @@ fi
 # A Node started in another way (a wrapper that brings a driver with it).
 node="${TILEWRIGHT_PACK_NODE:-$node}"
 
+# What was tuned on this machine is left out, unless a file is named.
+export TILEWRIGHT_TUNING="${TILEWRIGHT_TUNING:-off}"
+
 mkdir -p "$here/results" || exit 1
 stamp=$(date -u +%Y%m%d-%H%M%S)
 work="$here/results/$stamp"
@@ -62,7 +65,12 @@ peers=''
 [ -d "$here/bench/peers/node_modules" ] && peers=--peers
 "$node" "$here/dist/cli.js" bench gemm $peers --json "$work-gemm.json" --text "$work-gemm.txt" "$@"
 code=$?
-[ -f "$work-gemm.json" ] || exit "$code"
+if [ ! -f "$work-gemm.json" ]; then
+  # A wrong option, or stopped before the first case: nothing is left behind.
+  rm -f "$work-doctor.txt" "$work-gemm.txt"
+  rmdir "$here/results" 2>/dev/null
+  exit "$code"
+fi
 
 # cuBLAS, through PyTorch, where there is one.
 if python3 -c 'import torch' 2>/dev/null; then

@@ -1,9 +1,12 @@
-/** The bench's tables for people: speed under the roof and beside the peers, then first calls, memory and errors, and the means. */
+/**
+ * The bench's tables for people, at most 120 columns wide: speed under the roof and beside the peers, ratios, first calls, memory,
+ * errors, and the means.
+ */
 import type { Peer } from '../../bench/gemm/protocol.ts'
 import type { BenchReport, CaseRow, PeerFigures } from '../../bench/gemm/report.ts'
 import type { Colors } from './context.ts'
 import { adapterTitle } from './gpu.ts'
-import { bytes, duration, scientific, table, type Column } from './table.ts'
+import { bytes, duration, scientific, table, wrapped, type Column } from './table.ts'
 
 /** What heads a peer's columns. */
 const TITLES: Readonly<Record<Peer, string>> = {
@@ -39,19 +42,22 @@ export function renderBench(report: BenchReport, colors: Colors, firstCall: bool
   const run = report.cases.filter(({ left_out }) => left_out === undefined)
   const others = report.peers.filter((peer) => !peer.startsWith('tilewright'))
   return [
-    ...head(report),
+    ...head(report).map((line) => wrapped(line)),
     '',
     speedTable(run, others, colors),
     '',
+    ...(others.length === 0 ? [] : [ratioTable(run, others, colors), '']),
     ...(firstCall ? [firstTable(run, report.peers, colors), ''] : []),
     costTable(run, report.peers, colors),
     '',
-    ...meanLines(report, firstCall, colors),
-    ...remarks(report),
+    errorTable(run, report.peers, colors),
+    '',
+    ...[...meanLines(report, firstCall, colors), ...remarks(report)].map((line) => wrapped(line)),
   ].join('\n')
 }
 
-function head({ adapter, machine, roof, versions, toggles, date, shader_caches, rounds, peers }: BenchReport): string[] {
+function head(report: BenchReport): string[] {
+  const { adapter, machine, roof, versions, toggles, date, shader_caches, rounds, peers } = report
   const { f32, f16, i8 } = roof.flops
   const peaks = [
     `${three(f32 / 1e9)} GFLOP/s f32`,
@@ -68,13 +74,22 @@ function head({ adapter, machine, roof, versions, toggles, date, shader_caches, 
       return version === undefined ? [] : [`${TITLES[peer]}: ${version}${set.length === 0 ? '' : `, Dawn: ${set.join(', ')}`}`]
     }),
     ...(versions['ort-webgpu'] === undefined ? [] : ['ONNX Runtime is built with robustness off: it has no safe figure.']),
+    kernelLine(report),
     `Shader caches ${shader_caches}; ${rounds === 1 ? 'one round' : `${rounds} rounds`}; load average ${machine.load.toFixed(1)}.`,
   ]
 }
 
+function kernelLine({ tuned, kernels }: BenchReport): string {
+  const shipped = kernels.shipped === 0 ? '' : `, ${kernels.shipped} shipped`
+  const how = tuned ? 'what tilewright tune kept on this adapter is used' : 'tuning is left out (--tuned takes it up)'
+  return `kernels: ${kernels.tuned} tuned${shipped}, ${kernels.rule} by rule; ${how}.`
+}
+
+function captioned(caption: string, columns: readonly Column[], cells: readonly (readonly string[])[], colors: Colors): string {
+  return `${wrapped(caption, 0)}\n${table(columns, cells, colors)}`
+}
+
 function speedTable(rows: readonly CaseRow[], others: readonly Peer[], colors: Colors): string {
-  // Whose kernels are timed by the device, at least in one case.
-  const timed = (peer: Peer): boolean => rows.some((row) => figuresOf(row, peer)?.ratio?.kernel !== undefined)
   const columns: Column[] = [
     { title: 'Case' },
     right('time'),
@@ -83,7 +98,7 @@ function speedTable(rows: readonly CaseRow[], others: readonly Peer[], colors: C
     right('of roof'),
     { title: 'bound' },
     right('safe'),
-    ...others.flatMap((peer) => [right(TITLES[peer]), right('ours is'), ...(timed(peer) ? [right('in kernels')] : [])]),
+    ...others.map((peer) => right(TITLES[peer])),
   ]
   const cells = rows.map((row) => [
     row.name,
@@ -93,13 +108,28 @@ function speedTable(rows: readonly CaseRow[], others: readonly Peer[], colors: C
     cell(row, 'tilewright', ({ share }) => `${(100 * share).toPrecision(2)} %`),
     row.bound,
     cell(row, 'tilewright-safe', ({ gflops }) => three(gflops)),
+    ...others.map((peer) => cell(row, peer, ({ gflops }) => three(gflops))),
+  ])
+  const caption =
+    'GFLOP/s, operands and results on the device; of roof: of what the measured peaks allow, for f16 the larger of the f32 and f16 peaks'
+  return captioned(caption, columns, cells, colors)
+}
+
+function ratioTable(rows: readonly CaseRow[], others: readonly Peer[], colors: Colors): string {
+  // Whose kernels are timed by the device, at least in one case.
+  const timed = (peer: Peer): boolean => rows.some((row) => figuresOf(row, peer)?.ratio?.kernel !== undefined)
+  const columns = [
+    { title: 'Case' },
+    ...others.flatMap((peer) => [right(TITLES[peer]), ...(timed(peer) ? [right('in kernels')] : [])]),
+  ]
+  const cells = rows.map((row) => [
+    row.name,
     ...others.flatMap((peer) => [
-      cell(row, peer, ({ gflops }) => three(gflops)),
       cell(row, peer, (figures) => ratio(figures.ratio?.resident, colors)),
       ...(timed(peer) ? [cell(row, peer, (figures) => ratio(figures.ratio?.kernel, colors))] : []),
     ]),
   ])
-  return `GFLOP/s, operands and results on the device\n${table(columns, cells, colors)}`
+  return captioned("Ours is so many times as fast; in kernels: by the device's clock", columns, cells, colors)
 }
 
 /** Ours with its safe build, or a peer. */
@@ -107,7 +137,7 @@ const shownOf = (peers: readonly Peer[]): Peer[] => peers.filter((peer) => peer 
 
 function firstTable(rows: readonly CaseRow[], peers: readonly Peer[], colors: Colors): string {
   const shown = shownOf(peers)
-  const columns = [{ title: 'Case' }, ...shown.flatMap((peer) => [right(TITLES[peer]), right('after opening')])]
+  const columns = [{ title: 'Case' }, ...shown.flatMap((peer) => [right(TITLES[peer]), right('opening')])]
   const cells = rows.map((row) => [
     row.name,
     ...shown.flatMap((peer) => [
@@ -115,25 +145,29 @@ function firstTable(rows: readonly CaseRow[], peers: readonly Peer[], colors: Co
       cell(row, peer, ({ open_ms }) => duration(open_ms)),
     ]),
   ])
-  const title =
-    'First call: A from the host, shaders compiled, C on the host; before it the device or session was opened, weights in it'
-  return `${title}\n${table(columns, cells, colors)}`
+  const caption =
+    'First call: A from the host, shaders compiled, C on the host; opening: device or session opened and weights uploaded, before it'
+  return captioned(caption, columns, cells, colors)
 }
 
 function costTable(rows: readonly CaseRow[], peers: readonly Peer[], colors: Colors): string {
   const shown = shownOf(peers)
-  const columns = [{ title: 'Case' }, ...shown.flatMap((peer) => [right(TITLES[peer]), right('memory'), right('error')])]
+  const columns = [{ title: 'Case' }, ...shown.flatMap((peer) => [right(TITLES[peer]), right('memory')])]
   const cells = rows.map((row) => [
     row.name,
     ...shown.flatMap((peer) => [
       cell(row, peer, ({ end_to_end_ms }) => duration(end_to_end_ms)),
       cell(row, peer, ({ peak_rss_bytes }) => bytes(Math.round(peak_rss_bytes / 2 ** 20) * 2 ** 20)),
-      cell(row, peer, ({ error }) => scientific(error.relative)),
     ]),
   ])
-  const title =
-    'End to end: A from the host, C on the host; peak memory of the process; max|Δ|/max|reference|, the reference in f64'
-  return `${title}\n${table(columns, cells, colors)}`
+  return captioned('End to end: A from the host, C on the host; peak memory of the process', columns, cells, colors)
+}
+
+function errorTable(rows: readonly CaseRow[], peers: readonly Peer[], colors: Colors): string {
+  const shown = shownOf(peers)
+  const columns = [{ title: 'Case' }, ...shown.map((peer) => right(TITLES[peer]))]
+  const cells = rows.map((row) => [row.name, ...shown.map((peer) => cell(row, peer, ({ error }) => scientific(error.relative)))])
+  return captioned('Error: max|Δ|/max|reference|, the reference in f64', columns, cells, colors)
 }
 
 function meanLines({ means, peers }: BenchReport, firstCall: boolean, colors: Colors): string[] {
@@ -146,9 +180,9 @@ function meanLines({ means, peers }: BenchReport, firstCall: boolean, colors: Co
       `${times(end_to_end)} end to end`,
       ...(firstCall ? [`${times(first)} in the first call (least ${times(slowest_first.first)}, ${slowest_first.case})`] : []),
     ]
-    const name = peer === 'tilewright-safe' ? 'ours with robustness and validation' : TITLES[peer]
-    const over = `in geometric mean over ${cases} cases that both hold; least ${times(least.resident)}, ${least.case}`
-    return [`${colors.bold(`${times(resident)} ${name}`)} ${over}; ${more.join(', ')}.`]
+    const name = peer === 'tilewright-safe' ? 'our safe build (robustness and validation on)' : TITLES[peer]
+    const over = `in geometric mean over ${cases} ${cases === 1 ? 'case' : 'cases'} that both hold; least ${times(least.resident)}, ${least.case}`
+    return [`${colors.bold(`${times(resident)} as fast as ${name}`)} ${over}; ${more.join(', ')}.`]
   })
 }
 

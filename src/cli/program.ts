@@ -75,7 +75,9 @@ export async function main(args: readonly string[], context: Context): Promise<n
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.ok
-      printError(context, new OptionError(error.message.replace(/^error: /, ''), { remedy: 'See tilewright --help' }))
+      const asked = program.commands.some((command) => command.name() === args[0]) ? `${args[0]} ` : ''
+      const message = error.message.replace(/^error: /, '').replace(/\.$/, '')
+      printError(context, new OptionError(message, { remedy: `See tilewright ${asked}--help` }))
       return EXIT.failed
     }
     if (context.signal.aborted) {

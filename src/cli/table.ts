@@ -85,3 +85,20 @@ export function scientific(value: number): string {
 export function dimensions(shape: readonly (number | string)[]): string {
   return shape.length === 0 ? 'scalar' : shape.join('×')
 }
+
+/** Tables and lines of results are at most this wide. */
+export const WIDTH = 120
+
+/** A line broken at spaces so that it fits; what goes on below is indented. A word longer than the width stays whole. */
+export function wrapped(line: string, indent = 2): string {
+  const lines: string[] = []
+  let current = ''
+  for (const word of line.split(' ')) {
+    const longer = current === '' ? word : `${current} ${word}`
+    if (current.trim() !== '' && visibleLength(longer) > WIDTH) {
+      lines.push(current)
+      current = ' '.repeat(indent) + word
+    } else current = longer
+  }
+  return [...lines, current].join('\n')
+}

@@ -204,6 +204,7 @@ function reported(answers: readonly Partial<Record<Peer, Answer>>[]): BenchRepor
     machine: { processor: 'p', processors: 1, load: 0, node: 'v', platform: 'l' },
     shader_caches: 'off',
     rounds: 1,
+    tuned: false,
     complete: true,
   })
 }

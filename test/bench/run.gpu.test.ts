@@ -4,7 +4,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import '../../src/gpu/node.ts'
+import { benchTasks } from '../../src/cli/tune-work.ts'
+import { openGpu } from '../../src/gpu/node.ts'
+import { choose, productKey } from '../../src/ops/gemm/choose.ts'
+import { KERNELS_VERSION } from '../../src/ops/gemm/kept.ts'
+import { distinctTasks } from '../../src/profile/autotune.ts'
+import { tuningText } from '../../src/profile/tuning.ts'
 import { casesNamed } from '../../bench/cases/gemm.ts'
 import { answerLine, type Measured } from '../../bench/gemm/protocol.ts'
 import { runBench, type BenchOptions } from '../../bench/gemm/run.ts'
@@ -56,7 +61,11 @@ describe('ours, measured', () => {
       }),
     )
     expect(report.complete).toBe(true)
-    expect(told).toHaveLength(2)
+    expect(told).toEqual([
+      '0/2 odd-127x131x137-f32: tilewright (engine 1 of 2)',
+      '1/2 odd-127x131x137-f32: tilewright-safe (engine 2 of 2)',
+    ])
+    expect([report.tuned, report.kernels.tuned]).toEqual([false, 0])
     expect(report.cases).toHaveLength(1)
     for (const { name, peers } of report.cases) {
       for (const peer of ['tilewright', 'tilewright-safe'] as const) {
@@ -78,6 +87,21 @@ describe('ours, measured', () => {
     expect(report.toggles.tilewright).toContain('disable_robustness')
     expect(report.toggles['tilewright-safe']).not.toContain('disable_robustness')
     expect(report.means['tilewright-safe']?.cases).toBe(1)
+  })
+
+  test('with kernels that tune kept on this adapter, where a file of them is named', async () => {
+    const cases = casesNamed('odd-127x131x137-f32')
+    const [task] = distinctTasks(benchTasks(cases, true).tasks)
+    if (task === undefined) throw new Error('The case has no product')
+    const gpu = await openGpu({ adapter, tuning: false })
+    const { config } = choose(task.product, gpu.facts)
+    const entry = { adapter: gpu.facts.adapter, kernels: KERNELS_VERSION, product: productKey(task.product), config: { ...config } }
+    gpu.dispose()
+    const tuning = join(folder, 'tuning.json')
+    writeFileSync(tuning, tuningText([{ ...entry, time_ms: 1, before_ms: 2, at: new Date().toISOString() }]))
+    const report = await runBench(options({ cases, child: join(folder, 'bench-child.mjs'), tuning }))
+    expect(report).toMatchObject({ tuned: true, kernels: { tuned: 1, shipped: 0, rule: 0 } })
+    expect(report.cases[0]?.peers.tilewright).toHaveProperty('kernel', expect.stringMatching(/^tuned: /))
   })
 })
 

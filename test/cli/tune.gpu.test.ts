@@ -25,7 +25,7 @@ describe('tune', () => {
     const { code, out, err } = await tune([at('classifier.onnx'), '--budget', '2', '--samples', '2'])
     expect(err).not.toContain('Error')
     expect(out).toMatch(/gemm +1×128×4 f32/)
-    expect(out).toMatch(/fastest of \d+ verified, \d+ in all/)
+    expect(out).toMatch(/^gemm, 1×128×4 f32: .*(fastest|stays); \d+ of \d+ verified$/m)
     expect(out).toContain(`Kept in ${STORE}`)
     expect(out).toContain('Not touched: 1 conv2d: convolutions are not tuned yet (conv)')
     expect(code).toBe(0)
@@ -36,7 +36,7 @@ describe('tune', () => {
   })
 
   test('a bare product without time: the default alone, as JSON, and not kept', async () => {
-    const { code, out } = await tune(['gemm:7x5x3', '--budget', '0', '--json'])
+    const { code, out } = await tune(['gemm:7x5x3', '--budget', '0.001', '--json'])
     const result = JSON.parse(out) as { schema: string; tuned: { before: unknown; after: unknown }[]; kept_in: string }
     expect(result).toMatchObject({ schema: 'tilewright.tune/1', model: 'gemm:7x5x3', kept_in: STORE, untouched: [], untuned: [] })
     expect(result.tuned).toEqual([expect.objectContaining({ decided: false })])
@@ -70,7 +70,7 @@ describe('tune', () => {
   })
 
   test('off: nothing is kept, and that is said', async () => {
-    const { code, out, err } = await tune(['gemm:7x5x3', '--budget', '0'], 'off')
+    const { code, out, err } = await tune(['gemm:7x5x3', '--budget', '0.001'], 'off')
     expect(err).toContain('Results will not be kept: TILEWRIGHT_TUNING is off')
     expect(out).not.toContain('Kept in')
     expect(code).toBe(0)
@@ -92,6 +92,20 @@ describe('tune', () => {
     expect(entries.map(({ product }) => product)).toEqual([expect.stringMatching(/^256x256x256 /)])
   })
 
+  test('stopped before anything was decided: nothing is said to be kept', async () => {
+    const store = at('undecided.json')
+    const stop = new AbortController()
+    // Aborted by the first line of progress of a product that compiles for seconds: its default kernel is measured by then, or not.
+    setTimeout(() => stop.abort(), 2500)
+    const { code, out, err } = await tune(['gemm:1000x1000x1000', '--budget', '60'], store, stop.signal)
+    expect(code).toBe(130)
+    expect(err).toMatch(/^\[0\/1\] gemm:1000x1000x1000, 1000×1000×1000 f32: (compile|measure), \d+ of \d+ kernels measured$/m)
+    expect(out).toContain('Not complete: nothing was decided, nothing kept.')
+    expect(out).not.toContain('is kept')
+    expect(existsSync(store)).toBe(false)
+    for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(120)
+  })
+
   test('stopped before it began: nothing is measured', async () => {
     const { code } = await tune(['gemm:7x5x3'], STORE, AbortSignal.abort())
     expect(code).toBe(130)
@@ -105,6 +119,7 @@ describe('tune', () => {
     ['layers of a bare product', ['gemm:7x5x3', '--layers', 'x'], STORE, /a bare product has no layers/i],
     ['sizes that are none', ['gemm:7x5'], STORE, /names no product/],
     ['a budget that is none', ['gemm:7x5x3', '--budget', '-1'], STORE, /--budget takes a number of at least 0/],
+    ['no time at all', ['gemm:7x5x3', '--budget', '0'], STORE, /--budget takes a positive number/],
   ])('%s is refused', async (_, args, store, message) => {
     const { code, err } = await tune(args, store)
     expect(err).toMatch(message)
@@ -112,7 +127,8 @@ describe('tune', () => {
   })
 
   test('a damaged store stops no other command: it is told', async () => {
-    const { code, err } = await tilewright(['doctor'], never, { TILEWRIGHT_TUNING: at('damaged.json') })
+    const { code, out, err } = await tilewright(['doctor'], never, { TILEWRIGHT_TUNING: at('damaged.json') })
+    expect(out).toContain('damaged.json: damaged, not used')
     expect(err).toMatch(/Tuned kernels are not used: FileFormatError/)
     expect(code).toBe(0)
   })

@@ -18,6 +18,7 @@ beforeAll(async () => {
 test('holds what it runs on, and little else', () => {
   expect(readdirSync(folder).toSorted()).toEqual([
     'LICENSE',
+    'README.txt',
     'cases.json',
     'dist',
     'node_modules',
@@ -33,17 +34,25 @@ test('holds what it runs on, and little else', () => {
   expect(weightOf(folder)).toBeLessThan(40 * 2 ** 20)
 })
 
-test('runs in an empty environment and leaves its results', () => {
+function run(args: readonly string[]) {
   // The software adapter comes with a wrapper around Node; a GPU's driver is found without one.
   const wrapped = basename(join(process.execPath, '..')) === 'adapter'
   const env = { PATH: process.env['PATH'] ?? '', HOME: folder, ...(wrapped ? { TILEWRIGHT_PACK_NODE: process.execPath } : {}) }
-  const { status, stdout, stderr } = spawnSync(join(folder, 'run.sh'), ['--cases', 'odd-127x131x137-f32'], {
-    env,
-    encoding: 'utf8',
-    cwd: '/',
-  })
+  return spawnSync(join(folder, 'run.sh'), args, { env, encoding: 'utf8', cwd: '/' })
+}
+
+test('a wrong option leaves no results', () => {
+  const { status, stderr } = run(['--case', 'odd-127x131x137-f32'])
+  expect(status).toBe(1)
+  expect(stderr).toContain('--case')
+  expect(readdirSync(folder)).not.toContain('results')
+})
+
+test('runs in an empty environment and leaves its results', () => {
+  const { status, stdout, stderr } = run(['--cases', 'odd-127x131x137-f32'])
   expect(status, stderr).toBe(0)
   expect(stdout).toContain('Nothing is missing.')
+  expect(stdout).toContain('TILEWRIGHT_TUNING is off')
   const results = readdirSync(join(folder, 'results'))
   expect(
     results

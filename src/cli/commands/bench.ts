@@ -8,7 +8,7 @@ import { runBench } from '../../../bench/gemm/run.ts'
 import { OptionError } from '../../errors.ts'
 import { renderBench } from '../bench-table.ts'
 import { colorsFor, EXIT, integerOption, remark, type Context } from '../context.ts'
-import { ADAPTER_FLAGS, ADAPTER_HELP } from '../gpu.ts'
+import { ADAPTER_FLAGS, ADAPTER_HELP, tuningStore } from '../gpu.ts'
 import { checkWritable, JSON_FLAGS, JSON_HELP, present, writeText, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
 import { dimensions, short, table } from '../table.ts'
@@ -17,6 +17,7 @@ interface Options {
   readonly peers?: true
   readonly cases?: string
   readonly quick?: true
+  readonly tuned?: true
   readonly list?: true
   readonly firstCall: boolean
   readonly rounds: number
@@ -33,10 +34,12 @@ Examples:
   tilewright bench gemm --quick                          a few cases, seconds
   tilewright bench gemm --peers --json out/gemm.json     beside ONNX Runtime (WebGPU, CPU) and TensorFlow.js (WebGPU)
   tilewright bench gemm --cases 'square-*,llm-m1-*' --rounds 3
+  tilewright bench gemm --tuned                          with the kernels that tilewright tune kept on this adapter
   tilewright bench gemm --list                           names and sizes of all cases
 
 Each engine runs each case in a process of its own. Times are of operands and results that stay on the device; the first call
 begins with A in host memory, ends with C there, and compiles the shaders; shader caches are off (--no-first-call leaves them on).
+Kernels are chosen by rule, as on a machine where nothing was tuned; --tuned takes what tilewright tune kept. The table says how many.
 The peers are installed, by npm ci, when --peers is first given (about 360 MB).
 Exit code 1 when ours does not hold a case, or gets it wrong.`
 
@@ -47,6 +50,7 @@ export function benchCommand(context: Context, exit: (code: number) => void): Co
     .option('--peers', 'time ONNX Runtime and TensorFlow.js too, on the same adapter')
     .option('--cases <GLOBS>', 'cases by name, * for any text, separated by commas (default: all)')
     .option('--quick', 'five small cases')
+    .option('--tuned', 'ours with the kernels that tilewright tune kept on this adapter (default: kernels by rule)')
     .option('--list', 'list the cases instead of timing them')
     .option('--no-first-call', 'leave shader caches on: first calls are then not told')
     .option('--rounds <N>', 'go through the engines N times for each case', integerOption('--rounds', 1), 1)
@@ -62,8 +66,14 @@ export function benchCommand(context: Context, exit: (code: number) => void): Co
         return
       }
       checkWritable(options.json, options.text)
+      const tuning = options.tuned === true ? await keptTuning(context) : undefined
       const folder = options.peers === true ? await readyPeers(context) : ''
-      const report = await time(context, cases, folder, options)
+      const report = await time(context, cases, { folder, tuning }, options)
+      if (!report.complete && report.cases.every(({ left_out }) => left_out !== undefined)) {
+        remark(context, 'Stopped before the first case was done: there is nothing to show.')
+        exit(EXIT.interrupted)
+        return
+      }
       const told = options.firstCall
       present(context, options.json, report, () => renderBench(report, colorsFor(context, context.out), told))
       if (options.text !== undefined) {
@@ -82,6 +92,15 @@ function chosen({ cases, quick }: Options): GemmCase[] {
   return quick === true ? GEMM_CASES.filter(({ name }) => QUICK.includes(name)) : [...GEMM_CASES]
 }
 
+/** The file of results, readable. @throws OptionError where nothing is kept; FileFormatError where it is damaged */
+async function keptTuning(context: Context): Promise<string> {
+  const store = tuningStore(context)
+  if (store === undefined)
+    throw new OptionError('--tuned: TILEWRIGHT_TUNING is off', { remedy: 'Name a file with it, or leave --tuned out' })
+  await store.entries()
+  return store.name
+}
+
 async function readyPeers(context: Context): Promise<string> {
   const folder = peersFolder()
   const missing = missingPeers(folder)
@@ -92,7 +111,18 @@ async function readyPeers(context: Context): Promise<string> {
   return folder
 }
 
-async function time(context: Context, cases: readonly GemmCase[], folder: string, options: Options): Promise<BenchReport> {
+interface Places {
+  /** With the peers. */
+  readonly folder: string
+  readonly tuning: string | undefined
+}
+
+async function time(
+  context: Context,
+  cases: readonly GemmCase[],
+  { folder, tuning }: Places,
+  options: Options,
+): Promise<BenchReport> {
   using progress = new Progress(context)
   return await runBench({
     cases,
@@ -102,6 +132,7 @@ async function time(context: Context, cases: readonly GemmCase[], folder: string
     rounds: options.rounds,
     signal: context.signal,
     onProgress: (done, total, text) => progress.update(done, total, text),
+    ...(tuning === undefined ? {} : { tuning }),
     ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
   })
 }
@@ -111,14 +142,14 @@ function renderCases(context: Context, cases: readonly GemmCase[]): string {
     name,
     family,
     dtype,
-    dimensions(batch === 1 ? [m, n, k] : [batch, m, n, k]),
+    `${batch === 1 ? '' : `${batch} of `}${dimensions([m, k, n])}`,
     short(2 * batch * m * n * k),
   ])
   const columns = [
     { title: 'Case' },
     { title: 'Family' },
     { title: 'B' },
-    { title: 'M×N×K' },
+    { title: 'M×K×N' },
     { title: 'FLOP', align: 'right' as const },
   ]
   return table(columns, rows, colorsFor(context, context.out))

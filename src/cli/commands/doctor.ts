@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs'
 import { arch, cpus, platform, release, totalmem } from 'node:os'
 import { Command } from 'commander'
-import { NoAdapterError } from '../../errors.ts'
+import { FileFormatError, NoAdapterError, TilewrightError } from '../../errors.ts'
 import type { Gpu } from '../../gpu/gpu.ts'
 import { timeDispatches } from '../../gpu/timer.ts'
+import type { TuningStore } from '../../profile/tuning.ts'
 import { colorsFor, EXIT, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, openNamed, tuningStore } from '../gpu.ts'
 import { JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
@@ -112,6 +113,7 @@ function describeMachine({ env }: Context): Machine {
 async function describeGpu(context: Context, gpu: Gpu) {
   const { facts, adapter } = gpu
   const missing = WANTED.filter(({ feature }) => !facts.features.has(feature))
+  const store = tuningStore(context)
   const clock = await timeDispatches(gpu, [], { warmups: 0, samples: 0 })
   return {
     adapter,
@@ -120,8 +122,20 @@ async function describeGpu(context: Context, gpu: Gpu) {
     matrices: (facts.matrices ?? []).map(({ M, N, K, component, result }) => `${M}×${N}×${K} ${component}→${result}`),
     clock: { source: clock.source, quantum_ns: clock.quantum_ns },
     /** Kernels that `tilewright tune` found for this adapter, and where they are kept. */
-    tuned: { kernels: gpu.tuned.size, kept_in: tuningStore(context)?.name ?? null },
+    tuned: { kernels: gpu.tuned.size, kept_in: store?.name ?? null, fault: (await faultOf(store)) ?? null },
     missing,
+  }
+}
+
+/** Why results of tuning are not used; the reason at length is a remark of `openGpu`. */
+async function faultOf(store: TuningStore | undefined): Promise<string | undefined> {
+  try {
+    await store?.entries()
+    return undefined
+  } catch (error) {
+    if (error instanceof FileFormatError) return 'damaged'
+    if (error instanceof TilewrightError) return 'cannot be read'
+    throw error
   }
 }
 
@@ -157,7 +171,7 @@ function renderGpu(
     clock.source === 'wall'
       ? `${bold('Clock')}     wall clock, no timestamp queries`
       : `${bold('Clock')}     timestamp queries, quantum ${clock.quantum_ns} ns (smallest step seen)`,
-    `${bold('Tuned')}     ${tuned.kernels} matrix products, ${tuned.kept_in === null ? 'kept nowhere: TILEWRIGHT_TUNING is off' : `kept in ${tuned.kept_in}`}`,
+    `${bold('Tuned')}     ${tuned.kernels} matrix products, ${tuned.kept_in === null ? 'kept nowhere: TILEWRIGHT_TUNING is off' : `kept in ${tuned.kept_in}${tuned.fault === null ? '' : `: ${tuned.fault}, not used`}`}`,
   ]
   if (adapter.software) lines.push(yellow('This is a software adapter: correct, and slow. Its times say nothing about a GPU.'))
   if (missing.length === 0) lines.push(green('Nothing is missing.'))

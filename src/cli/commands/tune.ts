@@ -4,18 +4,18 @@ import { OptionError } from '../../errors.ts'
 import type { Gpu } from '../../gpu/gpu.ts'
 import { choose, productKey } from '../../ops/gemm/choose.ts'
 import { rankCandidates } from '../../ops/gemm/estimate.ts'
-import { allCandidates, FAMILIES } from '../../ops/gemm/families.ts'
+import { allCandidates, FAMILIES, familyNamed } from '../../ops/gemm/families.ts'
 import type { Config } from '../../ops/gemm/family.ts'
 import { autotune, distinctTasks, type AutotuneProgress, type AutotuneResult } from '../../profile/autotune.ts'
 import type { ModelTasks } from '../../profile/autotune-model.ts'
-import { hasRun, sizesOf, type ProductSizes, type TunedProduct } from '../../profile/tournament.ts'
+import { hasRun, sizesOf, untunedFacts, type ProductSizes, type TunedProduct } from '../../profile/tournament.ts'
 import type { TuningStore } from '../../profile/tuning.ts'
-import { choiceOption, colorsFor, EXIT, integerOption, numberOption, remark, type Context } from '../context.ts'
+import { choiceOption, colorsFor, EXIT, integerOption, numberOption, remark, type Colors, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, tuningStore, withGpu } from '../gpu.ts'
 import { MODEL_HELP, shapeOptions } from '../model.ts'
 import { checkWritable, JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
-import { duration, table, type Column } from '../table.ts'
+import { duration, table, wrapped, type Column } from '../table.ts'
 import { workOf, type Work, type WorkFlags } from '../tune-work.ts'
 
 export const TUNE_SCHEMA = 'tilewright.tune/1'
@@ -40,15 +40,15 @@ Examples:
   tilewright tune --reset                                forgets what was measured on this adapter
 
 Results are kept in TILEWRIGHT_TUNING (a file, or off), else in tilewright/tuning.json of the user's cache folder, by adapter,
-version of the kernels, and problem; every command, and openGpu in Node, uses them from then on. Each kernel is verified before it
-is timed. Ctrl-C keeps what was found. Only matrix products are tuned: the output says which layers keep their kernels.
+version of the kernels, and problem; every command, and openGpu in Node, uses them from then on, but for tilewright bench gemm, which
+chooses by rule unless --tuned is given. Each kernel is verified before it is timed. Ctrl-C keeps what was found. Only matrix products are tuned: the output says which layers keep their kernels.
 Exit code 1 when a product could not be tuned, or there was none.`
 
 export function tuneCommand(context: Context, exit: (code: number) => void): Command {
   const command = new Command('tune')
     .description('Measures kernels for the matrix products of a network, and keeps the fastest for this adapter.')
     .argument('[MODEL]', `${MODEL_HELP}; or gemm:MxKxN, gemm:MxKxN:f16; or bench, the table of tilewright bench gemm`)
-    .option('--budget <SECONDS>', 'time in all; every default kernel is measured in any case', numberOption('--budget', 0), 60)
+    .option('--budget <SECONDS>', 'time in all; every default kernel is measured in any case', budgetOption, 60)
     .option('--samples <N>', 'samples of the last rounds', integerOption('--samples', 1), 8)
     .option('--layers <LIST>', 'layers (of bench: cases, * allowed) to tune, separated by commas (default: all)', listOption)
     .option(
@@ -119,16 +119,38 @@ async function measured(
   { budget, samples }: Options,
 ): Promise<AutotuneResult> {
   using progress = new Progress(context)
+  const titles = progressTitles(gpu, work)
   return await autotune(gpu, work.tasks, {
     budgetMs: budget * 1000,
     samples,
     signal: context.signal,
     onProgress: (event: AutotuneProgress) => {
-      const kernel = event.config === undefined ? '' : ` ${configText(event.config)}`
-      progress.update(event.index, event.total, `${event.product} ${event.phase}${kernel}, ${event.measured} measured`)
+      const title = titles.get(event.product)
+      if (title === undefined) throw new Error(`Progress of ${event.product}, which is not tuned here`)
+      const { name, kernels } = title
+      progress.update(event.index, event.total, `${name}: ${event.phase}, ${event.measured} of ${kernels} kernels measured`)
     },
     ...(store === undefined ? {} : { onTuned: (entry) => store.add([entry]) }),
   })
+}
+
+/** By `productKey`: layers and sizes for people, and how many kernels there are, the default one among them. */
+function progressTitles(gpu: Gpu, { tasks }: ModelTasks): Map<string, { name: string; kernels: number }> {
+  const facts = untunedFacts(gpu)
+  return new Map(
+    distinctTasks(tasks).map(({ product, layers }) => {
+      const { config } = choose(product, facts)
+      const configs = [familyNamed(config.kernel, product.op).schema.parse(config), ...allCandidates(product, facts)]
+      const kernels = new Set(configs.map((one) => JSON.stringify(one))).size
+      return [productKey(product), { name: `${namesOf(layers)}, ${sizesText(sizesOf(product))}`, kernels }]
+    }),
+  )
+}
+
+function budgetOption(text: string): number {
+  const seconds = numberOption('--budget', 0)(text)
+  if (seconds > 0) return seconds
+  throw new OptionError(`--budget takes a positive number of seconds, not ${JSON.stringify(text)}`)
 }
 
 function listOption(text: string): string[] {
@@ -176,22 +198,24 @@ function preview(gpu: Gpu, { tasks }: ModelTasks): PreviewRow[] {
 const PREVIEW: readonly Column[] = [
   { title: 'Layers' },
   { title: 'Product' },
-  { title: 'Kernel now' },
   { title: 'Candidates', align: 'right' },
-  { title: 'First by estimate' },
   { title: 'Estimate', align: 'right' },
   { title: 'Bound' },
 ]
 
 function renderPreview(context: Context, gpu: Gpu, rows: readonly PreviewRow[], work: ModelTasks): string {
   const colors = colorsFor(context, context.out)
-  const cells = rows.map(({ sizes, layers, default: now, candidates }) => {
+  const cells = rows.map(({ sizes, layers, candidates }) => {
     const [first] = candidates
-    const best = first === undefined ? ['–', '–', '–'] : [configText(first.config), duration(first.estimate_ms), first.bound]
-    return [namesOf(layers), sizesText(sizes), `${configText(now.config)} (${now.reason})`, String(candidates.length), ...best]
+    const best = first === undefined ? ['–', '–'] : [duration(first.estimate_ms), first.bound]
+    return [namesOf(layers), sizesText(sizes), String(candidates.length), ...best]
+  })
+  const kernels = rows.map(({ sizes, layers, default: now, candidates: [first] }) => {
+    const best = first === undefined ? '' : `; first by estimate: ${configText(first.config)}`
+    return `${namesOf(layers)}, ${sizesText(sizes)}: now ${configText(now.config)} (${now.reason})${best}`
   })
   const notes = [`On ${adapterTitle(gpu.adapter)}; nothing was measured.`, ...untouchedLines(work)]
-  return ['', table(PREVIEW, cells, colors), '', ...notes.map(colors.dim)].join('\n')
+  return ['', table(PREVIEW, cells, colors), '', ...kernels.map((line) => wrapped(line)), ...notes.map(dimmed(colors))].join('\n')
 }
 
 const COLUMNS: readonly Column[] = [
@@ -201,14 +225,11 @@ const COLUMNS: readonly Column[] = [
   { title: 'After', align: 'right' },
   { title: 'Speed-up', align: 'right' },
   { title: 'GFLOP/s', align: 'right' },
-  { title: 'Kernel' },
-  { title: 'Why' },
 ]
 
 function render(context: Context, result: AutotuneResult, work: ModelTasks, store: TuningStore | undefined): string {
   const colors = colorsFor(context, context.out)
-  const cells = result.tuned.map((row) => {
-    const { layers, sizes, before, after } = row
+  const cells = result.tuned.map(({ layers, sizes, before, after }) => {
     const factor = before.time_ms / after.time_ms
     const text = `${factor.toFixed(2)}×`
     return [
@@ -218,9 +239,10 @@ function render(context: Context, result: AutotuneResult, work: ModelTasks, stor
       duration(after.time_ms),
       factor > 1 ? colors.green(text) : text,
       (sizes.flops / after.time_ms / 1e6).toPrecision(3),
-      configText(after.config),
-      why(row),
     ]
+  })
+  const kernels = result.tuned.map((row) => {
+    return `${namesOf(row.layers)}, ${sizesText(row.sizes)}: ${configText(row.after.config)}; ${why(row)}`
   })
   const correlation = result.rank_correlation
   const faults = result.tuned.flatMap(({ sizes, tried }) =>
@@ -228,26 +250,47 @@ function render(context: Context, result: AutotuneResult, work: ModelTasks, stor
       fault === undefined ? [] : [`${colors.yellow('out')} ${sizesText(sizes)} ${configText(config)}: ${fault}`],
     ),
   )
-  const failed = result.untuned.map(({ product, reason }) => `${colors.red('not tuned')} ${product}: ${reason}`)
+  const failed = result.untuned.map(({ layers, reason }) => `${colors.red('not tuned')} ${namesOf(layers)}: ${reason}`)
+  const kept = store === undefined ? 0 : result.entries.length
   const notes = [
     ...(correlation === undefined ? [] : [`Estimate and time rank alike to ${correlation.toFixed(2)} (1: the same order).`]),
     ...(result.adapter.software ? ['A software adapter: its times rank nothing on a GPU.'] : []),
-    ...(store === undefined || result.entries.length === 0 ? [] : [`Kept in ${store.name}.`]),
-    ...(result.complete ? [] : ['Not complete: what was found is kept.']),
+    ...(store === undefined || kept === 0 ? [] : [`Kept in ${store.name}.`]),
+    ...(result.complete ? [] : [notComplete(result, kept)]),
     ...untouchedLines(work),
   ]
-  return ['', table(COLUMNS, cells, colors), '', ...faults, ...failed, ...notes.map(colors.dim)].join('\n')
+  const lines = [...kernels, ...faults, ...failed].map((line) => wrapped(line))
+  return ['', table(COLUMNS, cells, colors), '', ...lines, ...notes.map(dimmed(colors))].join('\n')
 }
+
+function notComplete({ entries }: AutotuneResult, kept: number): string {
+  if (kept > 0) return 'Not complete: what was found is kept.'
+  return `Not complete: nothing was ${entries.length > 0 ? 'kept' : 'decided, nothing kept'}.`
+}
+
+const dimmed =
+  ({ dim }: Colors) =>
+  (line: string): string =>
+    dim(wrapped(line))
 
 function why({ before, after, decided, tried, candidates }: TunedProduct): string {
   const ran = tried.filter(hasRun).length
   if (!decided) return `not decided, not kept: ${ran} of ${candidates} measured`
   const isSame = after.config === before.config
-  return `${isSame ? `${before.reason} stays, the fastest` : 'fastest'} of ${ran} verified, ${candidates} in all`
+  return `${isSame ? `${before.reason} stays` : 'fastest'}; ${ran} of ${candidates} verified`
 }
 
+/** A layer's name may be a path: its end tells it from others. */
+const MOST_NAME = 36
+
+/** As many as fit in a column: `fc1, fc2`, `fc1 and 7 more`. */
 function namesOf(layers: readonly string[]): string {
-  return layers.length <= 3 ? layers.join(', ') : `${layers.slice(0, 2).join(', ')} and ${layers.length - 2} more`
+  const all = layers.join(', ')
+  if (all.length <= MOST_NAME) return all
+  const [first = ''] = layers
+  const more = layers.length === 1 ? '' : ` and ${layers.length - 1} more`
+  const room = MOST_NAME - more.length
+  return `${first.length <= room ? first : `…${first.slice(1 - room)}`}${more}`
 }
 
 /** Layers that keep their kernels, a line for each reason. */
