@@ -57,4 +57,14 @@ export interface OpDefinition<A = unknown> {
   problem?(context: InferContext<A>): Problem
   /** Bias input index, for ops with a `problem` (added after the dataflow kernel). */
   readonly biasInput?: number
+  /** Of a product of quantised operands, which its own kernels alone run: for what counts, measures and explains. */
+  readonly quantised?: QuantisedProduct<A>
+}
+
+export interface QuantisedProduct<A> {
+  /** Its loop nest, groups a batch; undefined where an extent is 0. */
+  problem(context: InferContext<A>): Problem | undefined
+  /** The two factors. */
+  readonly factors: readonly [number, number]
+  readonly bias?: number
 }

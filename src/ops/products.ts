@@ -1,4 +1,5 @@
 /** The matrix products, callable alone, with all that their epilogue takes (see index.ts). */
+import { OptionError } from '../errors.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -19,16 +20,22 @@ export interface EpilogueOperands {
  * activation(alpha · scale · a · b + beta · c + residual) for matrices a [I, K] and b [K, J], each transposed first where `transA`,
  * `transB` say so; c broadcasts to [I, J]. f32 and f16, summed in f32 unless `accumulate` says f16. `output` stores f16 operands'
  * product as f32. `kernel` forces a kernel by name or configuration.
- * @throws OptionError for a kernel that there is not, or that cannot run this product on this device
+ * `activation`: `none` (default), `relu`, `sigmoid`, `tanh`, `silu`, or `gelu`, which is 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+ * `bias` is `c` by the name that matmul and linear have for it.
+ * @throws OptionError for a kernel that there is not, or that cannot run this product on this device,
+ *   and for both `c` and `bias`
  */
 export function gemm(
   gpu: Gpu,
   a: Tensor,
   b: Tensor,
-  options: Options<GemmAttributes> & EpilogueOperands & { readonly c?: Tensor } = {},
+  options: Options<GemmAttributes> & EpilogueOperands & { readonly c?: Tensor; readonly bias?: Tensor } = {},
 ): Promise<DeviceTensor> {
-  const { c, ...rest } = options
-  return product(gpu, 'gemm', [a, b, c ?? null], rest)
+  const { c, bias, ...rest } = options
+  if (c !== undefined && bias !== undefined) {
+    throw new OptionError('c and bias are two names of one operand', { op: 'gemm', remedy: 'Give one of them' })
+  }
+  return product(gpu, 'gemm', [a, b, c ?? bias ?? null], rest)
 }
 
 /**

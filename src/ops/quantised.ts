@@ -1,7 +1,8 @@
 /** Quantising, and products of quantised operands, callable alone (see index.ts). */
-import { DeviceValidationError } from '../errors.ts'
+import { DeviceValidationError, OptionError } from '../errors.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
 import type { Gpu } from '../gpu/gpu.ts'
+import type { PackedWeights } from '../precision/weights.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { all, one, type CallOptions, type Options } from './call.ts'
 import type { MatmulIntegerAttributes } from './matmul-integer/rule.ts'
@@ -67,19 +68,45 @@ export function qlinearMatmul(
   return one(gpu, 'qlinearMatmul', [...sides, y.scale, y.zeroPoint], options)
 }
 
+/** What `matmulNBits` takes besides its weights. */
+export type NBitsOptions = Omit<Options<NBitsAttributes>, 'bits' | 'blockSize'> & { readonly bias?: Tensor }
+
+/** Options of `matmulNBits` where its weights are given tensor by tensor. */
+export type NBitsPartsOptions = Options<NBitsAttributes> & { readonly zeroPoints?: Tensor; readonly bias?: Tensor }
+
 /**
- * a [..., K] (f32 or f16) times weights [N, K] packed in 4 or 8 bits, with `scales` (and `zeroPoints`) for each block along K → [..., N],
- * in a's dtype, summed in f32. `quantizeWeights` makes such weights; `bias` is [N].
+ * a [..., K] (f32 or f16) times weights [N, K] packed in 4 or 8 bits → [..., N], in a's dtype, summed in f32. `bias` is [N].
+ * `weights` is what `quantizeWeights` made, zero points and all. The same weights tensor by tensor, as on the device: `packed` bytes,
+ * then `scales` (and `zeroPoints`) for each block along K, with `bits` and `blockSize`.
+ * @throws OptionError for bits, blockSize or zeroPoints beside `weights`, which say them
  */
-export function matmulNBits(
+export function matmulNBits(gpu: Gpu, a: Tensor, weights: PackedWeights, options?: NBitsOptions): Promise<DeviceTensor>
+export function matmulNBits(gpu: Gpu, a: Tensor, packed: Tensor, scales: Tensor, options?: NBitsPartsOptions): Promise<DeviceTensor>
+export async function matmulNBits(
   gpu: Gpu,
   a: Tensor,
-  packed: Tensor,
-  scales: Tensor,
-  options: Options<NBitsAttributes> & { readonly zeroPoints?: Tensor; readonly bias?: Tensor } = {},
+  weights: PackedWeights | Tensor,
+  second: Tensor | NBitsOptions = {},
+  third: NBitsPartsOptions = {},
 ): Promise<DeviceTensor> {
-  const { zeroPoints, bias, ...rest } = options
-  return one(gpu, 'matmulNBits', [a, packed, scales, zeroPoints ?? null, bias ?? null], rest)
+  const parts = 'packed' in weights ? packedParts(weights, second) : { packed: weights, scales: second, options: third }
+  const { zeroPoints, bias, ...rest } = parts.options
+  if (!('dtype' in parts.scales)) throw new OptionError('The scales are missing', { op: 'matmulNBits' })
+  return one(gpu, 'matmulNBits', [a, parts.packed, parts.scales, zeroPoints ?? null, bias ?? null], rest)
+}
+
+/** Weights as tensors and options. @throws OptionError for options that say again, or otherwise, what the weights say */
+function packedParts(
+  { packed, scales, zeroPoints, bits, blockSize }: PackedWeights,
+  given: Tensor | NBitsOptions,
+): { readonly packed: Tensor; readonly scales: Tensor; readonly options: NBitsPartsOptions } {
+  if ('dtype' in given || ['bits', 'blockSize', 'zeroPoints'].some((name) => name in given)) {
+    throw new OptionError('Packed weights bring their own scales, zero points, bits and blockSize', {
+      op: 'matmulNBits',
+      remedy: 'Leave them out, or give the weights tensor by tensor',
+    })
+  }
+  return { packed, scales, options: { ...given, bits, blockSize, ...(zeroPoints === undefined ? {} : { zeroPoints }) } }
 }
 
 /**

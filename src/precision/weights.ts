@@ -21,20 +21,21 @@ export interface WeightOptions {
   /** Default 4. */
   readonly bits?: WeightBits
   /** Weights along the depth that share a scale: a power of two from 16 up. Default 32. */
-  readonly block?: number
+  readonly blockSize?: number
   /** No zero points: the middle of the range stands for 0. Default true. */
   readonly symmetric?: boolean
 }
 
+/** What `ops.matmulNBits` takes in place of its packed weights, scales, zero points, bits and blockSize. */
 export interface PackedWeights {
-  /** [N, blocks, block · bits / 8]. */
+  /** [N, blocks, blockSize · bits / 8]. */
   readonly packed: HostTensor<'u8'>
   /** [N · blocks], in the dtype of the weights. */
   readonly scales: HostTensor<'f32'> | HostTensor<'f16'>
   /** [N · ceil(blocks · bits / 8)]; absent where symmetric. */
   readonly zeroPoints?: HostTensor<'u8'>
   readonly bits: WeightBits
-  readonly block: number
+  readonly blockSize: number
 }
 
 /** @throws OptionError unless `bits` is 4 or 8 and `block` a power of two from 16 up */
@@ -58,10 +59,10 @@ function storedScale(scale: number, into: HostArrays['f32'] | HostArrays['f16'],
  * Quantises weights W [N, K] (f32 or f16) block by block along K.
  * |w − scale·(q − zero point)| ≤ scale/2 asymmetric; symmetric, the largest magnitude takes the end of the range that is one
  * step longer, so that a value at the other end may be off by a whole scale.
- * @throws ShapeError unless W has rank 2; DtypeError for other dtypes, NaN, infinities; OptionError for bits and block
+ * @throws ShapeError unless W has rank 2; DtypeError for other dtypes, NaN, infinities; OptionError for bits and blockSize
  */
 export function quantizeWeights(weights: HostTensor, options: WeightOptions = {}): PackedWeights {
-  const { bits = 4, block = 32, symmetric = true } = options
+  const { bits = 4, blockSize: block = 32, symmetric = true } = options
   checkBlocks('quantizeWeights', bits, block)
   const [rows, depth] = weights.shape
   if (rows === undefined || depth === undefined || weights.shape.length !== 2) {
@@ -110,6 +111,6 @@ export function quantizeWeights(weights: HostTensor, options: WeightOptions = {}
       float instanceof Float32Array ? new HostTensor('f32', [rows * blocks], float) : new HostTensor('f16', [rows * blocks], float),
     ...(symmetric ? {} : { zeroPoints: new HostTensor('u8', [zeros.length], zeros) }),
     bits,
-    block,
+    blockSize: block,
   }
 }

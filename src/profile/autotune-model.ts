@@ -27,8 +27,6 @@ export interface ModelTasks {
 }
 
 const PRODUCTS: ReadonlySet<string> = new Set(['gemm', 'matmul', 'linear'])
-/** Products of other kinds of numbers, with kernels of their own. */
-const OTHERS: ReadonlySet<string> = new Set(['matmulInteger', 'qlinearMatmul', 'matmulNBits'])
 
 /**
  * The products of a graph whose input shapes are fixed.
@@ -53,8 +51,8 @@ export function modelTasks(graph: Graph, precision: 'f32' | 'f16' = 'f32', layer
     if (layers !== undefined && !layers.includes(node.name)) continue
     const made = PRODUCTS.has(node.op) ? taskOf(item) : undefined
     if (made === undefined) {
-      if (definition.problem === undefined && !OTHERS.has(node.op)) continue
-      const reason = OTHERS.has(node.op) ? 'products of integers choose by rule' : 'convolutions are not tuned yet'
+      if (definition.problem === undefined && definition.quantised === undefined) continue
+      const reason = definition.quantised !== undefined ? 'products of integers choose by rule' : 'convolutions are not tuned yet'
       untouched.push({ layer: node.name, op: node.op, reason })
     } else if ('reason' in made) untouched.push({ layer: node.name, op: node.op, reason: made.reason })
     else tasks.push(made)

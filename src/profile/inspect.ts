@@ -140,7 +140,10 @@ function inspectNode(
   known: ReadonlyMap<string, HostTensor>,
   counted: Set<string>,
 ): InspectedLayer {
-  const problem = definition.problem?.(context)
+  const { quantised } = definition
+  const problem = definition.problem?.(context) ?? quantised?.problem(context)
+  const factors: readonly number[] = quantised?.factors ?? [0, 1]
+  const bias = quantised === undefined ? 2 : quantised.bias
   let weights = 0
   let biases = 0
   let parameters = 0
@@ -149,14 +152,15 @@ function inspectNode(
     const value = name === null ? undefined : known.get(name)
     if (name === null || value === undefined || definition.hostInputs.includes(index)) return
     // A product's further inputs are its bias, then a residual and a scale.
-    const isWeight = problem !== undefined && index < 2
+    const isWeight = problem !== undefined && factors.includes(index)
     ownWeights ||= isWeight
     // Weights that several nodes share are counted where they are used first.
     if (counted.has(name)) return
     counted.add(name)
     const elements = sizeOf(value.shape)
-    if (isWeight) weights += elements
-    else if ((problem !== undefined && index === 2) || isAddedBias(node, index, graph)) biases += elements
+    // Weights of less than a byte are stored several to an element: of a shared matrix there are as many as it has rows times columns.
+    if (isWeight) weights += node.op === 'matmulNBits' && index === 1 ? problem.M * problem.C : elements
+    else if ((problem !== undefined && index === bias) || isAddedBias(node, index, graph)) biases += elements
     else parameters += elements
   })
   const tensors = [...context.inputs, ...context.outputs].filter((type): type is TensorType => type !== null)
@@ -187,7 +191,8 @@ function isAddedBias(node: GraphNode, index: number, graph: Graph): boolean {
   if (node.op !== 'add') return false
   const other = node.inputs[1 - index]
   const maker = graph.nodes.find((each) => other !== null && other !== undefined && each.outputs.includes(other))
-  return maker !== undefined && REGISTRY.get(maker.op)?.problem !== undefined
+  const made = maker === undefined ? undefined : REGISTRY.get(maker.op)
+  return made?.problem !== undefined || made?.quantised !== undefined
 }
 
 function opaque(node: GraphNode, types: ReadonlyMap<string, TensorType>): InspectedLayer {

@@ -6,8 +6,9 @@
 import { ShapeError, UnsupportedOpError } from '../errors.ts'
 import type { Graph, GraphNode } from '../graph/graph.ts'
 import { fedInputs, typeGraph } from '../graph/passes.ts'
+import { toFloat } from '../graph/precision.ts'
 import { conv2d } from '../ops/conv2d/op.ts'
-import type { OpDefinition, ReferenceOutput } from '../ops/op.ts'
+import type { InputValues, OpDefinition, ReferenceOutput } from '../ops/op.ts'
 import { opNamed } from '../ops/registry.ts'
 import { parseAttributes } from '../ops/run.ts'
 import { extentOf, inputSpan, type Problem } from '../schedule/problem.ts'
@@ -25,6 +26,8 @@ export interface Layer {
   readonly reference: ReferenceOutput
   /** Of a matrix product: the node itself, for its op's default kernel. */
   readonly own?: OwnNode
+  /** A product of quantised operands: x and w are its factors as they are stored, and only its op's default kernel runs it. */
+  readonly quantised?: true
 }
 
 /** A node as its op runs it, epilogue and all. */
@@ -43,11 +46,20 @@ export interface LayerPlan {
   readonly problem: Problem
 }
 
+export interface LayerOptions {
+  /** Products of quantised operands too, which no dataflow runs. Default false. */
+  readonly quantised?: boolean
+}
+
 /**
  * Layers of a graph with a loop nest, in order.
  * @throws ShapeError where an input has symbolic dimensions and is not given, or the network's own shapes do not fit
  */
-export function layerPlans(graph: Graph, given: Readonly<Record<string, HostTensor>> = {}): LayerPlan[] {
+export function layerPlans(
+  graph: Graph,
+  given: Readonly<Record<string, HostTensor>> = {},
+  { quantised = false }: LayerOptions = {},
+): LayerPlan[] {
   const types = inputTypes(graph, given)
   // Shapes may be computed from other shapes, or from an input's values.
   const fed = [...fedInputs(graph)].map((name): [string, HostTensor] => [name, given[name] ?? zeros(types.get(name))])
@@ -58,7 +70,8 @@ export function layerPlans(graph: Graph, given: Readonly<Record<string, HostTens
     const values = node.inputs.map((name, index) =>
       name !== null && definition.hostInputs.includes(index) ? (known.get(name) ?? null) : null,
     )
-    const problem = definition.problem?.({ inputs, values, attributes })
+    const context = { inputs, values, attributes }
+    const problem = definition.problem?.(context) ?? (quantised ? definition.quantised?.problem(context) : undefined)
     return problem === undefined ? [] : [{ name: node.name, problem }]
   })
 }
@@ -76,6 +89,7 @@ export async function* layersOf(
   graph: Graph,
   input: Readonly<Record<string, HostTensor>>,
   dtype: 'f32' | 'f16',
+  { quantised = false }: LayerOptions = {},
 ): AsyncGenerator<Layer, void, undefined> {
   const values = new Map<string, HostTensor>(Object.entries(input))
   const lastUse = new Map<string, number>()
@@ -89,9 +103,14 @@ export async function* layersOf(
   for (const [index, node] of graph.nodes.entries()) {
     const { definition, attributes } = parsed(node)
     const inputs = node.inputs.map(valueOf)
-    const problem = definition.problem?.({ inputs, values: inputs, attributes })
+    const context = { inputs, values: inputs, attributes }
+    const problem = definition.problem?.(context)
+    const product = quantised ? quantisedLayer(node, definition, context, dtype) : undefined
+    if (product !== undefined) yield product
     if (problem === undefined) {
-      definition.reference(inputs, attributes).forEach((output, k) => {
+      const same = product?.own?.inputs.every((input, at) => input === inputs[at]) === true
+      const outputs = product !== undefined && same ? [product.reference] : definition.reference(inputs, attributes)
+      outputs.forEach((output, k) => {
         const name = node.outputs[k]
         if (name !== undefined) values.set(name, output.tensor)
       })
@@ -219,6 +238,33 @@ function ownNode(definition: OpDefinition, attributes: unknown, inputs: readonly
       known ??= definition.reference(inputs, attributes)[0]
       if (known === undefined) throw new ShapeError('The reference gave no result', { op: definition.name })
       return known
+    },
+  }
+}
+
+/** A product of quantised operands, its floats stored in `dtype`; undefined for other nodes. */
+function quantisedLayer(
+  node: GraphNode,
+  definition: OpDefinition,
+  { inputs, values, attributes }: { inputs: InputValues; values: InputValues; attributes: unknown },
+  dtype: 'f32' | 'f16',
+): Layer | undefined {
+  const problem = definition.quantised?.problem({ inputs, values, attributes })
+  const [first, second] = definition.quantised?.factors ?? []
+  if (problem === undefined || first === undefined || second === undefined) return undefined
+  const stored = inputs.map((input) => (input === null ? null : toFloat(input, dtype)))
+  const [x, w] = [stored[first] ?? null, stored[second] ?? null]
+  if (x === null || w === null) throw new UnsupportedOpError('A layer lacks an operand', { node: node.name, op: node.op })
+  const own = ownNode(definition, attributes, stored)
+  return {
+    name: node.name,
+    problem,
+    x,
+    w,
+    own,
+    quantised: true,
+    get reference(): ReferenceOutput {
+      return own.reference
     },
   }
 }

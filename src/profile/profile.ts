@@ -44,12 +44,13 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
   const flows = flowsOf(options.dataflows ?? 'all')
   const hardware = hardwareOf(options.hardware ?? 'gpu', gpu)
   const graph = typeof model === 'string' ? networkNamed(model).build({ batch }) : model
-  const plans = layerPlans(graph, options.input)
+  const plans = layerPlans(graph, options.input, { quantised: true })
   if (plans.length === 0)
     throw new OptionError(`${graph.name} has no layer that a dataflow can run`, {
       remedy: 'Give a network with convolutions or products',
     })
 
+  const inputs = seededInputs(graph, options)
   const total = plans.length * flows.length
   const layers: LayerReport[] = []
   let clock: Clock = { source: gpu.facts.features.has('timestamp-query') ? 'timestamp-query' : 'wall', quantum_ns: 1 }
@@ -63,7 +64,7 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
     adapter: gpu.adapter,
     hardware: hardware.name,
     precision,
-    batch: plans[0]?.problem.N ?? batch,
+    batch: inputs[graph.inputs[0]?.name ?? '']?.shape[0] ?? batch,
     clock,
     samples,
     warmups: 1,
@@ -74,7 +75,7 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
 
   onProgress?.({ layer: graph.name, dataflow: 'peaks', index, total, phase: 'peaks' })
   const peaks = await unlessStopped(() => peaksOf(gpu, signal), stopped)
-  const next = layersOf(graph, seededInputs(graph, options), precision)
+  const next = layersOf(graph, inputs, precision, { quantised: true })
   for (const plan of plans) {
     if (stopped()) break
     onProgress?.({ layer: plan.name, dataflow: 'reference', index, total, phase: 'reference' })
@@ -136,8 +137,12 @@ function positioned({ report, work }: Row, layer: Layer, peaks: PeaksReport | un
 type Flow = 'fastest' | SystolicName | Dataflow
 
 function runRow(context: RowContext, flow: Flow, hardware: Hardware): Promise<Row> {
-  if (typeof flow !== 'string') return runDataflow(context, flow, hardware)
-  return flow === 'fastest' ? runFastest(context, hardware) : runSystolic(context, flow, hardware)
+  if (flow === 'fastest') return runFastest(context, hardware)
+  if (context.layer.quantised === true) {
+    const skipped = 'Not profiled: a dataflow multiplies floats, and this is a product of quantised operands; ask for fastest'
+    return Promise.resolve({ report: { skipped } })
+  }
+  return typeof flow === 'string' ? runSystolic(context, flow, hardware) : runDataflow(context, flow, hardware)
 }
 
 function flowsOf(given: string | readonly (string | Dataflow)[]): Flow[] {

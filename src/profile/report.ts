@@ -123,6 +123,8 @@ export interface DataflowReport {
   readonly notes?: readonly string[]
   /** Of every row with a time, where peaks were measured. */
   readonly roofline?: RooflineReport
+  /** Of a row that ran a quantised product's default kernel: from the device's peaks, every operand moved once. */
+  readonly expected_ms?: number
   /** Of a row that ran a product's default kernel. */
   readonly kernel?: KernelReport
   /** Of a row that ran on a systolic array: no loop nest says its skew, so it has no `mapping`. */

@@ -169,8 +169,8 @@ const CALLS: readonly Call[] = [
   [
     'matmulNBits',
     () => {
-      const { packed, scales, block } = quantizeWeights(tensor([-8, 7, 0, 2, 1, -8], [2, 3]), { block: 16 })
-      return ops.matmulNBits(gpu, tensor([1, 2, 3], [1, 3]), packed, scales, { blockSize: block, bias: tensor([0, 1]) })
+      const { packed, scales, blockSize } = quantizeWeights(tensor([-8, 7, 0, 2, 1, -8], [2, 3]), { blockSize: 16 })
+      return ops.matmulNBits(gpu, tensor([1, 2, 3], [1, 3]), packed, scales, { blockSize, bias: tensor([0, 1]) })
     },
     [1, 2],
     [6, -19],
@@ -180,6 +180,55 @@ const CALLS: readonly Call[] = [
   ['shape', () => ops.shape(gpu, iota(3, 4, 5), { start: 1 }), [2], [4n, 5n]],
   ['constantOfShape', () => ops.constantOfShape(gpu, [2], { value: -3n, dtype: 'i64' }), [2], [-3n, -3n]],
 ]
+
+describe('operands by more than one name', () => {
+  it('matmulNBits takes packed weights whole, their zero points too', async () => {
+    const x = tensor([1, 2, 3, 4, 5, 6], [2, 3])
+    const bias = tensor([0, 1])
+    for (const bits of [4, 8] as const) {
+      const weights = quantizeWeights(tensor([3, 7, 5, 2, 1, 8], [2, 3]), { bits, blockSize: 16, symmetric: false })
+      const { packed, scales, zeroPoints, blockSize } = weights
+      if (zeroPoints === undefined) throw new Error('There are no zero points')
+      using whole = await ops.matmulNBits(gpu, x, weights, { bias })
+      using parts = await ops.matmulNBits(gpu, x, packed, scales, { bits, blockSize, zeroPoints, bias })
+      using without = await ops.matmulNBits(gpu, x, packed, scales, { bits, blockSize, bias })
+      const values = Array.from(await whole.data(), Number)
+      expect(values).toEqual(Array.from(await parts.data(), Number))
+      expect(values).not.toEqual(Array.from(await without.data(), Number))
+      expect(Math.abs((values[0] ?? NaN) - 32)).toBeLessThan(2)
+    }
+  })
+
+  it('matmulNBits refuses what packed weights say themselves', async () => {
+    const weights = quantizeWeights(tensor([3, 7, 5, 2, 1, 8], [2, 3]), { blockSize: 16 })
+    const x = tensor([1, 2, 3], [1, 3])
+    const again: object = { bits: 8 }
+    await expect(ops.matmulNBits(gpu, x, weights, again)).rejects.toThrow(/Packed weights bring their own/)
+    await expect(ops.matmulNBits(gpu, x, weights, { zeroPoints: tensor([0], [1], 'u8') } as object)).rejects.toThrow(OptionError)
+  })
+
+  it('gemm takes bias for c, not both', async () => {
+    const a = tensor([1, 2], [1, 2])
+    const b = tensor([3, 4], [2, 1])
+    using y = await ops.gemm(gpu, a, b, { bias: tensor([10]), beta: 2 })
+    expect(Array.from(await y.data(), Number)).toEqual([31])
+    await expect(async () => ops.gemm(gpu, a, b, { bias: tensor([1]), c: tensor([1]) })).rejects.toThrow(/two names of one operand/)
+  })
+
+  it('errors say once what is wrong, in the names of the options', async () => {
+    const a = tensor([1, 2], [1, 2])
+    const b = tensor([3, 4], [2, 1])
+    const nameless: object = { kernel: { tileRows: 4 } }
+    await expect(ops.gemm(gpu, a, b, nameless)).rejects.toThrow(/kernel: give a name, or \{kernel: name, …\}/)
+    await expect(ops.matmulInteger(gpu, BYTES, BYTES, { bias: tensor([1, 2]) })).rejects.toThrow(/Give aScale or bScale/)
+    const refused = await ops.gemm(gpu, tensor([1], [1, 1]), tensor([1], [1, 1]), { kernel: 'matrix' }).then(
+      () => '',
+      (error: unknown) => (error instanceof OptionError ? error.message : ''),
+    )
+    const [, why = '-'] = /cannot run this product: ([^(.]+?) *[(.]/.exec(refused) ?? []
+    expect(refused.split(why).length, refused).toBe(2)
+  })
+})
 
 describe('ops', () => {
   it('cover the registry', () => {

@@ -70,7 +70,7 @@ describe('quantizeInt8', () => {
 })
 
 /** Weight (row, k) of packed weights. */
-function weightOf({ packed, scales, zeroPoints, bits, block }: PackedWeights, row: number, k: number): number {
+function weightOf({ packed, scales, zeroPoints, bits, blockSize: block }: PackedWeights, row: number, k: number): number {
   const [, blocks = 0, blob = 0] = packed.shape
   const at = (bytes: Uint8Array, start: number, index: number): number => {
     const byte = bytes[start + Math.floor((index * bits) / 8)] ?? NaN
@@ -84,7 +84,7 @@ function weightOf({ packed, scales, zeroPoints, bits, block }: PackedWeights, ro
 
 describe('quantizeWeights', () => {
   it('packs the first weight into the low half', () => {
-    const { packed, scales } = quantizeWeights(tensor([-8, 7, 1, 0], [1, 4]), { block: 16 })
+    const { packed, scales } = quantizeWeights(tensor([-8, 7, 1, 0], [1, 4]), { blockSize: 16 })
     expect([packed.shape, [...packed.values.subarray(0, 3)], [...scales.values]]).toEqual([[1, 1, 8], [0xf0, 0x89, 0x88], [1]])
   })
 
@@ -98,7 +98,7 @@ describe('quantizeWeights', () => {
         (symmetric, depth, dtype, seed) => {
           const data = Array.from({ length: 3 * depth }, (_, i) => Math.sin(i * 12.9898 + seed) * 3)
           const weights = tensor(data, [3, depth], dtype)
-          const made = quantizeWeights(weights, { bits, block: 16, symmetric })
+          const made = quantizeWeights(weights, { bits, blockSize: 16, symmetric })
           expect(made.packed.shape).toEqual([3, Math.ceil(depth / 16), 2 * bits])
           for (let i = 0; i < 3 * depth; i++) {
             const row = Math.floor(i / depth)
@@ -114,14 +114,14 @@ describe('quantizeWeights', () => {
   })
 
   it('pads the depth with zeros, and holds zeros exactly', () => {
-    const made = quantizeWeights(tensor(new Float32Array(2 * 20), [2, 20]), { block: 16, symmetric: false })
+    const made = quantizeWeights(tensor(new Float32Array(2 * 20), [2, 20]), { blockSize: 16, symmetric: false })
     for (let k = 0; k < 32; k++) expect(weightOf(made, 1, k)).toBe(0)
   })
 
   it('refuses blocks, bits and shapes that there are not', () => {
     const weights = tensor(new Float32Array(64), [2, 32])
-    expect(() => quantizeWeights(weights, { block: 24 })).toThrow(OptionError)
-    expect(() => quantizeWeights(weights, { block: 8 })).toThrow(OptionError)
+    expect(() => quantizeWeights(weights, { blockSize: 24 })).toThrow(OptionError)
+    expect(() => quantizeWeights(weights, { blockSize: 8 })).toThrow(OptionError)
     expect(() => quantizeWeights(tensor(new Float32Array(64)))).toThrow(ShapeError)
     expect(() => quantizeWeights(tensor([Infinity], [1, 1]))).toThrow(DtypeError)
   })

@@ -209,14 +209,15 @@ function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, co
   const shown = rows.filter(({ dataflow, result }) => result.roofline !== undefined && (all || dataflow === 'fastest'))
   if (peaks === undefined || shown.length === 0) return []
   const cells = shown.map(({ layer, dataflow, result, differences }) => {
-    const { roofline, kernel, time_ms, gflops } = result
+    const { roofline, kernel, time_ms, gflops, expected_ms } = result
+    const expected = kernel?.predicted_ms ?? expected_ms
     const accesses = figuresOf(result).filter(({ space }) => space === 'storage')
     const predicted = accesses.reduce((sum, figure) => sum + figure.predicted, 0)
     return [
       layer,
-      kernel?.name ?? (dataflow === 'fastest' ? 'convolution' : dataflow),
+      kernel?.name ?? (expected_ms !== undefined ? 'quantised' : dataflow === 'fastest' ? 'convolution' : dataflow),
       time_ms === undefined ? '–' : duration(time_ms),
-      kernel === undefined ? '–' : duration(kernel.predicted_ms),
+      expected === undefined ? '–' : duration(expected),
       accesses.length === 0 ? '–' : short(predicted),
       accesses.length === 0 ? '–' : differences.length > 0 ? colors.red('DIFFERS') : colors.green('= predicted'),
       roofline === undefined ? '–' : roofline.intensity.toPrecision(3),
@@ -226,9 +227,10 @@ function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, co
       roofline?.bound ?? '–',
     ]
   })
-  const configs = shown.flatMap(({ layer, result: { kernel, notes } }) =>
-    kernel === undefined ? [] : [`${layer}: ${configText(kernel)} (${notes?.[0] ?? ''})`],
-  )
+  const configs = shown.flatMap(({ layer, result: { kernel, notes, expected_ms } }) => {
+    if (kernel !== undefined) return [`${layer}: ${configText(kernel)} (${notes?.[0] ?? ''})`]
+    return expected_ms === undefined ? [] : [`${layer}: ${notes?.[0] ?? ''}`]
+  })
   const peak = `Roof: ${(peaks.flops.f32 / 1e9).toPrecision(3)} GFLOP/s of f32, ${(peaks.bytes_per_s / 1e9).toPrecision(3)} GB/s, measured.`
   return [table(ROOF_COLUMNS, cells, colors), colors.dim(peak), ...configs.map(colors.dim), '']
 }

@@ -54,7 +54,6 @@ export function forced(product: Product, given: string | Config, device: DeviceF
   throw new OptionError(`Kernel ${family.name} cannot run this product: ${refusal}`, {
     op: product.op,
     dtype: product.a.type.dtype,
-    limit: refusal,
     remedy: 'Choose another kernel, or none',
   })
 }

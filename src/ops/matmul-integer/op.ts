@@ -6,7 +6,7 @@
 import type { OpDefinition } from '../op.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
-import { attributes, infer, integerLoops, shapeOf, type MatmulIntegerAttributes } from './rule.ts'
+import { attributes, infer, integerLoops, integerProblem, shapeOf, type MatmulIntegerAttributes } from './rule.ts'
 
 export const matmulInteger: OpDefinition<MatmulIntegerAttributes> = {
   name: 'matmulInteger',
@@ -18,5 +18,10 @@ export const matmulInteger: OpDefinition<MatmulIntegerAttributes> = {
   flops: ({ inputs, attributes: given }) => {
     const { i, j, k, batch } = integerLoops(shapeOf(inputs, given).sizes)
     return 2 * i * j * k * batch
+  },
+  quantised: {
+    problem: ({ inputs, attributes: given }) => integerProblem(shapeOf(inputs, given).sizes),
+    factors: [0, 1],
+    bias: 6,
   },
 }

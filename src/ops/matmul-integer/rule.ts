@@ -1,6 +1,7 @@
 /** Attributes and shape rule of matmulInteger. */
 import { z } from 'zod'
 import { OptionError, ShapeError } from '../../errors.ts'
+import { gemmProblem, type Problem } from '../../schedule/problem.ts'
 import { formatShape, sameShape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireSameDType } from '../checks.ts'
@@ -62,7 +63,7 @@ export function shapeOf(inputs: InputTypes, { transB, dtype, activation }: Matmu
   if (scaled === null && (bias !== null || residual !== null || activation !== 'none' || dtype !== undefined)) {
     throw new OptionError('Bias, residual, activation and dtype belong to a scaled product', {
       op: OP,
-      remedy: 'Give a_scale or b_scale, or leave them out for the i32 result',
+      remedy: 'Give aScale or bScale, or leave them out for the i32 result',
     })
   }
   const float = dtype ?? (scaled?.dtype === 'f16' ? 'f16' : 'f32')
@@ -94,6 +95,12 @@ export function shapeOf(inputs: InputTypes, { transB, dtype, activation }: Matmu
 /** [batch…, I, J] in i32, or in a float where scales are given. */
 export function infer({ inputs, attributes: given }: InferContext<MatmulIntegerAttributes>): TensorType[] {
   return [shapeOf(inputs, given).output]
+}
+
+/** The loop nest; undefined where an extent is 0. */
+export function integerProblem(sizes: IntegerSizes): Problem | undefined {
+  const loops = integerLoops(sizes)
+  return loops.i * loops.j * loops.k * loops.batch === 0 ? undefined : gemmProblem(loops)
 }
 
 /** The product as i×j×k with a batch: where one B serves all of A, the batch is more rows. */

@@ -2,6 +2,7 @@
  * MatMulNBits of com.microsoft: [..., K] times packed weights [N, K] of 4 or 8 bits, with a scale (and a zero point) for each block along
  * K → [..., N], plus a bias [N] and an activation. src/precision/weights.ts makes such weights.
  */
+import { gemmProblem } from '../../schedule/problem.ts'
 import { requireInput } from '../checks.ts'
 import { planNBits } from '../gemm/kernels/nbits.ts'
 import type { OpDefinition } from '../op.ts'
@@ -30,5 +31,13 @@ export const matmulNBits: OpDefinition<NBitsAttributes> = {
   flops: ({ inputs, attributes: given }) => {
     const { rows, columns, depth } = nbitsSizes(inputs, given)
     return 2 * rows * columns * depth
+  },
+  quantised: {
+    problem: ({ inputs, attributes: given }) => {
+      const { rows: i, columns: j, depth: k } = nbitsSizes(inputs, given)
+      return i * j * k === 0 ? undefined : gemmProblem({ i, j, k })
+    },
+    factors: [0, 1],
+    bias: 4,
   },
 }

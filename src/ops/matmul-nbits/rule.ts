@@ -16,7 +16,10 @@ export const attributes = z.strictObject({
   bits: z.number().int().default(4),
   /** Weights along the depth that share a scale: a power of two from 16 up. */
   blockSize: z.number().int().default(32),
-  /** 4: activations are rounded to i8 per block, which is faster and less exact. Others: as floats, summed in f32. */
+  /**
+   * 4: activations may be rounded to i8 per block, which is faster and less exact: the kernel `dot` does so, the others
+   * (`vector`, for few rows, `broadcast`, `tiled`) never. Other levels: activations stay floats, summed in f32.
+   */
   accuracyLevel: z.number().int().min(0).max(4).default(0),
   /** Applied last. */
   activation: z.enum(ACTIVATIONS).default('none'),

@@ -11,7 +11,7 @@ import { requireDType, requireIndexable, requireInput, requireSameDType } from '
 import { planInteger } from '../gemm/kernels/packed-dot.ts'
 import type { SideValue } from '../gemm/kernels/packed-sides.ts'
 import { integerSums, reader } from '../matmul-integer/reference-sums.ts'
-import { integerLoops } from '../matmul-integer/rule.ts'
+import { integerLoops, integerProblem } from '../matmul-integer/rule.ts'
 import { integerSizes, walkOf, type IntegerSizes } from '../matmul-integer/sizes.ts'
 import type { InferContext, InputTypes, InputValues, OpDefinition, PlanContext, ReferenceOutput } from '../op.ts'
 import { gamma } from '../tolerance.ts'
@@ -124,4 +124,5 @@ export const qlinearMatmul: OpDefinition<QLinearAttributes> = {
     const { i, j, k, batch } = integerLoops(sizesOf(inputs))
     return 2 * i * j * k * batch
   },
+  quantised: { problem: ({ inputs }) => integerProblem(sizesOf(inputs)), factors: [0, 3] },
 }

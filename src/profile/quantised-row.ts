@@ -1,0 +1,52 @@
+/**
+ * A row of a profile whose layer is a product of quantised operands (matmulNBits, matmulInteger, qlinearMatmul) under its op's default
+ * kernel: measured and verified as other rows are, beside what the device's peaks let one expect. Its kernels have no mapping and no
+ * counted build, so the row has neither; no dataflow runs it, since a dataflow's loop nest multiplies floats.
+ */
+import { OptionError } from '../errors.ts'
+import type { DeviceTensor } from '../gpu/device-tensor.ts'
+import { byteSize } from '../tensor/dtype.ts'
+import { sizeOf } from '../tensor/shape.ts'
+import type { TensorType } from '../tensor/tensor.ts'
+import type { OwnNode } from './layers.ts'
+import { verifyAndTime, worse, type Row, type RowContext } from './measure.ts'
+import type { PeaksReport } from './report.ts'
+import type { Work } from './roofline-row.ts'
+
+/** Runs a node with its op's default kernel, on its own operands. */
+export async function runQuantised(context: RowContext, own: OwnNode): Promise<Row> {
+  const { gpu, peaks } = context
+  const { definition, attributes, inputs } = own
+  const node = { inputs, values: inputs.map(() => null), attributes }
+  const [type] = definition.infer(node)
+  if (type === undefined) throw new OptionError('The op has no result', { op: definition.name })
+  const plan = definition.plan({ ...node, outputs: [type], device: gpu.facts })
+  const operations = definition.flops({ ...node, outputs: [type] })
+  const work = { operations, bytes: bytesOf([...inputs, type]), dispatches: plan.dispatches.length }
+  const uploaded: (DeviceTensor | null)[] = []
+  try {
+    for (const input of inputs) uploaded.push(input === null ? null : gpu.upload(input))
+    const { clock, figures, check } = await verifyAndTime(context, plan, {
+      inputs: uploaded,
+      type,
+      operations,
+      get reference() {
+        return own.reference
+      },
+    })
+    const expected = peaks === undefined ? {} : { expected_ms: expectedMs(work, peaks) }
+    return { clock, work, report: { ...figures, ...worse(check), ...expected, notes: [plan.reason] } }
+  } finally {
+    for (const tensor of uploaded) tensor?.dispose()
+  }
+}
+
+/** Every operand once. */
+function bytesOf(types: readonly (TensorType | null)[]): number {
+  return types.reduce((sum, type) => sum + (type === null ? 0 : sizeOf(type.shape) * byteSize(type.dtype)), 0)
+}
+
+/** The slower of arithmetic at the f32 peak and traffic at the bandwidth, and the launches. Byte dot products may beat the former. */
+export function expectedMs({ operations, bytes, dispatches }: Work, peaks: PeaksReport): number {
+  return Math.max(operations / peaks.flops.f32, bytes / peaks.bytes_per_s) * 1000 + dispatches * peaks.launch_ms
+}
