@@ -7,7 +7,9 @@
  *
  * The first sees each wrong element unless a row's errors cancel, in time of the operands' size; the second is the definition.
  */
-import { DtypeError } from '../errors.ts'
+import { DtypeError, OptionError } from '../errors.ts'
+import { checkTensor } from '../gpu/device-tensor.ts'
+import type { DeviceFacts } from '../gpu/program.ts'
 import { slicesOf, type Product } from '../ops/gemm/product.ts'
 import { floatsOf } from '../ops/values.ts'
 import { Random } from '../schedule/search/random.ts'
@@ -35,6 +37,28 @@ export function exactOperands(product: Product, seed = 1): ExactOperands {
   const left = wholeNumbers(sizeOf(product.a.type.shape), product.depth, seed)
   const right = wholeNumbers(sizeOf(product.b.type.shape), product.depth, seed + 1)
   return { a: stored(left, product.a.type), b: stored(right, product.b.type), left, right }
+}
+
+/**
+ * Checks that a product can be tuned: that the device holds its tensors, and this process what they are made from and checked with.
+ * @throws DtypeError, DeviceLimitError as allocating would; OptionError where memory of the process does not do
+ */
+export function checkSizes(product: Product, facts: DeviceFacts): void {
+  const { op, rows, columns, a, b, output } = product
+  for (const type of [a.type, b.type, output]) checkTensor(type, facts, { op })
+  // Each operand as f32 and as it is stored, the result likewise, and sums by row: all at once, as while a kernel is checked.
+  const lengths = [a.type, b.type, output].flatMap(({ shape }) => [sizeOf(shape), sizeOf(shape)])
+  lengths.push(2 * slicesOf(product) * rows, columns)
+  try {
+    lengths.map((length) => new Float32Array(length))
+  } catch (cause) {
+    const bytes = lengths.reduce((sum, length) => sum + 4 * length, 0)
+    throw new OptionError(
+      `Tuning it takes ${bytes} bytes of host memory, more than there is`,
+      { op, shape: output.shape, remedy: 'Tune a smaller product, or on a machine with more memory' },
+      { cause },
+    )
+  }
 }
 
 /** Largest magnitude of an element. */

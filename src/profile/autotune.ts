@@ -10,9 +10,18 @@ import { estimate, ratesFor, type Rates } from '../ops/gemm/estimate.ts'
 import { KERNELS_VERSION } from '../ops/gemm/kept.ts'
 import { normalised, type Product } from '../ops/gemm/product.ts'
 import { sizeOf } from '../tensor/shape.ts'
+import { checkSizes } from './autotune-check.ts'
 import { measurePeaks } from './peak.ts'
 import type { AdapterDescription } from './report.ts'
-import { hasRun, Tournament, untunedFacts, type TournamentProgress, type TunedProduct, type TuneTask } from './tournament.ts'
+import {
+  hasRun,
+  reasonOf,
+  Tournament,
+  untunedFacts,
+  type TournamentProgress,
+  type TunedProduct,
+  type TuneTask,
+} from './tournament.ts'
 import type { TunedEntry } from './tuning.ts'
 
 export interface AutotuneOptions {
@@ -36,7 +45,7 @@ export interface AutotuneProgress extends TournamentProgress {
   readonly product: string
 }
 
-/** A problem that could not be tuned: not even its default kernel ran, or the device was lost. */
+/** A problem that could not be tuned: it is too large, not even its default kernel ran, or the device was lost. */
 export interface UntunedProduct {
   readonly product: string
   readonly layers: readonly string[]
@@ -51,7 +60,7 @@ export interface AutotuneResult {
   readonly rank_correlation?: number
   /** For a `TuningStore`: of the problems that were decided. */
   readonly entries: readonly TunedEntry[]
-  /** False when it was stopped, or the device was lost, before every problem was looked at. */
+  /** False when a problem could not be tuned, or it was stopped before every one was looked at. */
   readonly complete: boolean
 }
 
@@ -65,14 +74,23 @@ export async function autotune(gpu: Gpu, given: readonly TuneTask[], options: Au
   if (!Number.isSafeInteger(samples) || samples < 1) throw new OptionError(`${samples} samples`, { remedy: 'Take at least one' })
   signal?.throwIfAborted()
   const started = performance.now()
-  const rates = options.rates ?? (await ratesOf(gpu, signal))
-  const tasks = distinctTasks(given).map((task) => ({ ...task, weight: weightOf(task, gpu, rates) }))
+  const untuned: UntunedProduct[] = []
+  const fitting = distinctTasks(given).filter((task) => {
+    try {
+      checkSizes(task.product, gpu.facts)
+      return true
+    } catch (error) {
+      untuned.push(untunedOf(task, error))
+      return false
+    }
+  })
+  const rates = options.rates ?? (fitting.length === 0 ? ratesFor(gpu.facts) : await ratesOf(gpu, signal))
+  const tasks = fitting.map((task) => ({ ...task, weight: weightOf(task, gpu, rates) }))
   tasks.sort((a, b) => b.weight - a.weight)
   const tuned: TunedProduct[] = []
-  const untuned: UntunedProduct[] = []
   const entries: TunedEntry[] = []
   const end = started + budgetMs
-  let complete = true
+  let complete = untuned.length === 0
   for (const [index, task] of tasks.entries()) {
     const product = productKey(task.product)
     const share = Math.max(0, end - performance.now()) * shareOf(tasks.slice(index).map(({ weight }) => weight))
@@ -90,11 +108,7 @@ export async function autotune(gpu: Gpu, given: readonly TuneTask[], options: Au
       complete = false
       const isLost = error instanceof DeviceLostError
       if (signal?.aborted === true && !isLost) break
-      untuned.push({
-        product,
-        layers: task.layers,
-        reason: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-      })
+      untuned.push(untunedOf(task, error))
       if (isLost) break
     }
     const last = entries.at(-1)
@@ -127,6 +141,10 @@ export function shareOf(weights: readonly number[]): number {
   const [own = 0] = weights
   const sum = weights.reduce((total, weight) => total + weight, 0)
   return sum === 0 ? 1 : (own / sum + 1 / weights.length) / 2
+}
+
+function untunedOf({ product, layers }: TuneTask, error: unknown): UntunedProduct {
+  return { product: productKey(product), layers, reason: reasonOf(error) }
 }
 
 function entryOf(gpu: Gpu, { product, before, after }: TunedProduct): TunedEntry {

@@ -347,7 +347,8 @@ export class Tournament {
   }
 }
 
-function reasonOf(error: unknown): string {
+/** An error as a report gives it. */
+export function reasonOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 }
 

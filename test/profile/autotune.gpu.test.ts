@@ -163,6 +163,16 @@ describe('autotune', () => {
     await expect(autotune(gpu, [task], { budgetMs: NaN })).rejects.toThrow(/budget/)
   })
 
+  it('a product that does not fit is named before anything is measured', async () => {
+    const task = bareProduct('gemm:99999999x99999999x9')
+    if (task === undefined) throw new Error('no product')
+    const heard: string[] = []
+    const result = await autotune(gpu, [task], { onProgress: ({ phase }) => heard.push(phase) })
+    expect(result.untuned.map(({ layers }) => layers)).toEqual([['gemm:99999999x99999999x9']])
+    expect(result.untuned[0]?.reason).toMatch(/^DeviceLimitError: .*\[99999999, 99999999\].*limit 2\^32 elements/)
+    expect([result.tuned, result.entries, result.complete, heard]).toEqual([[], [], false, []])
+  })
+
   it('damaged results are told, and the GPU opens without them', async () => {
     const path = join(folder, 'damaged.json')
     writeFileSync(path, '{')

@@ -1,5 +1,6 @@
 /** What there is to tune, what shares of time it gets, and the check that lets no wrong kernel through. */
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import { DeviceLimitError, OptionError } from '../../src/errors.ts'
 import { graph } from '../../src/graph/builder.ts'
 import { choose, productKey } from '../../src/ops/gemm/choose.ts'
 import { keptKernel, KERNELS_VERSION, shippedKernels, versionOf } from '../../src/ops/gemm/kept.ts'
@@ -8,7 +9,7 @@ import { normalised, slicesOf, type Product } from '../../src/ops/gemm/product.t
 import shipped from '../../src/ops/gemm/shipped.json' with { type: 'json' }
 import { floatsOf } from '../../src/ops/values.ts'
 import { distinctTasks, shareOf } from '../../src/profile/autotune.ts'
-import { exactOperands, ExactResult } from '../../src/profile/autotune-check.ts'
+import { checkSizes, exactOperands, ExactResult } from '../../src/profile/autotune-check.ts'
 import { bareProduct, modelTasks } from '../../src/profile/autotune-model.ts'
 import { tensor, type HostTensor } from '../../src/tensor/tensor.ts'
 import { seededTensor } from '../../models/seeded.ts'
@@ -41,6 +42,13 @@ function computed(product: Product, a: HostTensor, b: HostTensor): Float32Array 
       }
   })
   return y
+}
+
+/** Where memory is short, as V8 says it. */
+class NoMemory {
+  constructor(length: number) {
+    throw new RangeError(`Array buffer allocation failed: ${length}`)
+  }
 }
 
 const f32 = (shape: readonly number[]) => ({ dtype: 'f32', shape }) as const
@@ -105,6 +113,27 @@ describe('the exact check', () => {
     const squares = deep.reduce((sum, value) => sum + value * value, 0)
     // Of products of two such the deviation is 128 over the whole depth.
     expect((squares / deep.length) * 1000).toBeCloseTo(128, -1)
+  })
+})
+
+describe('what is too large to tune', () => {
+  const large = { ...FACTS, limits: { ...FACTS.limits, maxStorageBufferBindingSize: 2 ** 52, maxBufferSize: 2 ** 52 } }
+
+  test('is named with its sizes, the limit and the remedy', () => {
+    expect(() => checkSizes(productOf('gemm:128x4096x4096'), FACTS)).not.toThrow()
+    expect(() => checkSizes(productOf('gemm:99999999x99999999x9'), FACTS)).toThrow(DeviceLimitError)
+    expect(() => checkSizes(productOf('gemm:99999999x99999999x9'), FACTS)).toThrow(
+      /\[99999999, 99999999\].*op matmul.*limit 2\^32 elements/,
+    )
+    expect(() => checkSizes(productOf('gemm:65536x9x65535'), FACTS)).toThrow(/limit maxStorageBuffersPerShaderStage 8/)
+    // A device that binds it whole: what this process can hold decides.
+    vi.stubGlobal('Float32Array', NoMemory)
+    try {
+      expect(() => checkSizes(productOf('gemm:65536x9x65535'), large)).toThrow(OptionError)
+      expect(() => checkSizes(productOf('gemm:65536x9x65535'), large)).toThrow(/\d{11} bytes of host memory.*smaller product/)
+    } finally {
+      vi.unstubAllGlobals()
+    }
   })
 })
 

@@ -91,6 +91,60 @@ describe('store', () => {
     expect((await store.load('card')).size).toBe(2)
   })
 
+  test('a lock from the future is taken away too; a folder in its place is left alone', async () => {
+    const path = join(folder, 'tuning.json')
+    const store = new TuningStore(filePlace(path), 'v1')
+    const ahead = Date.now() / 1000 + 3600
+    writeFileSync(`${path}.lock`, '')
+    utimesSync(`${path}.lock`, ahead, ahead)
+    await store.add([entry('a')])
+    expect(readdirSync(folder)).toEqual(['tuning.json'])
+    mkdirSync(`${path}.lock`)
+    utimesSync(`${path}.lock`, 1, 1)
+    await expect(new TuningStore(filePlace(path, 60), 'v1').add([entry('b')])).rejects.toThrow(/Remove .*tuning\.json\.lock/)
+    expect(readdirSync(folder)).toEqual(['tuning.json', 'tuning.json.lock'])
+  })
+
+  test('many writers at a stale lock lose nothing', async () => {
+    const path = join(folder, 'tuning.json')
+    const names = Array.from({ length: 20 }, (_, index) => `p${index}`)
+    writeFileSync(`${path}.lock`, '')
+    utimesSync(`${path}.lock`, 1, 1)
+    await Promise.all(names.map((name) => new TuningStore(filePlace(path), 'v1').add([entry(name)])))
+    expect([...(await new TuningStore(filePlace(path), 'v1').load('card')).keys()].toSorted()).toEqual(names.toSorted())
+    expect(readdirSync(folder)).toEqual(['tuning.json'])
+  })
+
+  test('a lock that stays is an OptionError that names it, and is left alone', async () => {
+    const path = join(folder, 'tuning.json')
+    writeFileSync(`${path}.lock`, '')
+    await expect(new TuningStore(filePlace(path, 60), 'v1').add([entry('a')])).rejects.toThrow(
+      expect.objectContaining({
+        name: 'OptionError',
+        message: expect.stringMatching(
+          /another process holds .*tuning\.json\.lock .*0\.06 s.*Remove .*tuning\.json\.lock/,
+        ) as string,
+      }) as Error,
+    )
+    expect(readdirSync(folder)).toEqual(['tuning.json.lock'])
+  })
+
+  test('who was so slow that its lock went to another leaves the other’s', async () => {
+    const path = join(folder, 'tuning.json')
+    await filePlace(path).update(() => {
+      rmSync(`${path}.lock`)
+      writeFileSync(`${path}.lock`, 'other')
+      utimesSync(`${path}.lock`, 1, 1)
+      return 'text'
+    })
+    expect(readFileSync(`${path}.lock`, 'utf8')).toBe('other')
+  })
+
+  test.skipIf(!existsSync('/proc/self'))('a folder that takes no folders is an OptionError, not a wait for ever', async () => {
+    const place = filePlace('/proc/tilewright-none/deep/tuning.json')
+    await expect(place.update(() => '')).rejects.toThrow(/cannot be written.*TILEWRIGHT_TUNING/)
+  })
+
   test('what is damaged is not written over, but forgotten on reset', async () => {
     const path = join(folder, 'tuning.json')
     writeFileSync(path, 'oops')
