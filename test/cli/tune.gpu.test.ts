@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { TUNING_SCHEMA, type TunedEntry } from '../../src/profile/tuning.ts'
+import { main } from '../../src/cli/program.ts'
 import { classifier } from './files.ts'
 import { folderOf, tilewright } from './harness.ts'
 
@@ -95,9 +96,21 @@ describe('tune', () => {
   test('stopped before anything was decided: nothing is said to be kept', async () => {
     const store = at('undecided.json')
     const stop = new AbortController()
-    // Aborted by the first line of progress of a product that compiles for seconds: its default kernel is measured by then, or not.
-    setTimeout(() => stop.abort(), 2500)
-    const { code, out, err } = await tune(['gemm:1000x1000x1000', '--budget', '60'], store, stop.signal)
+    let [out, err] = ['', '']
+    const screen = { isTTY: false, columns: 120 }
+    const code = await main(['tune', 'gemm:1000x1000x1000', '--budget', '60'], {
+      out: { ...screen, write: (text) => void (out += text) },
+      err: {
+        ...screen,
+        write: (text) => {
+          err += text
+          // The default is measured, others are not yet.
+          if (/ [1-9]\d* of \d+ kernels measured/.test(text)) stop.abort()
+        },
+      },
+      signal: stop.signal,
+      env: { TILEWRIGHT_TUNING: store },
+    })
     expect(code).toBe(130)
     expect(err).toMatch(/^\[0\/1\] gemm:1000x1000x1000, 1000×1000×1000 f32: (compile|measure), \d+ of \d+ kernels measured$/m)
     expect(out).toContain('Not complete: nothing was decided, nothing kept.')

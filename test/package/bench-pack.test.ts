@@ -1,6 +1,6 @@
 /** The bench's pack, made and run as on a machine that has nothing of this one: an empty environment, no network needed. */
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -66,4 +66,20 @@ test('runs in an empty environment and leaves its results', () => {
   expect(report.cases[0]?.peers.tilewright).toMatchObject({ status: 'ok' })
   const text = readFileSync(join(folder, 'results', file.replace('.json', '.txt')), 'utf8')
   expect(text).toMatch(/^odd-127x131x137-f32 /m)
+})
+
+test('Ctrl-C before the first case is done says so in a line, and leaves nothing', async () => {
+  const file = join(folder, 'stopped.json')
+  const cli = join(folder, 'dist', 'cli.js')
+  const bench = spawn(process.execPath, [cli, 'bench', 'gemm', '--cases', 'square-1024-f32', '--json', file])
+  let [out, err] = ['', '']
+  bench.stdout.on('data', (text: Buffer) => (out += text.toString()))
+  bench.stderr.on('data', (text: Buffer) => {
+    err += text.toString()
+    // The first line of progress: an engine is at work on the only case.
+    if (/engine . of 2/.test(err)) bench.kill('SIGINT')
+  })
+  const code = await new Promise((resolve) => bench.on('close', resolve))
+  expect(err).toMatch(/^Stopped before the first case was done: there is nothing to show\.$/m)
+  expect([code, out, existsSync(file)]).toEqual([130, '', false])
 })
