@@ -40,6 +40,8 @@ function network(): Graph {
     [24, 10],
     'i8',
   )
+  const [one, zero] = [tensor([0.25]), tensor([0], [1], 'i8')]
+  g.output('q', g.node('qlinearMatmul', [bytes, one, zero, b, one, zero, tensor([2]), zero], { name: 'qlinear' }))
   g.output('z', g.matmulInteger(bytes, b, { name: 'integer' }))
   return g.finish()
 }
@@ -50,6 +52,7 @@ test('their default kernels are run, verified, timed and put under the roof', as
   expect(report.complete).toBe(true)
   expect(report.layers.map(({ name, macs }) => [name, macs])).toEqual([
     ['nbits', 3 * 40 * 24],
+    ['qlinear', 3 * 24 * 10],
     ['integer', 3 * 24 * 10],
   ])
   for (const { name, problem, dataflows } of report.layers) {
@@ -77,6 +80,8 @@ test('expected: the slower of arithmetic and traffic, and the launches', () => {
 test('an inspection counts their weights, multiply-adds and biases', () => {
   const report = inspectGraph(network())
   expect(report.layers.find(({ name }) => name === 'nbits')).toMatchObject({ macs: 2880, weights: 960, biases: 24, kind: 'fc' })
-  expect(report.layers.find(({ name }) => name === 'integer')).toMatchObject({ macs: 720, weights: 240, kind: 'fc' })
-  expect(report).toMatchObject({ macs: 3600, weights: 1200, fc: { layers: 2, macs: 3600, weights: 1200 } })
+  expect(report.layers.find(({ name }) => name === 'integer')).toMatchObject({ macs: 720, weights: 0, kind: 'fc' })
+  // It shares its matrix with `qlinear`, where it is counted.
+  expect(report.layers.find(({ name }) => name === 'qlinear')).toMatchObject({ macs: 720, weights: 240, kind: 'fc' })
+  expect(report).toMatchObject({ macs: 4320, weights: 1200, fc: { layers: 3, macs: 4320, weights: 1200 } })
 })
