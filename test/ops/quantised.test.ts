@@ -215,6 +215,38 @@ describe('matmulNBits', () => {
   })
 })
 
+describe('workgroups', () => {
+  const limited = (lanes: number, memory = 16384): DeviceFacts => ({
+    ...PACKED,
+    limits: { ...FACTS.limits, maxComputeInvocationsPerWorkgroup: lanes, maxComputeWorkgroupStorageSize: memory },
+  })
+  const integer: Types = [t('i8', 40, 40), t('i8', 40, 40)]
+  const packed: Types = [t('f32', 40, 64), t('u8', 40, 2, 16), t('f32', 80)]
+  it.each<[string, OpDefinition, Types, unknown, [number, number, number, number]]>([
+    ['tiles of bytes', matmulInteger, integer, {}, [256, 128, 64, 32]],
+    ['few rows of bytes', matmulInteger, [t('i8', 3, 40), t('i8', 40, 40)], {}, [128, 128, 64, 64]],
+    ['tiles of packed weights', matmulNBits, packed, {}, [256, 128, 64, 8]],
+    ['activations in bytes', matmulNBits, packed, { accuracyLevel: 4 }, [256, 128, 64, 128]],
+    ['few rows of packed weights', matmulNBits, [t('f32', 3, 64), ...packed.slice(1)], {}, [64, 64, 64, 64]],
+  ])('fit the invocations and the memory of a device: %s', (_, definition, inputs, attributes, expected) => {
+    const lanes = (device: DeviceFacts): number =>
+      plan(definition, inputs, attributes, device)
+        .dispatches.at(-1)
+        ?.program.workgroupSize.reduce((all, side) => all * side, 1) ?? 0
+    expect([limited(256), limited(255), limited(127), limited(256, 1792)].map(lanes)).toEqual(expected)
+  })
+
+  it('takes subgroups only where one fits', () => {
+    const few = (lanes: number): DeviceFacts => ({
+      ...SOFTWARE,
+      limits: { ...FACTS.limits, maxComputeInvocationsPerWorkgroup: lanes },
+      subgroups: { min: 128, max: 128, linear: true },
+    })
+    expect(kernelOf(plan(matmulNBits, packed, {}, few(128)))).toBe('matmulNBits/broadcast')
+    expect(kernelOf(plan(matmulNBits, packed, {}, few(127)))).toBe('matmulNBits/tiled')
+  })
+})
+
 describe('quantizeLinear and dequantizeLinear', () => {
   it.each<[Types, unknown, TensorType]>([
     [[t('f32', 2, 3), t('f32')], {}, t('u8', 2, 3)],

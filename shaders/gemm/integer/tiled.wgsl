@@ -8,8 +8,6 @@
 //                [r2] |   acc[2]
 //                [r3] |   acc[3]
 
-const TILE_WORDS = 8u;
-
 var<workgroup> left_tile: array<vec4<u32>, TILE_WORDS * WORKGROUP_Y>;
 var<workgroup> right_tile: array<vec4<u32>, TILE_WORDS * WORKGROUP_X>;
 

@@ -8,12 +8,36 @@
 //
 //     acc += step * scale * (dots - zero * sum of the row's bytes)         at the end of each block
 //
-// Integers are exact within a block: at most 2^16 products of 127 * 128.
-
-const TILE_WORDS = 4u;
+// Integers are exact within a block: at most 2^16 products of 127 * 128. A step that is infinite marks a block with infinities, which
+// is multiplied value by value; one that is NaN makes every sum NaN.
 
 var<workgroup> left_tile: array<vec4<u32>, TILE_WORDS * WORKGROUP_Y>;
 var<workgroup> right_tile: array<vec4<u32>, TILE_WORDS * WORKGROUP_X>;
+
+/// The products of a block whose bytes, from word `start` on, are the signs of infinities. As floats give them: an infinity of the
+/// weight's sign, NaN for a weight of 0 and where signs differ.
+fn infinite_products(start: u32, infinity: f32, column: u32, block: u32) -> vec4<f32> {
+  let scales = four_scales(column, block);
+  let zeros = four_zeros(column, block);
+  var sums = vec4<f32>();
+  for (var word = 0u; word < params.block_words * PER_WORD / 4u; word++) {
+    let bytes = load_bytes(start + word);
+    if (bytes == 0u) { continue; }
+    for (var j = 0u; j < 4u; j++) {
+      let sign = extractBits(bitcast<i32>(bytes), 8u * j, 8u);
+      if (sign == 0) { continue; }
+      // Where the byte's weight is: see quantise-left.wgsl.
+      var weight_word = word;
+      var i = j;
+      if (BITS == 4u) {
+        weight_word = word / 2u;
+        i = 2u * j + word % 2u;
+      }
+      sums += f32(sign) * infinity * weights_at(words_at(column, block, weight_word)[0], i, zeros, scales);
+    }
+  }
+  return sums;
+}
 
 @compute @workgroup_size(WORKGROUP_X, WORKGROUP_Y, 1)
 fn main(
@@ -70,8 +94,14 @@ fn main(
     let zeros = four_zeros(column, block) - vec4<f32>(select(0.0, 128.0, BITS == 8u));
     for (var i = 0u; i < 4u; i++) {
       let at = min(row0 + 4u * y + i, params.rows - 1u) * params.blocks + block;
+      let step = load_steps(at);
+      if (bitcast<u32>(step) == 0x7f800000u) {
+        acc[i] += infinite_products(at * block_bytes, step, column, block);
+        continue;
+      }
       let sums = vec4<f32>(dots[i]) - zeros * f32(load_totals(at));
-      acc[i] = fma(sums * load_steps(at), scales, acc[i]);
+      // Weights first: sums of bytes times a large step overflow where the product is far from it.
+      acc[i] = fma(sums * scales, vec4<f32>(step), acc[i]);
     }
   }
 

@@ -7,8 +7,6 @@
 //       y       [..] |  ...
 //               [r3] |  acc[3]
 
-const TILE_DEPTH = 16u;
-
 var<workgroup> left_tile: array<vec4<f32>, TILE_DEPTH * WORKGROUP_Y>;
 var<workgroup> right_tile: array<vec4<f32>, TILE_DEPTH * WORKGROUP_X>;
 

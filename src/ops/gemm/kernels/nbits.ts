@@ -39,6 +39,7 @@ import type { NBitsSizes } from '../../matmul-nbits/rule.ts'
 import { activationWgsl, type Activation } from '../activation.ts'
 import { BLOCKED_SPEED } from '../dispatch.ts'
 import { subgroupSize } from './broadcast.ts'
+import { fittingWorkgroup } from './workgroup.ts'
 
 export interface NBitsProduct {
   readonly op: string
@@ -61,7 +62,12 @@ const PACKED = 'packed_4x8_integer_dot_product'
 
 /** Why a device cannot run a kernel; undefined where it can. */
 function refusal(kernel: NBitsKernel, coarse: boolean, device: DeviceFacts): string | undefined {
-  if (kernel === 'broadcast' && subgroupSize(device) === undefined) return 'needs subgroups of one size with lanes in order'
+  if (kernel === 'broadcast') {
+    const size = subgroupSize(device)
+    const { maxComputeInvocationsPerWorkgroup: limit } = device.limits
+    if (size === undefined) return 'needs subgroups of one size with lanes in order'
+    return size > limit ? `needs ${size} invocations, maxComputeInvocationsPerWorkgroup ${limit}` : undefined
+  }
   if (kernel !== 'dot') return undefined
   if (!coarse) return 'rounds activations to bytes, which needs accuracyLevel 4'
   return meets(device, PACKED) ? undefined : `needs the WGSL feature ${PACKED}`
@@ -109,7 +115,7 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
   const { rows, columns, depth, bits, block, blocks } = sizes
   const { kernel, reason } = chooseNBits(op, { rows, coarse }, device, forced)
   if (sizeOf(output.shape) === 0) return { reason: 'empty output: nothing to do', dispatches: [], temps: [] }
-  const config = configOf(kernel, sizes, subgroupSize(device) ?? 1)
+  const config = configOf(kernel, sizes, device)
   const addend = inputs[4] ?? null
   const bound: { readonly spec: OperandSpec; readonly ref: TensorRef }[] = []
   const read = (name: string, index: number, width: 1 | 4 | 16 = 1): void => {
@@ -164,6 +170,7 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
       },
       constants: { BITS: bits, ...config.constants },
       workgroupSize: config.workgroupSize,
+      ...(config.workgroupBytes === undefined ? {} : { workgroupBytes: config.workgroupBytes }),
       ...(kernel === 'broadcast' ? { requires: ['subgroups'] as const } : {}),
       ...(kernel === 'dot' ? { requires: [PACKED] as const } : {}),
     },
@@ -232,12 +239,17 @@ interface NBitsConfig {
   readonly words: 1 | 4
   readonly constants: Readonly<Record<string, number>>
   readonly workgroupSize: readonly [number, number, number]
+  readonly workgroupBytes?: number
 }
 
-function configOf(kernel: NBitsKernel, { rows, columns, bits, block }: NBitsSizes, size: number): NBitsConfig {
+/** What a tile keeps of each row and column: values of `tiled`, words of four bytes of `dot`. Both take four bytes. */
+const TILE = { tiled: { TILE_DEPTH: 16 }, dot: { TILE_WORDS: 4 } } as const
+
+function configOf(kernel: NBitsKernel, { rows, columns, bits, block }: NBitsSizes, device: DeviceFacts): NBitsConfig {
   // Where one row is all, loads of weights are the cost; with more rows, wide loads only make the unrolled code longer.
   const words = rows === 1 && ((block * bits) / 32) % 4 === 0 ? 4 : 1
   if (kernel === 'broadcast') {
+    const size = subgroupSize(device) ?? 1
     const own = rows === 1 ? 1 : rows <= 8 ? 8 : 16
     // As many words at a time as give every lane a quad of A, but no more than a load brings.
     const quads = own * (8 / bits)
@@ -246,16 +258,19 @@ function configOf(kernel: NBitsKernel, { rows, columns, bits, block }: NBitsSize
   }
   if (kernel === 'vector') {
     const own = rows === 1 ? 1 : rows <= 4 ? 4 : 8
-    const [across, along] = [2, 32]
+    const bytes = (x: number, y: number): number => 16 * x * y
+    const [across, along] = fittingWorkgroup([2, 32], bytes, device.limits)
     return {
       rows: own,
       columns: 4 * across,
       words,
       constants: { ROWS: own, ACROSS: across, ALONG: along },
       workgroupSize: [across * along, 1, 1],
+      workgroupBytes: bytes(across, along),
     }
   }
-  const x = columns <= 16 ? 4 : 16
-  const y = rows <= 16 ? 4 : 16
-  return { rows: 4 * y, columns: 4 * x, words: 1, constants: {}, workgroupSize: [x, y, 1] }
+  const deep = kernel === 'tiled' ? TILE.tiled.TILE_DEPTH : TILE.dot.TILE_WORDS
+  const bytes = (x: number, y: number): number => 16 * deep * (x + y)
+  const [x, y] = fittingWorkgroup([columns <= 16 ? 4 : 16, rows <= 16 ? 4 : 16], bytes, device.limits)
+  return { rows: 4 * y, columns: 4 * x, words: 1, constants: TILE[kernel], workgroupSize: [x, y, 1], workgroupBytes: bytes(x, y) }
 }

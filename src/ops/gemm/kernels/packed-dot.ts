@@ -6,6 +6,7 @@
  *
  * u8 operands have 128 taken off each byte and their zero point on the way in, so that one instruction serves every mixture.
  */
+import float from '../../../../shaders/elementwise/float.wgsl?raw'
 import dotPacked from '../../../../shaders/gemm/integer/dot-packed.wgsl?raw'
 import dotUnpacked from '../../../../shaders/gemm/integer/dot-unpacked.wgsl?raw'
 import dots from '../../../../shaders/gemm/integer/dots.wgsl?raw'
@@ -40,6 +41,7 @@ import { activationWgsl, type Activation } from '../activation.ts'
 import { BLOCKED_SPEED } from '../dispatch.ts'
 import { matrixBytesCore, matrixBytesRefusal, prefersMatrixBytes, type ByteSizes } from './matrix-integer.ts'
 import { gatherSides, sideOperands, sideText, type NamedSide, type SideValue } from './packed-sides.ts'
+import { fittingWorkgroup } from './workgroup.ts'
 
 export interface IntegerProduct {
   readonly op: string
@@ -75,6 +77,8 @@ export interface IntegerProduct {
 const KERNEL_BATCH = 4
 /** Rows up to which B is read for one pass of the vector core. */
 export const VECTOR_ROWS = 16
+/** Words of depth that the tiled core keeps of each row and column. */
+const TILE_WORDS = 8
 const PACKED: Requirement = 'packed_4x8_integer_dot_product'
 
 /** `CORE-ARITHMETIC`, or `matrix` for matrix units: what `kernel` of matmulInteger and qlinearMatmul names. */
@@ -124,7 +128,7 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
   const sides = sidesOf(folded)
   const packed = kernel === 'matrix' ? meets(device, PACKED) : kernel.endsWith('-packed')
   const core: IntegerCore =
-    kernel === 'matrix' ? matrixBytesCore(allSizes, product.transB, device) : coreOf(kernel, rows, columns, product.transB)
+    kernel === 'matrix' ? matrixBytesCore(allSizes, product.transB, device) : coreOf(kernel, rows, columns, product.transB, device)
   const reason = core.words === undefined ? why : `${why}: ${core.words}`
   const outer = batch.slice(0, Math.max(0, batch.length - KERNEL_BATCH))
   const inner = batch.slice(outer.length)
@@ -289,7 +293,7 @@ function finishText({ finish, output }: IntegerProduct, wide: boolean): string[]
     return [residual, activationWgsl(finish.activation), finishFloat]
   }
   const [least, most] = BYTE_RANGE[output.dtype === 'i8' ? 'i8' : 'u8']
-  return [`const LEAST = ${least};\nconst MOST = ${most};`, requantised, wide ? finishWord : finishBytes]
+  return [`const LEAST = ${least};\nconst MOST = ${most};`, float, requantised, wide ? finishWord : finishBytes]
 }
 
 function operandsOf({ a, b, finish, output }: IntegerProduct, sides: readonly OperandSpec[], wide: boolean): OperandSpec[] {
@@ -331,24 +335,33 @@ interface IntegerCore {
   readonly words?: string
 }
 
-function coreOf(kernel: Exclude<IntegerKernel, 'matrix'>, rows: number, columns: number, transB: boolean): IntegerCore {
+function coreOf(
+  kernel: Exclude<IntegerKernel, 'matrix'>,
+  rows: number,
+  columns: number,
+  transB: boolean,
+  { limits }: DeviceFacts,
+): IntegerCore {
   if (kernel.startsWith('vector')) {
     // B along its columns: lanes lie across them. B along the depth: lanes share it.
-    const [across, along] = transB ? [4, 32] : [32, 4]
+    const bytes = (x: number, y: number): number => 16 * x * y
+    const [across, along] = fittingWorkgroup(transB ? [4, 32] : [32, 4], bytes, limits)
     const own = rows === 1 ? 1 : rows <= 4 ? 4 : 8
     return {
       body: vector,
       constants: { ACROSS: across, ALONG: along, ROWS: own },
       workgroupSize: [across * along, 1, 1],
+      workgroupBytes: bytes(across, along),
       tiles: { row_tiles: Math.ceil(rows / own), column_tiles: Math.ceil(columns / (4 * across)) },
     }
   }
-  const x = columns <= 16 ? 4 : 16
-  const y = rows <= 16 ? 4 : 16
+  const bytes = (x: number, y: number): number => 16 * TILE_WORDS * (x + y)
+  const [x, y] = fittingWorkgroup([columns <= 16 ? 4 : 16, rows <= 16 ? 4 : 16], bytes, limits)
   return {
     body: tiled,
-    constants: {},
+    constants: { TILE_WORDS },
     workgroupSize: [x, y, 1],
+    workgroupBytes: bytes(x, y),
     tiles: { row_tiles: Math.ceil(rows / (4 * y)), column_tiles: Math.ceil(columns / (4 * x)) },
   }
 }
