@@ -157,7 +157,7 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
   const program: ProgramSource = {
     name: `${product.op}/${kernel.name}`,
     body,
-    operands: bound.map(({ ref: _, ...spec }) => spec),
+    operands: bound.map(specOf),
     params: types,
     constants: kernel.constants,
     workgroupSize: kernel.workgroupSize,
@@ -177,6 +177,12 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
     groups: kernel.groups(slices),
     cost,
   }))
+}
+
+function specOf(bound: OperandSpec & { readonly ref: TensorRef }): OperandSpec {
+  const { ref, ...spec } = bound
+  void ref
+  return spec
 }
 
 function requirements(kernel: Kernel, half: boolean): Pick<ProgramSource, 'requires'> {
