@@ -8,7 +8,17 @@ import { join } from 'node:path'
 import { capture } from './child.mjs'
 import { SetupError } from './progress.mjs'
 
-const SOURCES = ['src', 'shaders', 'models', 'bench/cases', 'bench/gemm', 'scripts/build.mjs', 'package.json', 'package-lock.json', 'tsconfig.json']
+const SOURCES = [
+  'src',
+  'shaders',
+  'models',
+  'bench/cases',
+  'bench/gemm',
+  'scripts/build.mjs',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+]
 
 /**
  * A hash of all that the build reads.
