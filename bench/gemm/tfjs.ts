@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { openGpu } from '../../src/gpu/gpu.ts'
+import { pacePolling } from '../../src/gpu/pace.ts'
 import type { GemmCase } from '../cases/gemm.ts'
 import { shapesOf } from './onnx.ts'
 import { errorOf, operandA, operandB } from './operands.ts'
@@ -35,6 +36,8 @@ const F32_ONLY = 'it computes in f32 only'
 
 export async function measureTfjs(job: Job, item: GemmCase, sparing: boolean): Promise<Answer> {
   if (item.dtype !== 'f32') return { status: 'cannot', reason: F32_ONLY }
+  // It waits through the same binding as ours, and so with the same pauses between polls.
+  pacePolling()
   const dawn = await import('webgpu')
   Object.assign(globalThis, dawn.globals)
   const load = createRequire(join(job.peersFolder, 'package.json'))

@@ -48,6 +48,7 @@ const MIB = 2 ** 20
  */
 export async function openGpu(options: GpuOptions = {}): Promise<Gpu> {
   const { adapter, toggles, language } = await findAdapter(options)
+  if (isSoftware(adapter.info)) currentProvider().onSoftware?.()
   const descriptor = descriptorFor(adapter, options.withoutFeatures)
   let device: GPUDevice
   try {

@@ -2,6 +2,7 @@
  * WebGPU in Node: Dawn, from the `webgpu` package, loaded when a GPU is first opened. Importing this module makes `openGpu` use it,
  * and it exports that `openGpu`, so that scripts and tests need one import.
  */
+import { pacePolling } from './pace.ts'
 import { setProvider, type Provider, type ProviderOptions } from './provider.ts'
 import { NoAdapterError, OptionError } from '../errors.ts'
 
@@ -20,6 +21,7 @@ const REMEDIES: Partial<Record<NodeJS.Platform, string>> = {
 
 const nodeProvider: Provider = {
   softwareNames: ['llvmpipe', 'SwiftShader', 'Basic Render'],
+  onSoftware: pacePolling,
   remedy: REMEDIES[process.platform] ?? 'Dawn has no build for this platform: use a browser with WebGPU',
 
   async open(options) {

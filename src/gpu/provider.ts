@@ -24,6 +24,8 @@ export interface Provider {
   open(options: ProviderOptions): Promise<ProvidedGpu>
   /** Names of software adapters to ask for in turn; absent where `forceFallbackAdapter` finds one (Dawn in Node does not know it). */
   readonly softwareNames?: readonly string[]
+  /** Called when a software adapter is opened: waiting for it must leave the CPU to it. */
+  readonly onSoftware?: () => void
   /** What to do when there is no adapter. */
   readonly remedy: string
 }
