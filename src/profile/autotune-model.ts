@@ -3,13 +3,8 @@ import { DtypeError, OptionError } from '../errors.ts'
 import type { Graph } from '../graph/graph.ts'
 import { typeGraph, type TypedGraph, type TypedNode } from '../graph/passes.ts'
 import { halveGraph } from '../graph/precision.ts'
-import { productOf as productOfGemm } from '../ops/gemm/plan.ts'
+import { productOfNode } from '../ops/gemm/nodes.ts'
 import type { Product } from '../ops/gemm/product.ts'
-import { attributes as gemmAttributes } from '../ops/gemm/rule.ts'
-import { productOf as productOfLinear } from '../ops/linear/plan.ts'
-import { attributes as linearAttributes } from '../ops/linear/rule.ts'
-import { productOf as productOfMatmul } from '../ops/matmul/plan.ts'
-import { attributes as matmulAttributes } from '../ops/matmul/rule.ts'
 import type { Shape } from '../tensor/shape.ts'
 import type { TensorType } from '../tensor/tensor.ts'
 import type { TuneTask } from './tournament.ts'
@@ -26,8 +21,6 @@ export interface ModelTasks {
   readonly untouched: readonly UntouchedLayer[]
 }
 
-const PRODUCTS: ReadonlySet<string> = new Set(['gemm', 'matmul', 'linear'])
-
 /**
  * The products of a graph whose input shapes are fixed.
  * @param layers names of the layers to tune (default: all)
@@ -39,7 +32,7 @@ export function modelTasks(graph: Graph, precision: 'f32' | 'f16' = 'f32', layer
   const known = new Set(typed.nodes.map(({ node }) => node.name))
   const missing = layers?.filter((layer) => !known.has(layer)) ?? []
   if (missing.length > 0) {
-    const names = typed.nodes.filter(({ node }) => PRODUCTS.has(node.op)).map(({ node }) => node.name)
+    const names = typed.nodes.filter((item) => taskOf(item) !== undefined).map(({ node }) => node.name)
     throw new OptionError(`${graph.name} has no layer ${missing.join(', ')}`, {
       remedy: `Matrix products: ${names.join(', ') || 'none'}`,
     })
@@ -49,7 +42,7 @@ export function modelTasks(graph: Graph, precision: 'f32' | 'f16' = 'f32', layer
   for (const item of typed.nodes) {
     const { node, definition } = item
     if (layers !== undefined && !layers.includes(node.name)) continue
-    const made = PRODUCTS.has(node.op) ? taskOf(item) : undefined
+    const made = taskOf(item)
     if (made === undefined) {
       if (definition.problem === undefined && definition.quantised === undefined) continue
       const reason = definition.quantised !== undefined ? 'products of integers choose by rule' : 'convolutions are not tuned yet'
@@ -74,24 +67,14 @@ function typedGraph(graph: Graph, precision: 'f32' | 'f16'): TypedGraph {
   return precision === 'f16' ? halveGraph(typed, {}) : typed
 }
 
-function taskOf({ node, context }: TypedNode): TuneTask | { readonly reason: string } {
-  const product = productOfNode(node.op, context)
-  const given: unknown = node.attributes['kernel']
-  if (given !== undefined) return { reason: 'its kernel is given by the model' }
+/** Undefined for a node that is no matrix product. */
+function taskOf({ node, context }: TypedNode): TuneTask | { readonly reason: string } | undefined {
+  const found = productOfNode(node.op, context, context.attributes)
+  if (found === undefined) return undefined
+  const { product, kernel } = found
+  if (kernel !== undefined) return { reason: 'its kernel is given by the model' }
   if (product.depth === 0 || product.output.shape.includes(0)) return { reason: 'it is empty' }
   return { product, layers: [node.name] }
-}
-
-function productOfNode(op: string, { inputs, outputs, values, attributes }: TypedNode['context']): Product {
-  const types = { inputs, outputs, values }
-  switch (op) {
-    case 'gemm':
-      return productOfGemm({ ...types, attributes: gemmAttributes.parse(attributes) })
-    case 'matmul':
-      return productOfMatmul({ ...types, attributes: matmulAttributes.parse(attributes) })
-    default:
-      return productOfLinear({ ...types, attributes: linearAttributes.parse(attributes) })
-  }
 }
 
 /**
