@@ -77,7 +77,7 @@ export function launchesOf(
 
 /** The uniform block of a launch: `first_group`, `groups`, then the program's params in order; 4 bytes each. */
 export function packParams(
-  program: ProgramSource,
+  program: Pick<ProgramSource, 'name' | 'params'>,
   values: Readonly<Record<string, number>>,
   first: number,
   end: number,

@@ -4,7 +4,7 @@ import type { Graph } from '../graph/graph.ts'
 import { typeGraph, type TypedGraph, type TypedNode } from '../graph/passes.ts'
 import { halveGraph } from '../graph/precision.ts'
 import { productOfNode } from '../ops/gemm/nodes.ts'
-import type { Product } from '../ops/gemm/product.ts'
+import { plainProduct } from '../ops/gemm/product.ts'
 import type { Shape } from '../tensor/shape.ts'
 import type { TensorType } from '../tensor/tensor.ts'
 import type { TuneTask } from './tournament.ts'
@@ -93,17 +93,5 @@ export function bareProduct(text: string): TuneTask | undefined {
   }
   const dtype = suffix ?? 'f32'
   if (dtype !== 'f32' && dtype !== 'f16') throw new DtypeError(`${text}: products of f32 and f16 are tuned`, { dtype })
-  const product: Product = {
-    op: 'matmul',
-    rows,
-    columns,
-    depth,
-    a: { input: 0, type: { dtype, shape: [rows, depth] }, line: depth, depth: 1 },
-    b: { input: 1, type: { dtype, shape: [depth, columns] }, line: 1, depth: columns },
-    batch: [],
-    epilogue: { alpha: 1, activation: 'none' },
-    accumulate: 'f32',
-    output: { dtype, shape: [rows, columns] },
-  }
-  return { product, layers: [text] }
+  return { product: plainProduct('matmul', rows, columns, depth, dtype), layers: [text] }
 }

@@ -76,7 +76,7 @@ describe('launchesOf', () => {
 })
 
 describe('packParams', () => {
-  const program = { name: 'p', params: { a: 'u32', b: 'i32', c: 'f32' } } as unknown as ProgramSource
+  const program = { name: 'p', params: { a: 'u32', b: 'i32', c: 'f32' } } as const
   it('lays params out in order after the group range', () => {
     const bytes = packParams(program, { c: 1.5, a: 4e9, b: -2 }, 7, 9)
     const view = new DataView(bytes.buffer)

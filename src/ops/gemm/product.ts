@@ -4,6 +4,7 @@
  *
  *     Y[batch…][i][j] = activation(alpha · scale[i][j] · Σ_k A[batch…][i][k] · B[batch…][k][j] + beta · C[i][j] + R[batch…][i][j])
  */
+import type { DType } from '../../tensor/dtype.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import type { Activation } from './activation.ts'
 
@@ -60,6 +61,22 @@ export interface Product {
   /** What sums are kept in. f16 is taken only where the caller asked for it. */
   readonly accumulate: 'f32' | 'f16'
   readonly output: TensorType
+}
+
+/** The bare product of A [rows, depth] and B [depth, columns], both contiguous, row by row; sums and Y as a caller gets them unasked. */
+export function plainProduct(op: string, rows: number, columns: number, depth: number, dtype: DType): Product {
+  return {
+    op,
+    rows,
+    columns,
+    depth,
+    a: { input: 0, type: { dtype, shape: [rows, depth] }, line: depth, depth: 1 },
+    b: { input: 1, type: { dtype, shape: [depth, columns] }, line: 1, depth: columns },
+    batch: [],
+    epilogue: { alpha: 1, activation: 'none' },
+    accumulate: 'f32',
+    output: { dtype, shape: [rows, columns] },
+  }
 }
 
 /** Independent products of the same sizes. */

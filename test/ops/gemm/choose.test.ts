@@ -3,23 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { OptionError } from '../../../src/errors.ts'
 import type { DeviceFacts } from '../../../src/gpu/program.ts'
 import { byRule, choose, planProduct, productKey } from '../../../src/ops/gemm/choose.ts'
-import { normalised, type Product } from '../../../src/ops/gemm/product.ts'
+import { normalised, plainProduct, type Product } from '../../../src/ops/gemm/product.ts'
 import { FACTS } from '../facts.ts'
 
 function product(rows: number, columns: number, depth: number, dtype: 'f32' | 'f16' = 'f32', more: Partial<Product> = {}): Product {
-  return {
-    op: 'gemm',
-    rows,
-    columns,
-    depth,
-    a: { input: 0, type: { dtype, shape: [rows, depth] }, line: depth, depth: 1 },
-    b: { input: 1, type: { dtype, shape: [depth, columns] }, line: 1, depth: columns },
-    batch: [],
-    epilogue: { alpha: 1, activation: 'none' },
-    accumulate: 'f32',
-    output: { dtype, shape: [rows, columns] },
-    ...more,
-  }
+  return { ...plainProduct('gemm', rows, columns, depth, dtype), ...more }
 }
 
 const GPU: DeviceFacts = {

@@ -10,7 +10,7 @@ import { forced } from '../../../src/ops/gemm/families.ts'
 import { matrix } from '../../../src/ops/gemm/kernels/matrix.ts'
 import { matrixBytesCore, matrixBytesRefusal, prefersMatrixBytes } from '../../../src/ops/gemm/kernels/matrix-integer.ts'
 import { chooseInteger } from '../../../src/ops/gemm/kernels/packed-dot.ts'
-import type { Product } from '../../../src/ops/gemm/product.ts'
+import { plainProduct, type Product } from '../../../src/ops/gemm/product.ts'
 import { unrolled } from '../../../src/ops/gemm/unroll.ts'
 import { convProblem } from '../../../src/schedule/problem.ts'
 import type { DType } from '../../../src/tensor/dtype.ts'
@@ -40,20 +40,7 @@ const INTEL = facts([unit([8, 16, 16]), unit([8, 16, 32], 'i8', 'i32')], 16)
 const APPLE = facts([unit([8, 8, 8]), unit([8, 8, 8], 'f16', 'f16')], 32, { maxComputeWorkgroupStorageSize: 32768 })
 
 function productOf(rows: number, columns: number, depth: number, more: Partial<Product> = {}, dtype: DType = 'f16'): Product {
-  const type = (...shape: number[]) => ({ dtype, shape })
-  return {
-    op: 'matmul',
-    rows,
-    columns,
-    depth,
-    a: { input: 0, type: type(rows, depth), line: depth, depth: 1 },
-    b: { input: 1, type: type(depth, columns), line: 1, depth: columns },
-    batch: [],
-    epilogue: { alpha: 1, activation: 'none' },
-    accumulate: 'f32',
-    output: type(rows, columns),
-    ...more,
-  }
+  return { ...plainProduct('matmul', rows, columns, depth, dtype), ...more }
 }
 
 const config = (fields: object = {}) => matrix.schema.parse({ kernel: 'matrix', ...fields })

@@ -9,7 +9,7 @@ import { familyNamed, forced } from '../../../src/ops/gemm/families.ts'
 import type { Config } from '../../../src/ops/gemm/family.ts'
 import { registers } from '../../../src/ops/gemm/kernels/registers.ts'
 import { tiled, tiledByRule, type TiledConfig } from '../../../src/ops/gemm/kernels/tiled.ts'
-import type { Product } from '../../../src/ops/gemm/product.ts'
+import { plainProduct, type Product } from '../../../src/ops/gemm/product.ts'
 import { checkMapping } from '../../../src/schedule/check.ts'
 import { convProblem } from '../../../src/schedule/problem.ts'
 import { FACTS } from '../facts.ts'
@@ -17,20 +17,7 @@ import { FACTS } from '../facts.ts'
 type Sizes = readonly [rows: number, columns: number, depth: number]
 
 function productOf([rows, columns, depth]: Sizes, more: Partial<Product> = {}): Product {
-  const type = (...shape: number[]) => ({ dtype: 'f32', shape }) as const
-  return {
-    op: 'gemm',
-    rows,
-    columns,
-    depth,
-    a: { input: 0, type: type(rows, depth), line: depth, depth: 1 },
-    b: { input: 1, type: type(depth, columns), line: 1, depth: columns },
-    batch: [],
-    epilogue: { alpha: 1, activation: 'none' },
-    accumulate: 'f32',
-    output: type(rows, columns),
-    ...more,
-  }
+  return { ...plainProduct('gemm', rows, columns, depth, 'f32'), ...more }
 }
 
 function facts(limits: Partial<DeviceLimits> = {}): DeviceFacts {

@@ -6,7 +6,7 @@ import { kernelMachine } from '../../../src/ops/gemm/estimate.ts'
 import { familyNamed, forced } from '../../../src/ops/gemm/families.ts'
 import type { Config } from '../../../src/ops/gemm/family.ts'
 import { vector, vectorByRule, type VectorConfig } from '../../../src/ops/gemm/kernels/vector.ts'
-import type { Product } from '../../../src/ops/gemm/product.ts'
+import { plainProduct, type Product } from '../../../src/ops/gemm/product.ts'
 import { checkMapping } from '../../../src/schedule/check.ts'
 import { convProblem } from '../../../src/schedule/problem.ts'
 import { FACTS } from '../facts.ts'
@@ -14,21 +14,8 @@ import { FACTS } from '../facts.ts'
 type Sizes = readonly [rows: number, columns: number, depth: number]
 
 function productOf([rows, columns, depth]: Sizes, along = false, dtype: 'f32' | 'f16' = 'f32'): Product {
-  const type = (...shape: number[]) => ({ dtype, shape }) as const
-  return {
-    op: 'matmul',
-    rows,
-    columns,
-    depth,
-    a: { input: 0, type: type(rows, depth), line: depth, depth: 1 },
-    b: along
-      ? { input: 1, type: type(columns, depth), line: depth, depth: 1 }
-      : { input: 1, type: type(depth, columns), line: 1, depth: columns },
-    batch: [],
-    epilogue: { alpha: 1, activation: 'none' },
-    accumulate: 'f32',
-    output: type(rows, columns),
-  }
+  const across = plainProduct('matmul', rows, columns, depth, dtype)
+  return along ? { ...across, b: { input: 1, type: { dtype, shape: [columns, depth] }, line: depth, depth: 1 } } : across
 }
 
 const SUBGROUPS: DeviceFacts = {
