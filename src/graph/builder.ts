@@ -208,6 +208,16 @@ export class GraphBuilder {
     return this.node('sigmoid', [x], attributes)
   }
 
+  /** alpha · x + beta, held to [0, 1]. */
+  hardSigmoid(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('hardSigmoid', [x], attributes)
+  }
+
+  /** x · hardSigmoid(x) of slope 1/6. */
+  hardSwish(x: Operand, attributes: Attributes = {}): Value {
+    return this.node('hardSwish', [x], attributes)
+  }
+
   tanh(x: Operand, attributes: Attributes = {}): Value {
     return this.node('tanh', [x], attributes)
   }

@@ -20,6 +20,7 @@ import type { AveragePoolAttributes } from './average-pool/rule.ts'
 import type { BatchNormAttributes } from './batch-norm/rule.ts'
 import { all, one, type CallOptions, type Options } from './call.ts'
 import type { ConvAttributes } from './conv2d/rule.ts'
+import type { HardSigmoidAttributes } from './hard-sigmoid/op.ts'
 import type { LrnAttributes } from './lrn/rule.ts'
 import type { MaxPoolAttributes } from './max-pool/rule.ts'
 import type { PadMode } from './pad/rule.ts'
@@ -158,6 +159,16 @@ export function elu(gpu: Gpu, x: Tensor, options: Options<{ readonly alpha: numb
 /** 1 / (1 + e⁻ˣ). */
 export function sigmoid(gpu: Gpu, x: Tensor, options?: CallOptions): Promise<DeviceTensor> {
   return one(gpu, 'sigmoid', [x], options)
+}
+
+/** alpha · x + beta (default 0.2, 0.5), held to [0, 1]. */
+export function hardSigmoid(gpu: Gpu, x: Tensor, options: Options<HardSigmoidAttributes> = {}): Promise<DeviceTensor> {
+  return one(gpu, 'hardSigmoid', [x], options)
+}
+
+/** x · min(max(x / 6 + 1/2, 0), 1). */
+export function hardSwish(gpu: Gpu, x: Tensor, options?: CallOptions): Promise<DeviceTensor> {
+  return one(gpu, 'hardSwish', [x], options)
 }
 
 /** The hyperbolic tangent. */

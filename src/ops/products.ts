@@ -20,7 +20,9 @@ export interface EpilogueOperands {
  * activation(alpha · scale · a · b + beta · c + residual) for matrices a [I, K] and b [K, J], each transposed first where `transA`,
  * `transB` say so; c broadcasts to [I, J]. f32 and f16, summed in f32 unless `accumulate` says f16. `output` stores f16 operands'
  * product as f32. `kernel` forces a kernel by name or configuration.
- * `activation`: `none` (default), `relu`, `sigmoid`, `tanh`, `silu`, or `gelu`, which is 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+ * `activation`: `none` (default), `relu`, `sigmoid`, `tanh`, `silu`, `hardSwish`, `gelu`, which is
+ * 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), or one with parameters: `{name: 'clip', min, max}` (0 and 6: relu6; an absent bound does
+ * not bind), `{name: 'leakyRelu', alpha}`, `{name: 'hardSigmoid', alpha, beta}`.
  * `bias` is `c` by the name that matmul and linear have for it.
  * @throws OptionError for a kernel that there is not, or that cannot run this product on this device,
  *   and for both `c` and `bias`

@@ -26,6 +26,8 @@ import { dynamicQuantizeLinear } from './dynamic-quantize-linear/op.ts'
 import { elu } from './elu/op.ts'
 import { flatten } from './flatten/op.ts'
 import { gather } from './gather/op.ts'
+import { hardSigmoid } from './hard-sigmoid/op.ts'
+import { hardSwish } from './hard-swish/op.ts'
 import { identity } from './identity/op.ts'
 import { leakyRelu } from './leaky-relu/op.ts'
 import { maxout } from './maxout/op.ts'
@@ -68,6 +70,8 @@ const DEFINITIONS: readonly OpDefinition[] = [
   prelu,
   elu,
   sigmoid,
+  hardSigmoid,
+  hardSwish,
   tanh,
   maxout,
   clip,

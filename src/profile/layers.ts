@@ -3,11 +3,14 @@
  * reference, node by node, so that every dataflow is fed the same values; a layer is handed over as a convolution, whatever
  * op it was, because that is what a loop nest is.
  */
+import { z } from 'zod'
 import { ShapeError, UnsupportedOpError } from '../errors.ts'
 import type { Graph, GraphNode } from '../graph/graph.ts'
 import { fedInputs, typeGraph } from '../graph/passes.ts'
 import { toFloat } from '../graph/precision.ts'
+import { INPUT } from '../ops/conv2d/convolution.ts'
 import { conv2d } from '../ops/conv2d/op.ts'
+import { activationField, activationValue } from '../ops/gemm/activation.ts'
 import type { InputValues, OpDefinition, ReferenceOutput } from '../ops/op.ts'
 import { opNamed } from '../ops/registry.ts'
 import { parseAttributes } from '../ops/run.ts'
@@ -307,19 +310,24 @@ export function convolutionAttributes(problem: Problem, x: TensorType): Record<s
   }
 }
 
-/** Bias and fused activation added to a layer's exact result: what the next node is fed. */
+/** What a convolution's node applies to its sums besides the bias. */
+const finish = z.looseObject({ activation: activationField })
+
+/** Bias, residual and activation added to a layer's exact result: what the next node is fed. */
 function finished(layer: Layer, inputs: readonly (HostTensor | null)[], definition: OpDefinition, attributes: unknown): HostTensor {
   const { tensor, exact } = layer.reference
   const bias = definition.biasInput === undefined ? null : (inputs[definition.biasInput] ?? null)
-  const relu = (attributes as { activation?: string }).activation === 'relu'
+  const residual = inputs[INPUT.residual] ?? null
+  const activated = activationValue(finish.parse(attributes).activation)
   const sums = exact ?? (tensor.values as Float32Array)
   const values = allocate(tensor.dtype, sizeOf(tensor.shape)) as Float32Array
   const channels = extentOf(layer.problem, 'G') * layer.problem.M
   const plane = layer.problem.P * layer.problem.Q
   const added = bias === null ? undefined : (bias.values as Float32Array)
+  const other = residual === null ? undefined : (residual.values as Float32Array)
   for (let index = 0; index < values.length; index++) {
-    const sum = (sums[index] ?? NaN) + (added?.[Math.floor(index / plane) % channels] ?? 0)
-    values[index] = relu && sum < 0 ? 0 : sum
+    const sum = (sums[index] ?? NaN) + (added?.[Math.floor(index / plane) % channels] ?? 0) + (other?.[index] ?? 0)
+    values[index] = activated(sum)
   }
   return new HostTensor(tensor.dtype, tensor.shape, values)
 }

@@ -5,6 +5,8 @@ import { cast } from '../../src/ops/cast/op.ts'
 import { clip } from '../../src/ops/clip/op.ts'
 import { div } from '../../src/ops/div/op.ts'
 import { elu } from '../../src/ops/elu/op.ts'
+import { hardSigmoid } from '../../src/ops/hard-sigmoid/op.ts'
+import { hardSwish } from '../../src/ops/hard-swish/op.ts'
 import { leakyRelu } from '../../src/ops/leaky-relu/op.ts'
 import { maxout } from '../../src/ops/maxout/op.ts'
 import { mul } from '../../src/ops/mul/op.ts'
@@ -53,6 +55,12 @@ export const UNARY: readonly CaseTable[] = [
   unary(elu, ['f32', 'f16'], [{ name: 'alpha', inputs: [[99]], attributes: { alpha: 2 } }]),
   unary(sigmoid, ['f32', 'f16']),
   unary(tanh, ['f32', 'f16']),
+  unary(hardSigmoid, ['f32', 'f16'], [{ name: 'slope', inputs: [[99]], attributes: { alpha: -1.5, beta: 0.25 } }]),
+  unary(
+    hardSwish,
+    ['f32', 'f16'],
+    [{ name: 'bends', inputs: [[6]], given: { 0: tensor([-3.0001, -3, -2.9999, 2.9999, 3, 3.0001]) } }],
+  ),
 ]
 
 function bounds(dtype: DType, low: number | null, high: number | null): Pick<Case, 'inputs' | 'given' | 'dtypes'> {

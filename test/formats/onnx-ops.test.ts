@@ -46,6 +46,8 @@ describe('plain ops', () => {
       { size: 5, alpha: 0.25, beta: 0.75, bias: 2 },
     ],
     [node('LeakyRelu', ['x'], ['y'], { alpha: { float: 0.125 } }), 'leakyRelu', { alpha: 0.125 }],
+    [node('HardSigmoid', ['x'], ['y'], { alpha: { float: 0.125 } }), 'hardSigmoid', { alpha: 0.125 }],
+    [node('HardSwish', ['x'], ['y']), 'hardSwish', {}],
     [node('PRelu', ['x', 'x'], ['y']), 'prelu', {}],
     [node('Elu', ['x'], ['y'], { alpha: { float: 2 } }), 'elu', { alpha: 2 }],
     [node('Sigmoid', ['x'], ['y']), 'sigmoid', {}],

@@ -7,6 +7,8 @@ const OPS = [
     'PRelu',
     'Elu',
     'Sigmoid',
+    'HardSigmoid',
+    'HardSwish',
     'Tanh',
     'Clip',
     'Add',
@@ -26,6 +28,8 @@ const OPS = [
 /** The `_expanded` cases spell an op out in others, some of which Tilewright does not have. */
 const REFUSED = {
   test_relu_expanded_ver18: 'refused: Max',
+  test_hardsigmoid_example_expanded_ver18: 'refused: CastLike',
+  test_hardsigmoid_expanded_ver18: 'refused: CastLike',
   test_prelu_example_expanded: 'refused: Less',
   test_leakyrelu_default_expanded: 'refused: CastLike',
   test_leakyrelu_example_expanded: 'refused: CastLike',
@@ -40,4 +44,4 @@ const REFUSED = {
   test_clip_default_int8_max_expanded: 'refused: Less',
 }
 
-nodeCaseTests(OPS, 119, REFUSED)
+nodeCaseTests(OPS, 125, REFUSED)

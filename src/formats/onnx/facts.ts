@@ -11,6 +11,8 @@ const SAME_RANK = new Set([
   ...[
     'elu',
     'sigmoid',
+    'hardSigmoid',
+    'hardSwish',
     'tanh',
     'clip',
     'concat',

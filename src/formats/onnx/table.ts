@@ -86,6 +86,8 @@ export const OP_TABLE: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
   ['PRelu', { op: 'prelu', since: 7, inputs: [2, 2], attributes: {} }],
   ['Elu', unary('elu', { alpha: 'float' })],
   ['Sigmoid', unary('sigmoid')],
+  ['HardSigmoid', unary('hardSigmoid', { alpha: 'float', beta: 'float' })],
+  ['HardSwish', unary('hardSwish')],
   ['Tanh', unary('tanh')],
   ['Clip', { op: 'clip', since: 1, inputs: [1, 3], attributes: { min: 'float', max: 'float' }, convert: clip }],
   ['Add', binary('add')],

@@ -20,13 +20,20 @@ const RANGE: Partial<Record<DType, { type: ParamType; least: number; greatest: n
 const LOW = 1
 const HIGH = 2
 
+/** The params of shaders/elementwise/clip.wgsl. */
+export function clipParams(
+  low: Bound,
+  high: Bound,
+): { readonly types: Readonly<Record<string, ParamType>>; readonly values: Readonly<Record<string, number>> } {
+  const bounds = (low === undefined ? 0 : LOW) + (high === undefined ? 0 : HIGH)
+  return { types: { bounds: 'u32', low: 'f32', high: 'f32' }, values: { bounds, low: Number(low ?? 0), high: Number(high ?? 0) } }
+}
+
 export function clipPlan(x: TensorType, low: Bound, high: Bound): OpPlan {
   if (low === undefined && high === undefined) return aliasPlan('no bounds: alias')
   if (isFloat(x.dtype)) {
-    const bounds = (low === undefined ? 0 : LOW) + (high === undefined ? 0 : HIGH)
-    const params: Record<string, ParamType> = { bounds: 'u32', low: 'f32', high: 'f32' }
-    const values = { bounds, low: Number(low ?? 0), high: Number(high ?? 0) }
-    return unaryPlan({ name: 'clip', apply: floatApply, params, values, flops: 2 }, x, x)
+    const { types, values } = clipParams(low, high)
+    return unaryPlan({ name: 'clip', apply: floatApply, params: types, values, flops: 2 }, x, x)
   }
   const { type, least, greatest } = RANGE[x.dtype] ?? { type: 'i32', least: 0, greatest: 0 }
   const inRange = (bound: Bound, absent: number): number =>

@@ -17,7 +17,7 @@ export interface FloatOp<A> {
   params?(attributes: A): Readonly<Record<string, number>>
   /** The function itself, in f64. */
   value(x: number, attributes: A): number
-  tolerance(x: HostTensor): Tolerance
+  tolerance(x: HostTensor, attributes: A): Tolerance
 }
 
 export function floatOp<A>(op: FloatOp<A>): OpDefinition<A> {
@@ -28,6 +28,6 @@ export function floatOp<A>(op: FloatOp<A>): OpDefinition<A> {
     ...op,
     dtypes: FLOATS,
     apply: () => op.apply,
-    reference: (x, attributes) => map(x, (value) => op.value(value, attributes), noIntegers, op.tolerance(x)),
+    reference: (x, attributes) => map(x, (value) => op.value(value, attributes), noIntegers, op.tolerance(x, attributes)),
   })
 }

@@ -1,8 +1,14 @@
 /**
- * Activations that a product applies before it stores: what they compute on the CPU, how much they can enlarge an error, and their
- * WGSL (`fn apply(x: f32) -> f32`, after float.wgsl).
+ * Activations that a product or a convolution applies before it stores: what they compute on the CPU, how much they can enlarge an
+ * error, and their WGSL. Think of one as the elementwise op of its name, moved into another kernel: the bodies are the same files, so
+ * NaN and infinities fare alike, and what the op takes as attributes are params here too, so that a kernel serves all bounds and slopes.
  */
+import { z } from 'zod'
+import clip from '../../../shaders/elementwise/clip.wgsl?raw'
 import float from '../../../shaders/elementwise/float.wgsl?raw'
+import hardSigmoid from '../../../shaders/elementwise/hard_sigmoid.wgsl?raw'
+import hardSwish from '../../../shaders/elementwise/hard_swish.wgsl?raw'
+import leakyRelu from '../../../shaders/elementwise/leaky_relu.wgsl?raw'
 import relu from '../../../shaders/elementwise/relu.wgsl?raw'
 import sigmoid from '../../../shaders/elementwise/sigmoid.wgsl?raw'
 import tanh from '../../../shaders/elementwise/tanh.wgsl?raw'
@@ -10,19 +16,40 @@ import gelu from '../../../shaders/gemm/epilogue/gelu.wgsl?raw'
 import silu from '../../../shaders/gemm/epilogue/silu.wgsl?raw'
 import activated from '../../../shaders/gemm/epilogue/activated.wgsl?raw'
 import linear from '../../../shaders/gemm/epilogue/linear.wgsl?raw'
+import type { ParamType } from '../../gpu/program.ts'
+import { clipParams } from '../clip/plan.ts'
 import { ULP } from '../elementwise/tolerance.ts'
+import { hardSigmoidError, hardSigmoidOf } from '../hard-sigmoid/op.ts'
+import { HARD_SWISH_ERROR, hardSwishOf } from '../hard-swish/op.ts'
 
-export const ACTIVATIONS = ['none', 'relu', 'sigmoid', 'tanh', 'silu', 'gelu'] as const
-export type Activation = (typeof ACTIVATIONS)[number]
+/** Activations without parameters. */
+export const ACTIVATIONS = ['none', 'relu', 'sigmoid', 'tanh', 'silu', 'gelu', 'hardSwish'] as const
+
+/** Those with: as the ops of these names, min(max(x, min), max) — relu6 is 0 to 6 —, x or alpha · x, and alpha · x + beta in [0, 1]. */
+const parametric = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.literal('clip'), min: z.number().optional(), max: z.number().optional() }),
+  z.strictObject({ name: z.literal('leakyRelu'), alpha: z.number().default(0.01) }),
+  z.strictObject({ name: z.literal('hardSigmoid'), alpha: z.number().default(0.2), beta: z.number().default(0.5) }),
+])
+
+/** The attribute `activation` of an op. */
+export const activationField = z.union([z.enum(ACTIVATIONS), parametric]).default('none')
+export type Activation = z.infer<typeof activationField>
+
+/** relu6, as MobileNet has it. */
+export const RELU6: Activation = { name: 'clip', min: 0, max: 6 }
 
 interface Definition {
+  /** `fn apply(x: f32) -> f32`, after float.wgsl. */
   readonly wgsl: string
+  readonly types?: Readonly<Record<string, ParamType>>
+  readonly values?: Readonly<Record<string, number>>
   /** In f64. */
   readonly value: (x: number) => number
   /** Largest slope: an error of the sum grows by at most this. */
   readonly slope: number
-  /** Error of the function itself in f32, relative to |value| + |x|·tiny, in units in the last place. */
-  readonly ulps: (x: number) => number
+  /** Largest error of the function itself in f32, for arguments up to |x| and results up to |y|. */
+  readonly error: (x: number, y: number) => number
 }
 
 const sigmoidOf = (x: number): number => {
@@ -32,16 +59,18 @@ const sigmoidOf = (x: number): number => {
 
 const GELU_SCALE = Math.sqrt(2 / Math.PI)
 
-const DEFINITIONS: Readonly<Record<Exclude<Activation, 'none'>, Definition>> = {
-  relu: { wgsl: relu, value: (x) => (x > 0 || Number.isNaN(x) ? x : 0), slope: 1, ulps: () => 0 },
-  sigmoid: { wgsl: sigmoid, value: sigmoidOf, slope: 0.25, ulps: (x) => 8 + 2 * Math.abs(x) },
-  tanh: { wgsl: tanh, value: Math.tanh, slope: 1, ulps: () => 20 },
+const noError = (): number => 0
+
+const PLAIN: Readonly<Record<Exclude<(typeof ACTIVATIONS)[number], 'none'>, Definition>> = {
+  relu: { wgsl: relu, value: (x) => (x > 0 || Number.isNaN(x) ? x : 0), slope: 1, error: noError },
+  sigmoid: { wgsl: sigmoid, value: sigmoidOf, slope: 0.25, error: (x, y) => (8 + 2 * x) * ULP * y },
+  tanh: { wgsl: tanh, value: Math.tanh, slope: 1, error: (_, y) => 20 * ULP * y },
   /** x · sigmoid(x). Its steepest slope is 1.0998. */
   silu: {
     wgsl: silu,
     value: (x) => (x === -Infinity ? 0 : x * sigmoidOf(x)),
     slope: 1.1,
-    ulps: (x) => 10 + 2 * Math.abs(x),
+    error: (x, y) => (10 + 2 * x) * ULP * y,
   },
   /**
    * GELU by tanh, as in GPT-2: x · sigmoid(2u) with u = sqrt(2/π)·(x + 0.044715·x³), which is x·(1 + tanh u)/2. Steepest slope 1.13.
@@ -51,20 +80,89 @@ const DEFINITIONS: Readonly<Record<Exclude<Activation, 'none'>, Definition>> = {
     wgsl: gelu,
     value: (x) => (x === -Infinity ? 0 : x * sigmoidOf(2 * GELU_SCALE * (x + 0.044715 * x ** 3))),
     slope: 1.13,
-    ulps: (x) => 12 + 10 * Math.abs(2 * GELU_SCALE * (x + 0.044715 * x ** 3)),
+    error: (x, y) => (12 + 10 * 2 * GELU_SCALE * (x + 0.044715 * x ** 3)) * ULP * y,
   },
+  /** Steepest at 3, from the left: (2·3 + 3)/6. */
+  hardSwish: { wgsl: hardSwish, value: hardSwishOf, slope: 1.5, error: () => HARD_SWISH_ERROR },
 }
 
-/** WGSL of `activated(x)`. */
+type Parametric = z.infer<typeof parametric>
+
+/** A reference asks for every element. */
+const definitions = new WeakMap<Parametric, Definition>()
+
+function definitionOf(activation: Exclude<Activation, 'none'>): Definition {
+  if (typeof activation === 'string') return PLAIN[activation]
+  const known = definitions.get(activation)
+  if (known !== undefined) return known
+  const made = parametricDefinition(activation)
+  definitions.set(activation, made)
+  return made
+}
+
+function parametricDefinition(activation: Parametric): Definition {
+  switch (activation.name) {
+    case 'clip': {
+      const [low, high] = [Math.fround(activation.min ?? -Infinity), Math.fround(activation.max ?? Infinity)]
+      const bounds = clipParams(activation.min, activation.max)
+      return { wgsl: clip, ...bounds, value: (x) => Math.min(Math.max(x, low), high), slope: 1, error: noError }
+    }
+    case 'leakyRelu': {
+      const alpha = Math.fround(activation.alpha)
+      return {
+        wgsl: leakyRelu,
+        types: { alpha: 'f32' },
+        values: { alpha },
+        value: (x) => (x < 0 ? alpha * x : x),
+        slope: Math.max(1, Math.abs(alpha)),
+        error: (_, y) => ULP * y,
+      }
+    }
+    case 'hardSigmoid': {
+      const { alpha, beta } = activation
+      return {
+        wgsl: hardSigmoid,
+        types: { alpha: 'f32', beta: 'f32' },
+        values: { alpha, beta },
+        value: (x) => hardSigmoidOf(x, activation),
+        slope: Math.abs(alpha),
+        error: () => hardSigmoidError(activation),
+      }
+    }
+  }
+}
+
+/** What an activation's params are called among those of another kernel. */
+const PREFIX = 'activation_'
+
+/** WGSL of `activated(x)`; it reads the params of `activationParams`. */
 export function activationWgsl(activation: Activation): string {
-  return activation === 'none' ? linear : [float, DEFINITIONS[activation].wgsl, activated].join('\n')
+  if (activation === 'none') return linear
+  return [float, definitionOf(activation).wgsl.replaceAll('params.', `params.${PREFIX}`), activated].join('\n')
 }
 
-/** The activation of an exact sum that a kernel knows to within `bound`, and the bound on its result. */
+/** Params that an activation adds to those of its kernel: their types and values. */
+export function activationParams(activation: Activation): {
+  readonly types: Readonly<Record<string, ParamType>>
+  readonly values: Readonly<Record<string, number>>
+} {
+  if (activation === 'none') return { types: {}, values: {} }
+  const { types = {}, values = {} } = definitionOf(activation)
+  const prefixed = <T>(entries: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(entries).map(([name, value]) => [`${PREFIX}${name}`, value]))
+  return { types: prefixed(types), values: prefixed(values) }
+}
+
+/** The activation as a function in f64. */
+export function activationValue(activation: Activation): (x: number) => number {
+  return activation === 'none' ? (x) => x : definitionOf(activation).value
+}
+
+/** Of exact sums that a kernel knows to within `bound`, the activation and the bound on its result. */
 export function activateExact(activation: Activation, x: number, bound: number): { value: number; bound: number } {
   if (activation === 'none') return { value: x, bound }
-  const { value, slope, ulps } = DEFINITIONS[activation]
+  const { value, slope, error } = definitionOf(activation)
   const y = value(x)
-  const own = Number.isFinite(x) ? ulps(Math.abs(x) + bound) * ULP * (Math.abs(y) + slope * bound) : 0
+  const own = Number.isFinite(x) ? error(Math.abs(x) + bound, Math.abs(y) + slope * bound) : 0
   return { value: y, bound: slope * bound + own }
 }

@@ -33,7 +33,7 @@ import {
 } from '../../gpu/program.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
-import { activationWgsl } from './activation.ts'
+import { activationParams, activationWgsl } from './activation.ts'
 import { flopsOf, slicesOf, type BatchDimension, type Product, type Side } from './product.ts'
 
 /** How a side is read: four values along a line at a time, four lines at a time, or one by one. */
@@ -212,6 +212,7 @@ function epilogueTypes({ epilogue }: Product): Record<string, ParamType> {
     alpha: 'f32',
     ...(epilogue.scale === undefined ? {} : { scale_row: 'u32', scale_column: 'u32' }),
     ...(epilogue.bias === undefined ? {} : { beta: 'f32', bias_row: 'u32', bias_column: 'u32' }),
+    ...activationParams(epilogue.activation).types,
   }
 }
 
@@ -221,6 +222,7 @@ function epilogueValues({ epilogue }: Product): Record<string, number> {
     alpha: epilogue.alpha,
     ...(factors === undefined ? {} : { scale_row: factors.row, scale_column: factors.column }),
     ...(addend === undefined ? {} : { beta: addend.factor, bias_row: addend.row, bias_column: addend.column }),
+    ...activationParams(epilogue.activation).values,
   }
 }
 

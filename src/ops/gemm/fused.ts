@@ -10,7 +10,7 @@ import { requireDType, requireSameDType } from '../checks.ts'
 import type { InputTypes, InputValues, ReferenceOutput } from '../op.ts'
 import { gamma } from '../tolerance.ts'
 import { floatsOf, rounded } from '../values.ts'
-import { ACTIVATIONS, activateExact } from './activation.ts'
+import { activateExact, activationField, type Activation } from './activation.ts'
 import type { Broadcast, Product } from './product.ts'
 
 /** Inputs of the epilogue. */
@@ -20,8 +20,8 @@ export const SCALE = 4
 
 /** Attributes of the epilogue and of the kernel. */
 export const fusedFields = {
-  /** Applied last: `none`, `relu`, `sigmoid`, `tanh`, `silu`, `gelu` (by tanh). */
-  activation: z.enum(ACTIVATIONS).default('none'),
+  /** Applied last: a name, or `{name, …}` for what has parameters (activation.ts). */
+  activation: activationField,
   /** Dtype of Y where it is not that of A: f16 operands may give f32, so that nothing overflows. */
   output: z.enum(['f32', 'f16']).optional(),
   /** What sums are kept in. f16, for f16 operands, is faster on some GPUs and loses digits: only on request. */
@@ -31,7 +31,7 @@ export const fusedFields = {
 }
 
 export interface FusedAttributes {
-  readonly activation: (typeof ACTIVATIONS)[number]
+  readonly activation: Activation
   readonly output?: 'f32' | 'f16' | undefined
   readonly accumulate: 'f32' | 'f16'
   readonly kernel?: string | { readonly kernel: string } | undefined

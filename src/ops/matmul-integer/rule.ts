@@ -5,7 +5,7 @@ import { gemmProblem, type Problem } from '../../schedule/problem.ts'
 import { formatShape, sameShape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireSameDType } from '../checks.ts'
-import { ACTIVATIONS } from '../gemm/activation.ts'
+import { activationField } from '../gemm/activation.ts'
 import type { InferContext, InputTypes } from '../op.ts'
 import { flag } from '../window.ts'
 import { integerSizes, walkOf, type IntegerSizes, type Walk } from './sizes.ts'
@@ -14,7 +14,7 @@ export const attributes = z.strictObject({
   /** B is given as [batch…, J, K]. */
   transB: flag,
   /** Applied last; needs a float result. */
-  activation: z.enum(ACTIVATIONS).default('none'),
+  activation: activationField,
   /** Dtype of a scaled result; default: the dtype of the scales. */
   dtype: z.enum(['f32', 'f16']).optional(),
   /** A kernel by name instead of the plan's choice. */

@@ -5,7 +5,7 @@ import { checkBlocks } from '../../precision/weights.ts'
 import { formatShape, sameShape, sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireSameDType, requireVector } from '../checks.ts'
-import { ACTIVATIONS } from '../gemm/activation.ts'
+import { activationField } from '../gemm/activation.ts'
 import type { InferContext, InputTypes } from '../op.ts'
 
 export const attributes = z.strictObject({
@@ -22,7 +22,7 @@ export const attributes = z.strictObject({
    */
   accuracyLevel: z.number().int().min(0).max(4).default(0),
   /** Applied last. */
-  activation: z.enum(ACTIVATIONS).default('none'),
+  activation: activationField,
   /** A kernel by name instead of the plan's choice. */
   kernel: z.string().optional(),
 })

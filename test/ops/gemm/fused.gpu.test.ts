@@ -2,7 +2,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Gpu } from '../../../src/gpu/gpu.ts'
 import { openGpu } from '../../../src/gpu/node.ts'
-import { ACTIVATIONS } from '../../../src/ops/gemm/activation.ts'
+import { ACTIVATIONS, activationParams, activationWgsl, RELU6, type Activation } from '../../../src/ops/gemm/activation.ts'
+import { clip } from '../../../src/ops/clip/op.ts'
+import { hardSigmoid } from '../../../src/ops/hard-sigmoid/op.ts'
+import { hardSwish } from '../../../src/ops/hard-swish/op.ts'
+import * as ops from '../../../src/ops/index.ts'
+import { leakyRelu } from '../../../src/ops/leaky-relu/op.ts'
+import type { OpDefinition } from '../../../src/ops/op.ts'
+import { relu } from '../../../src/ops/relu/op.ts'
+import { parseAttributes } from '../../../src/ops/run.ts'
+import { sigmoid } from '../../../src/ops/sigmoid/op.ts'
+import { tanh } from '../../../src/ops/tanh/op.ts'
+import { tensor } from '../../../src/tensor/tensor.ts'
 import { gemm } from '../../../src/ops/gemm/op.ts'
 import { matmul } from '../../../src/ops/matmul/op.ts'
 import { inputsOf } from '../../cases/case.ts'
@@ -19,9 +30,47 @@ describe('epilogues', () => {
     gpu.dispose()
   })
 
-  it.each(ACTIVATIONS)('%s, from small sums to ones that saturate it', async (activation) => {
+  const PARAMETRIC: readonly Activation[] = [
+    RELU6,
+    { name: 'clip', min: -0.5 },
+    { name: 'leakyRelu', alpha: 0.1 },
+    { name: 'hardSigmoid', alpha: -0.7, beta: 0.25 },
+  ]
+
+  it.each([...ACTIVATIONS, ...PARAMETRIC])('%j, from small sums to ones that saturate it', async (activation) => {
     const inputs = inputsOf({ name: '', inputs: [[9, 5], [5, 14], [14], [9, 14], [9, 1]] }, 'f32')
     for (const alpha of [1, 60]) await check(gpu, gemm, inputs, { activation, alpha, beta: alpha })
+  })
+
+  it.each<[Activation, OpDefinition, object]>([
+    ['relu', relu, {}],
+    ['sigmoid', sigmoid, {}],
+    ['tanh', tanh, {}],
+    ['hardSwish', hardSwish, {}],
+    [{ name: 'clip', min: -1, max: 6 }, clip, { min: -1, max: 6 }],
+    [{ name: 'clip', min: 0 }, clip, { min: 0 }],
+    [{ name: 'clip', max: 6 }, clip, { max: 6 }],
+    [{ name: 'leakyRelu', alpha: -0.5 }, leakyRelu, { alpha: -0.5 }],
+    [{ name: 'hardSigmoid', alpha: 0, beta: 0.5 }, hardSigmoid, { alpha: 0, beta: 0.5 }],
+    [{ name: 'hardSigmoid', alpha: 0.2, beta: 0.5 }, hardSigmoid, {}],
+  ])('%j of NaN, infinities and zeros as its op has it', async (activation, definition, attributes) => {
+    const x = tensor([NaN, Infinity, -Infinity, 0, -0, 1, -1, 3, -3, 7, -7, 1e30, -1e30], [13, 1])
+    const [apart] = definition.reference([x], parseAttributes(definition, attributes))
+    using y = await ops.gemm(gpu, x, tensor([1], [1, 1]), { activation })
+    const values = Array.from(await y.data(), Number)
+    expect(values).toHaveLength(13)
+    const expected = Array.from(apart?.tensor.values ?? [], Number)
+    values.forEach((value, at) => {
+      const want = expected[at] ?? 0
+      if (Number.isFinite(want)) expect(Math.abs(value - want)).toBeLessThanOrEqual(2 ** -20 * Math.max(1, Math.abs(want)))
+      else expect(value).toBe(want)
+    })
+  })
+
+  it('bounds and slopes are params: one program for all', () => {
+    expect(activationWgsl(RELU6)).toBe(activationWgsl({ name: 'clip', max: -3 }))
+    expect(activationParams(RELU6)).not.toEqual(activationParams({ name: 'clip', max: -3 }))
+    expect(activationWgsl({ name: 'leakyRelu', alpha: 1 })).toBe(activationWgsl({ name: 'leakyRelu', alpha: 2 }))
   })
 
   it.each([[[]], [[1]], [[14]], [[9, 1]], [[1, 14]], [[9, 14]]])(

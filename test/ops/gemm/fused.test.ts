@@ -1,6 +1,7 @@
 /** The epilogue of products: its formula on numbers worked out by hand, its shape rule, its errors. */
 import { describe, expect, it } from 'vitest'
 import { DtypeError, OptionError, ShapeError } from '../../../src/errors.ts'
+import type { Activation } from '../../../src/ops/gemm/activation.ts'
 import { gemm } from '../../../src/ops/gemm/op.ts'
 import { linear } from '../../../src/ops/linear/op.ts'
 import { matmul } from '../../../src/ops/matmul/op.ts'
@@ -32,14 +33,22 @@ describe('activation(alpha · scale · A·B + beta · C + residual)', () => {
     expect(computed(gemm, [A, B, c, residual, scale], { ...attributes, activation: 'relu' })).toEqual(relu)
   })
 
-  it.each<[string, (x: number) => number]>([
+  it.each<[Activation, (x: number) => number]>([
     ['none', (x) => x],
     ['relu', (x) => Math.max(0, x)],
     ['sigmoid', (x) => 1 / (1 + Math.exp(-x))],
     ['tanh', Math.tanh],
     ['silu', (x) => x / (1 + Math.exp(-x))],
     ['gelu', (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))],
-  ])('%s', (activation, value) => {
+    ['hardSwish', (x) => x * Math.min(Math.max(x / 6 + 0.5, 0), 1)],
+    [{ name: 'clip', min: -1, max: 2 }, (x) => Math.min(Math.max(x, -1), 2)],
+    [{ name: 'clip', min: 0.5 }, (x) => Math.max(x, 0.5)],
+    [{ name: 'clip', max: 0.5 }, (x) => Math.min(x, 0.5)],
+    [{ name: 'clip', min: 2, max: -1 }, () => -1],
+    [{ name: 'clip' }, (x) => x],
+    [{ name: 'leakyRelu', alpha: -2 }, (x) => (x < 0 ? -2 * x : x)],
+    [{ name: 'hardSigmoid', alpha: 0.25, beta: 0.75 }, (x) => Math.min(Math.max(x / 4 + 0.75, 0), 1)],
+  ])('%j', (activation, value) => {
     const y = computed(matmul, [A, B], { activation })
     expect(y).toHaveLength(4)
     for (const [at, x] of PRODUCT.entries()) expect(y[at]).toBeCloseTo(value(x), 6)
@@ -89,6 +98,14 @@ describe('the shape rule', () => {
     ],
     ['sums of f32 in f16', gemm, [type('f32', 5, 3), b], { accumulate: 'f16' }, OptionError, /cannot be kept in f16/],
     ['an activation that there is not', gemm, [type('f32', 5, 3), b], { activation: 'swish' }, OptionError, /activation/],
+    [
+      'a parameter that it has not',
+      gemm,
+      [type('f32', 5, 3), b],
+      { activation: { name: 'clip', low: 1 } },
+      OptionError,
+      /activation/,
+    ],
     ['an output that is no float', gemm, [type('f32', 5, 3), b], { output: 'i8' }, OptionError, /output/],
     ['a kernel without its name', gemm, [type('f32', 5, 3), b], { kernel: { rows: 4 } }, OptionError, /kernel/],
   ])('refuses %s', (_, definition, inputs, attributes, error, message) => {

@@ -36,7 +36,7 @@ import {
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
 import type { NBitsSizes } from '../../matmul-nbits/rule.ts'
-import { activationWgsl, type Activation } from '../activation.ts'
+import { activationParams, activationWgsl, type Activation } from '../activation.ts'
 import { BLOCKED_SPEED } from '../dispatch.ts'
 import { subgroupSize } from './broadcast.ts'
 import { fittingWorkgroup } from './workgroup.ts'
@@ -167,6 +167,7 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
         alpha: 'f32',
         ...(sizes.zeros === 'packed' ? { zero_bytes: 'u32' } : {}),
         ...(addend === null ? {} : { beta: 'f32', bias_row: 'u32', bias_column: 'u32' }),
+        ...activationParams(activation).types,
       },
       constants: { BITS: bits, ...config.constants },
       workgroupSize: config.workgroupSize,
@@ -185,6 +186,7 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
       alpha: 1,
       ...(sizes.zeros === 'packed' ? { zero_bytes: Math.ceil((blocks * bits) / 8) } : {}),
       ...(addend === null ? {} : { beta: 1, bias_row: 0, bias_column: 1 }),
+      ...activationParams(activation).values,
     },
     groups: row_tiles * column_tiles,
     cost: {

@@ -37,7 +37,7 @@ import { BYTE_RANGE } from '../../../precision/integers.ts'
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
 import type { IntegerSizes } from '../../matmul-integer/sizes.ts'
-import { activationWgsl, type Activation } from '../activation.ts'
+import { activationParams, activationWgsl, type Activation } from '../activation.ts'
 import { BLOCKED_SPEED } from '../dispatch.ts'
 import { matrixBytesCore, matrixBytesRefusal, prefersMatrixBytes, type ByteSizes } from './matrix-integer.ts'
 import { gatherSides, sideOperands, sideText, type NamedSide, type SideValue } from './packed-sides.ts'
@@ -137,6 +137,7 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
   const residual = product.finish.kind === 'float' ? product.finish.residual : null
   const largest = [product.a.type, product.b.type, product.output, ...(residual === null ? [] : [residual.type])]
   const gathered = gatherSides(product.op, sides, largest, device)
+  const activation = activationParams(product.finish.kind === 'float' ? product.finish.activation : 'none')
   const yBytes = deviceByteSize(product.output.dtype)
   const program = {
     name: `${product.op}/${kernel}`,
@@ -151,7 +152,7 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
       core.body,
     ].join('\n'),
     operands: operandsOf(product, sideOperands(sides, gathered), wide),
-    params: paramTypes(sides, Object.keys(core.tiles)),
+    params: { ...paramTypes(sides, Object.keys(core.tiles)), ...activation.types },
     constants: {
       FLIP_A: product.a.type.dtype === 'u8' ? '0x80808080u' : '0u',
       FLIP_B: product.b.type.dtype === 'u8' ? '0x80808080u' : '0u',
@@ -179,6 +180,7 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
       columns,
       depth,
       ...core.tiles,
+      ...activation.values,
       a_last: Math.max(0, Math.ceil(sizeOf(product.a.type.shape) / 4) - 1),
       b_last: Math.max(0, Math.ceil(sizeOf(product.b.type.shape) / 4) - 1),
       a_offset: start(folded.sizes.aBatch),
