@@ -9,12 +9,12 @@ import type { DeviceTensor } from '../../src/gpu/device-tensor.ts'
 import { filePlace } from '../../src/formats/node-tuning.ts'
 import { openGpu, type Gpu } from '../../src/gpu/gpu.ts'
 import { checkPlan } from '../../src/gpu/launch.ts'
-import type { OpPlan, TensorRef } from '../../src/gpu/program.ts'
+import { inlined, type OpPlan, type TensorRef } from '../../src/gpu/program.ts'
 import { timeDispatches } from '../../src/gpu/timer.ts'
 import { writeTensor } from '../../src/gpu/transfer.ts'
 import { TuningStore } from '../../src/profile/tuning.ts'
 import { opNamed } from '../../src/ops/registry.ts'
-import { dispatchesOf, parseAttributes, runOp } from '../../src/ops/run.ts'
+import { parseAttributes, runOp, withZeros } from '../../src/ops/run.ts'
 import { tensor, type HostTensor, type TensorType } from '../../src/tensor/tensor.ts'
 import { BLOCK, type GemmCase } from '../cases/gemm.ts'
 import { shapesOf } from './onnx.ts'
@@ -117,12 +117,12 @@ interface Ready {
 }
 
 async function prepare(gpu: Gpu, plan: OpPlan, inputs: readonly DeviceTensor[], types: readonly TensorType[]): Promise<Ready> {
-  const whole: OpPlan = { ...plan, dispatches: dispatchesOf(plan) }
+  const whole = withZeros(inlined(plan))
   checkPlan(whole, { inputs, outputs: types }, gpu.facts)
   const outputs = types.map((type) => gpu.allocate(type))
-  const temps = plan.temps.map((type) => gpu.allocate(type))
+  const temps = whole.temps.map((type) => gpu.allocate(type))
   const tensorAt = ({ kind, index }: TensorRef): DeviceTensor => {
-    const found = { input: inputs, output: outputs, temp: temps }[kind][index]
+    const found = { input: inputs, output: outputs, temp: temps, prepared: [] }[kind][index]
     if (found === undefined) throw new Error(`The plan has no ${kind} ${index}`)
     return found
   }

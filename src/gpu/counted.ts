@@ -13,7 +13,7 @@ import { scoped } from './faults.ts'
 import { zeroDispatch } from './fill.ts'
 import type { Gpu } from './gpu.ts'
 import { checkPlan } from './launch.ts'
-import type { DispatchPlan, OpPlan, TensorRef } from './program.ts'
+import { inlined, type DispatchPlan, type OpPlan, type TensorRef } from './program.ts'
 
 /** Elements that a dispatch loaded from and stored to an operand. */
 export interface AccessCount {
@@ -39,10 +39,11 @@ interface Memory {
  */
 export async function countAccesses(
   gpu: Gpu,
-  plan: OpPlan,
+  given: OpPlan,
   inputs: readonly (DeviceTensor | null)[],
   outputs: readonly TensorType[],
 ): Promise<AccessCounts[]> {
+  const plan = inlined(given)
   const counters = plan.dispatches.map(({ program }) => new Uint32Array(2 * program.operands.length))
   const last = (index: number): TensorRef => ({ kind: 'input', index: inputs.length + index })
   const zeros = plan.temps.flatMap((type, index) => (type.zeroed === true ? [zeroDispatch(type, { kind: 'temp', index })] : []))

@@ -121,8 +121,13 @@ export function boundTypes(dispatch: DispatchPlan, plan: OpPlan, types: PlanType
     throw new DeviceValidationError(`${bind.length} tensors for ${operands.length} operands`, { op: program.name })
   }
   return bind.map(({ kind, index }, operand) => {
-    const list = kind === 'input' ? types.inputs : kind === 'output' ? types.outputs : plan.temps
-    const type = list[index]
+    const lists = {
+      input: types.inputs,
+      output: types.outputs,
+      temp: plan.temps,
+      prepared: (plan.prepared ?? []).map((preparation) => preparation.type),
+    }
+    const type = lists[kind][index]
     const spec = operands[operand]
     const name = spec?.name
     if (type === undefined || type === null) {
@@ -142,10 +147,12 @@ export function boundTypes(dispatch: DispatchPlan, plan: OpPlan, types: PlanType
  * @throws DeviceLimitError, DtypeError naming the node, op, dtype, shape, limit and remedy.
  */
 export function checkPlan(plan: OpPlan, types: PlanTypes, facts: DeviceFacts, where: ErrorDetails = {}): void {
-  for (const type of [...types.inputs, ...types.outputs, ...plan.temps]) if (type !== null) checkTensor(type, facts, where)
+  const { prepared = [], temps } = plan
+  const made = [...temps, ...prepared.map(({ type }) => type)]
+  for (const type of [...types.inputs, ...types.outputs, ...made]) if (type !== null) checkTensor(type, facts, where)
   const bytesPerSegment = segmentBytes(facts.limits)
   const limit = facts.limits.maxStorageBuffersPerShaderStage
-  for (const dispatch of plan.dispatches) {
+  for (const dispatch of [...prepared.flatMap(({ dispatches }) => dispatches), ...plan.dispatches]) {
     const bound = boundTypes(dispatch, plan, types)
     for (const feature of dispatch.program.requires ?? []) {
       if (!meets(facts, feature)) {

@@ -62,10 +62,22 @@ export function operandsOf({ operands, counted }: ProgramSource): readonly Opera
   return counted === true ? [...operands, ACCESS_COUNTS] : operands
 }
 
-/** Which tensor an operand is bound to: an input, output or scratch tensor of the op, by index. */
+/** Which tensor an operand is bound to: an input, output, scratch or prepared tensor of the op, by index. */
 export interface TensorRef {
-  readonly kind: 'input' | 'output' | 'temp'
+  readonly kind: 'input' | 'output' | 'temp' | 'prepared'
   readonly index: number
+}
+
+/**
+ * A tensor that is computed from one input alone, in practice from weights: packed filters, transformed filters. A model whose input is
+ * constant makes it once, at load, and keeps it in the input's stead; else it is made before the plan's dispatches.
+ */
+export interface Preparation {
+  readonly type: TensorType
+  /** Index of the input. */
+  readonly from: number
+  /** Bind that input and `{ kind: 'prepared', index }` of their own, nothing else. */
+  readonly dispatches: readonly DispatchPlan[]
 }
 
 export interface DispatchPlan {
@@ -91,8 +103,43 @@ export interface OpPlan {
   readonly dispatches: readonly DispatchPlan[]
   /** Scratch tensors, alive only during this op. `zeroed`: cleared before the op runs. */
   readonly temps: readonly (TensorType & { readonly zeroed?: boolean })[]
+  readonly prepared?: readonly Preparation[]
   /** Set where output 0 is input `alias` under another shape: nothing is dispatched, memory is shared. */
   readonly alias?: number
+}
+
+/** A plan that prepares what it needs each time it runs: preparations become temps and dispatches in front of the others. */
+export function inlined(plan: OpPlan): OpPlan {
+  const { prepared = [], ...rest } = plan
+  if (prepared.length === 0) return plan
+  const first = plan.temps.length
+  const refs = { prepared: prepared.map((_, index): TensorRef => ({ kind: 'temp', index: first + index })) }
+  const dispatches = [...prepared.flatMap((preparation) => preparation.dispatches), ...plan.dispatches]
+  return {
+    ...rest,
+    temps: [...plan.temps, ...prepared.map(({ type }) => type)],
+    dispatches: dispatches.map((dispatch) => rebound(dispatch, refs)),
+  }
+}
+
+/** What the refs of an embedded plan stand for in the plan around it. */
+export interface Surroundings {
+  readonly inputs: readonly TensorRef[]
+  readonly outputs: readonly TensorRef[]
+  /** Where its temps are put among those of the plan around it. */
+  readonly firstTemp: number
+}
+
+/** A plan as part of another: its dispatches bind what `surroundings` says, its temps follow the first `firstTemp` of the other. */
+export function rewired(plan: OpPlan, { inputs, outputs, firstTemp }: Surroundings): Pick<OpPlan, 'dispatches' | 'temps'> {
+  const { dispatches, temps } = inlined(plan)
+  const moved = temps.map((_, index): TensorRef => ({ kind: 'temp', index: firstTemp + index }))
+  return { dispatches: dispatches.map((dispatch) => rebound(dispatch, { input: inputs, output: outputs, temp: moved })), temps }
+}
+
+/** A dispatch with what it binds replaced; refs that `refs` does not name stay. */
+export function rebound(dispatch: DispatchPlan, refs: Partial<Record<TensorRef['kind'], readonly TensorRef[]>>): DispatchPlan {
+  return { ...dispatch, bind: dispatch.bind.map((ref) => refs[ref.kind]?.[ref.index] ?? ref) }
 }
 
 /** What a plan may know of a device: pure data, so that plans are tested without one. */

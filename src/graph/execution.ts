@@ -18,7 +18,7 @@ import { HostTensor, type Tensor } from '../tensor/tensor.ts'
 import type { TypedGraph } from './passes.ts'
 import { aliasesOf, boundOf, constantsOf, memoryFor, viewAlias, viewsOf, type PlannedNode } from './planning.ts'
 import { toFloat } from './precision.ts'
-import type { Weights } from './weights.ts'
+import { keyOf, type Held, type Wanted, type Weights } from './weights.ts'
 
 export interface CompileProgress {
   readonly stage: 'upload' | 'compile'
@@ -41,7 +41,7 @@ export class Execution {
   readonly #slots: readonly Allocation[]
   readonly #views: ReadonlyMap<string, TensorView>
   readonly #weights: Weights
-  readonly #held: readonly HostTensor[]
+  readonly #held: readonly Held[]
   #proved = false
   #disposed = false
 
@@ -53,7 +53,7 @@ export class Execution {
     slots: readonly Allocation[]
     views: ReadonlyMap<string, TensorView>
     weights: Weights
-    held: readonly HostTensor[]
+    held: readonly Held[]
   }) {
     this.#gpu = parts.gpu
     this.#typed = parts.typed
@@ -79,7 +79,7 @@ export class Execution {
     const { onProgress, signal, keep = 'outputs' } = options
     const aliases = aliasesOf(nodes)
     const memory = memoryFor(typed, nodes, aliases, keep)
-    const held: HostTensor[] = []
+    const held: Held[] = []
     let slots: Allocation[] = []
     try {
       const total = memory.slots.reduce((sum, bytes) => sum + bytes, 0)
@@ -95,12 +95,20 @@ export class Execution {
         const values = typed.known.get(name)
         if (values === undefined) continue
         const tensor = await gpu.faults.guard(weights.acquire(values, name))
-        held.push(values)
+        held.push({ values, key: '' })
         views.set(name, tensor)
         onProgress?.({ stage: 'upload', done: index + 1, total: constants.length })
       }
       for (const alias of aliases.keys()) viewAlias(alias, aliases, typed, views)
-      const bound = nodes.flatMap((node, index) => boundOf(gpu, node, index, views, memory, slots))
+      const wanted = nodes.map((node) => wantedOf(typed, node))
+      const prepared = await weights.prepare(wanted.flat(), signal)
+      for (const { values, preparation } of wanted.flat()) held.push({ values, key: keyOf(preparation) })
+      const firsts = wanted.map((_, index) => wanted.slice(0, index).reduce((sum, { length }) => sum + length, 0))
+      const bound = nodes.flatMap((node, index) => {
+        const first = firsts[index] ?? 0
+        const own = prepared.slice(first, first + (wanted[index]?.length ?? 0))
+        return boundOf(gpu, node, index, views, memory, slots, own)
+      })
       const commands = await CommandList.create(gpu, bound, {
         warm: true,
         ...(signal === undefined ? {} : { signal }),
@@ -110,7 +118,7 @@ export class Execution {
     } catch (error) {
       for (const slot of slots) gpu.pool.release(slot)
       slots = []
-      for (const values of held) weights.release(values)
+      for (const item of held) weights.release(item)
       throw error
     }
   }
@@ -167,7 +175,7 @@ export class Execution {
     this.#disposed = true
     this.#commands.dispose()
     for (const slot of this.#slots) this.#gpu.pool.release(slot)
-    for (const values of this.#held) this.#weights.release(values)
+    for (const item of this.#held) this.#weights.release(item)
   }
 
   /** Puts an input into its slot, in the dtype that the plan stores. */
@@ -245,6 +253,17 @@ export class Execution {
       copy.dispose()
     }
   }
+}
+
+/** What a node has prepared from constants. */
+function wantedOf(typed: TypedGraph, { node, plan }: PlannedNode): Wanted[] {
+  return (plan.prepared ?? []).map((preparation): Wanted => {
+    const name = node.inputs[preparation.from] ?? ''
+    const values = typed.known.get(name)
+    if (values === undefined)
+      throw new OptionError(`What is prepared from ${name} is no constant`, { node: node.name, op: node.op })
+    return { values, name, preparation }
+  })
 }
 
 interface NamedRead {

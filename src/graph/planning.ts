@@ -8,8 +8,8 @@ import { checkTensor, tensorBytes } from '../gpu/device-tensor.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import { checkPlan } from '../gpu/launch.ts'
 import { segmentsOf, type Allocation } from '../gpu/pool.ts'
-import { segmentBytes, type DeviceFacts, type OpPlan, type TensorRef } from '../gpu/program.ts'
-import { dispatchesOf } from '../ops/run.ts'
+import { inlined, segmentBytes, type DeviceFacts, type OpPlan, type Preparation, type TensorRef } from '../gpu/program.ts'
+import { withZeros } from '../ops/run.ts'
 import type { TensorType } from '../tensor/tensor.ts'
 import { planMemory, rootOf, type MemoryPlan } from './memory.ts'
 import type { TypedGraph, TypedNode } from './passes.ts'
@@ -28,7 +28,12 @@ export type PlanNode = (node: TypedNode, device: DeviceFacts) => OpPlan | undefi
  */
 export function planNodes(typed: TypedGraph, device: DeviceFacts, planNode?: PlanNode): PlannedNode[] {
   for (const { name, dtype, shape } of typed.inputs) checkTensor({ dtype, shape }, device, { node: name, op: 'input' })
-  return typed.nodes.map((item) => ({ ...item, plan: planOne(item, device, planNode) }))
+  return typed.nodes.map((item) => {
+    const plan = planOne(item, device, planNode)
+    // Made once where the input is known; else before every run.
+    const isKnown = ({ from }: Preparation): boolean => typed.known.has(item.node.inputs[from] ?? '')
+    return { ...item, plan: (plan.prepared ?? []).every(isKnown) ? plan : inlined(plan) }
+  })
 }
 
 /** The plan of one node, checked. @throws as planNodes */
@@ -38,7 +43,7 @@ export function planOne(item: TypedNode, device: DeviceFacts, planNode?: PlanNod
   for (const type of context.outputs) checkTensor(type, device, where)
   const chosen = planNode?.(item, device) ?? definition.plan({ ...context, device })
   const reason = fused.length === 0 ? chosen.reason : `${chosen.reason}; with ${fused.join(', ')}`
-  const plan = { ...chosen, reason, dispatches: dispatchesOf(chosen) }
+  const plan = { ...withZeros(chosen), reason }
   if (plan.alias === undefined)
     checkPlan(plan, { inputs: boundInputs(plan, context.inputs), outputs: context.outputs }, device, where)
   return plan
@@ -46,9 +51,8 @@ export function planOne(item: TypedNode, device: DeviceFacts, planNode?: PlanNod
 
 /** Inputs that a dispatch binds; the others are known on the host and need no memory. */
 function boundInputs(plan: OpPlan, inputs: readonly (TensorType | null)[]): (TensorType | null)[] {
-  const bound = new Set(
-    plan.dispatches.flatMap(({ bind }) => bind.filter(({ kind }) => kind === 'input').map(({ index }) => index)),
-  )
+  const dispatches = [...(plan.prepared ?? []).flatMap((preparation) => preparation.dispatches), ...plan.dispatches]
+  const bound = new Set(dispatches.flatMap(({ bind }) => bind.filter(({ kind }) => kind === 'input').map(({ index }) => index)))
   return inputs.map((type, index) => (bound.has(index) ? type : null))
 }
 
@@ -148,6 +152,7 @@ export function boundOf(
   views: ReadonlyMap<string, TensorView>,
   memory: MemoryPlan,
   slots: readonly Allocation[],
+  prepared: readonly TensorView[],
 ): BoundDispatch[] {
   const { node, plan, context } = item
   const where: ErrorDetails = { node: node.name, op: node.op }
@@ -163,7 +168,7 @@ export function boundOf(
   })
   const resolve = ({ kind, index }: TensorRef): TensorView => {
     const name = kind === 'input' ? node.inputs[index] : undefined
-    const view = kind === 'temp' ? temps[index] : kind === 'output' ? outputs[index] : views.get(name ?? '')
+    const view = { temp: temps[index], output: outputs[index], prepared: prepared[index], input: views.get(name ?? '') }[kind]
     if (view === undefined) throw new OptionError(`${kind} ${index} has no memory`, where)
     return view
   }

@@ -1,19 +1,36 @@
 /**
- * Constants in GPU memory, shared by all plans of a model: uploaded when a plan first needs them, freed with the last that does.
+ * Constants in GPU memory, shared by all plans of a model: uploaded when a plan first needs them, freed with the last that does. What is
+ * prepared from a constant (packed filters) is kept beside it, or in its stead where nothing else reads it.
  */
-import { scoped } from '../gpu/faults.ts'
+import { CommandList, type BoundDispatch } from '../gpu/commands.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
+import { scoped } from '../gpu/faults.ts'
 import type { Gpu } from '../gpu/gpu.ts'
+import type { Preparation } from '../gpu/program.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
+
+/** What is in memory: a constant, or what a preparation made of it. */
+export interface Held {
+  readonly values: HostTensor
+  /** `keyOf` a preparation; empty for the constant itself. */
+  readonly key: string
+}
 
 interface Entry {
   readonly tensor: DeviceTensor
   users: number
 }
 
+/** A preparation of a constant that is wanted. */
+export interface Wanted {
+  readonly values: HostTensor
+  readonly name: string
+  readonly preparation: Preparation
+}
+
 export class Weights {
   readonly #gpu: Gpu
-  readonly #entries = new Map<HostTensor, Entry>()
+  readonly #entries = new Map<HostTensor, Map<string, Entry>>()
 
   constructor(gpu: Gpu) {
     this.#gpu = gpu
@@ -21,21 +38,96 @@ export class Weights {
 
   /** `values` on the device, one more user of it. @throws DeviceLimitError naming the constant when memory runs out. */
   async acquire(values: HostTensor, name: string): Promise<DeviceTensor> {
-    const known = this.#entries.get(values)
-    if (known !== undefined) {
-      known.users++
-      return known.tensor
-    }
+    const known = this.#use(values, '')
+    if (known !== undefined) return known
     const { dtype, shape } = values
     const tensor = await scoped(this.#gpu.device, { constant: name, dtype, shape }, () => this.#gpu.upload(values))
-    this.#entries.set(values, { tensor, users: 1 })
+    this.#put({ values, key: '' }, tensor)
     return tensor
   }
 
-  release(values: HostTensor): void {
-    const entry = this.#entries.get(values)
-    if (entry === undefined || --entry.users > 0) return
-    this.#entries.delete(values)
+  /**
+   * What preparations make of constants, in order, one more user of each. Those that are not there yet are made in one submission;
+   * their constants are uploaded for that alone, unless a plan holds them.
+   * @throws DeviceLimitError, DeviceValidationError, DeviceLostError, the signal's reason
+   */
+  async prepare(wanted: readonly Wanted[], signal?: AbortSignal): Promise<DeviceTensor[]> {
+    const results: DeviceTensor[] = []
+    const held: Held[] = []
+    const sources: HostTensor[] = []
+    try {
+      const bound: BoundDispatch[] = []
+      for (const { values, name, preparation } of wanted) {
+        const key = keyOf(preparation)
+        let made = this.#use(values, key)
+        if (made === undefined) {
+          const { type, dispatches } = preparation
+          const tensor = await scoped(this.#gpu.device, { constant: name, ...type }, () => this.#gpu.allocate(type))
+          made = tensor
+          this.#put({ values, key }, tensor)
+          const source = await this.acquire(values, name)
+          sources.push(values)
+          for (const dispatch of dispatches) {
+            bound.push({ dispatch, tensors: dispatch.bind.map(({ kind }) => (kind === 'input' ? source : tensor)), label: name })
+          }
+        }
+        held.push({ values, key })
+        results.push(made)
+      }
+      if (bound.length > 0) await this.#submit(bound, signal)
+      return results
+    } catch (error) {
+      for (const item of held) this.release(item)
+      throw error
+    } finally {
+      for (const values of sources) this.release({ values, key: '' })
+    }
+  }
+
+  release({ values, key }: Held): void {
+    const entries = this.#entries.get(values)
+    const entry = entries?.get(key)
+    if (entries === undefined || entry === undefined || --entry.users > 0) return
+    entries.delete(key)
+    if (entries.size === 0) this.#entries.delete(values)
     entry.tensor.dispose()
   }
+
+  #use(values: HostTensor, key: string): DeviceTensor | undefined {
+    const entry = this.#entries.get(values)?.get(key)
+    if (entry !== undefined) entry.users++
+    return entry?.tensor
+  }
+
+  #put({ values, key }: Held, tensor: DeviceTensor): void {
+    const entries = this.#entries.get(values) ?? new Map<string, Entry>()
+    entries.set(key, { tensor, users: 1 })
+    this.#entries.set(values, entries)
+  }
+
+  async #submit(bound: readonly BoundDispatch[], signal: AbortSignal | undefined): Promise<void> {
+    const { device } = this.#gpu
+    const commands = await CommandList.create(this.#gpu, bound, signal === undefined ? {} : { signal })
+    try {
+      await this.#gpu.faults.guard(
+        scoped(device, { op: 'preparation of weights' }, () => {
+          const encoder = device.createCommandEncoder({ label: 'preparation' })
+          const pass = encoder.beginComputePass()
+          commands.encode(pass)
+          pass.end()
+          device.queue.submit([encoder.finish()])
+        }),
+      )
+    } finally {
+      commands.dispose()
+    }
+  }
+}
+
+/** Equal for preparations that make the same of the same constant. */
+export function keyOf({ type, dispatches }: Preparation): string {
+  return JSON.stringify([
+    type,
+    dispatches.map(({ program, params }) => [program.name, program.constants, program.operands, params]),
+  ])
 }

@@ -6,7 +6,7 @@ import { scoped } from '../gpu/faults.ts'
 import { zeroDispatch } from '../gpu/fill.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import { checkPlan, LONGEST_LAUNCH_SECONDS } from '../gpu/launch.ts'
-import type { OpPlan, TensorRef } from '../gpu/program.ts'
+import { inlined, rebound, type OpPlan, type TensorRef } from '../gpu/program.ts'
 import { HostTensor, type Tensor, type TensorType } from '../tensor/tensor.ts'
 import type { OpDefinition } from './op.ts'
 
@@ -16,10 +16,32 @@ export interface RunOptions {
   readonly node?: string
 }
 
-/** The dispatches of a plan in order, the clearing of its zeroed temps first. */
-export function dispatchesOf(plan: OpPlan): OpPlan['dispatches'] {
+/** A plan with the clearing of its zeroed temps among its dispatches, in front. */
+export function withZeros(plan: OpPlan): OpPlan {
   const zeros = plan.temps.flatMap((type, index) => (type.zeroed === true ? [zeroDispatch(type, { kind: 'temp', index })] : []))
-  return [...zeros, ...plan.dispatches]
+  return zeros.length === 0 ? plan : { ...plan, dispatches: [...zeros, ...plan.dispatches] }
+}
+
+/**
+ * Makes what a plan has prepared, for one that runs it many times. The tensors are the caller's to dispose of.
+ * @throws as `runPlan`
+ */
+export async function prepare(gpu: Gpu, plan: OpPlan, inputs: readonly (DeviceTensor | null)[]): Promise<DeviceTensor[]> {
+  const { prepared = [] } = plan
+  if (prepared.length === 0) return []
+  const outputs = prepared.map((_, index): TensorRef => ({ kind: 'output', index }))
+  const dispatches = prepared.flatMap((preparation) => preparation.dispatches)
+  const alone = {
+    reason: 'preparation',
+    dispatches: dispatches.map((dispatch) => rebound(dispatch, { prepared: outputs })),
+    temps: [],
+  }
+  return runPlan(
+    gpu,
+    alone,
+    inputs,
+    prepared.map(({ type }) => type),
+  )
 }
 
 /**
@@ -39,7 +61,7 @@ export async function runPlan(
   const where: ErrorDetails = node === undefined ? {} : { node }
   signal?.throwIfAborted()
   if (plan.alias !== undefined) return [aliased(gpu, plan.alias, inputs, outputs)]
-  const whole: OpPlan = { ...plan, dispatches: dispatchesOf(plan) }
+  const whole = withZeros(inlined(plan))
   checkPlan(whole, { inputs, outputs }, gpu.facts, where)
   return gpu.exclusive(() => execute(gpu, whole, inputs, outputs, options), signal)
 }
@@ -52,7 +74,7 @@ export async function runPlanAlone(
   outputs: readonly TensorType[],
   options: RunOptions = {},
 ): Promise<DeviceTensor[]> {
-  const whole: OpPlan = { ...plan, dispatches: dispatchesOf(plan) }
+  const whole = withZeros(inlined(plan))
   checkPlan(whole, { inputs, outputs }, gpu.facts, options.node === undefined ? {} : { node: options.node })
   return execute(gpu, whole, inputs, outputs, options)
 }
@@ -157,6 +179,7 @@ export async function runOp<A>(
   const plan = definition.plan({ ...context, outputs, device: gpu.facts })
   const needed = new Set(plan.alias === undefined ? [] : [plan.alias])
   for (const { bind } of plan.dispatches) for (const { kind, index } of bind) if (kind === 'input') needed.add(index)
+  for (const { from } of plan.prepared ?? []) needed.add(from)
   const uploaded: DeviceTensor[] = []
   try {
     const onDevice = inputs.map((input, index): DeviceTensor | null => {

@@ -5,7 +5,7 @@ import type { DeviceTensor } from '../gpu/device-tensor.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import type { OpPlan, TensorRef } from '../gpu/program.ts'
 import { timeDispatches } from '../gpu/timer.ts'
-import { dispatchesOf, runPlan } from '../ops/run.ts'
+import { prepare, runPlan, withZeros } from '../ops/run.ts'
 import { compare, type Comparison } from '../ops/tolerance.ts'
 import { macsOf } from '../schedule/problem.ts'
 import { HostTensor, type TensorType } from '../tensor/tensor.ts'
@@ -95,8 +95,9 @@ export async function verifyAndTime(
 
   phase('time')
   const temps = plan.temps.map((temp) => gpu.allocate(temp))
+  const prepared = await prepare(gpu, plan, inputs)
   try {
-    const bound = boundDispatches(plan, { inputs, outputs: [y], temps }, layer.name)
+    const bound = boundDispatches(plan, { inputs, outputs: [y], temps, prepared }, layer.name)
     const timing = await timeDispatches(gpu, bound, { warmups: 0, samples: samplesFor(gpu, samples, warm_ms), ...signalled })
     const time_ms = median(timing.samples_ms)
     return {
@@ -105,7 +106,7 @@ export async function verifyAndTime(
       figures: { time_ms, samples_ms: timing.samples_ms, gflops: operations / time_ms / 1e6 },
     }
   } finally {
-    for (const temp of temps) temp.dispose()
+    for (const made of [...temps, ...prepared]) made.dispose()
   }
 }
 
@@ -116,15 +117,17 @@ export function boundDispatches(
     readonly inputs: readonly (DeviceTensor | null)[]
     readonly outputs: readonly DeviceTensor[]
     readonly temps: readonly DeviceTensor[]
+    readonly prepared?: readonly DeviceTensor[]
   },
   label: string,
 ): BoundDispatch[] {
   const tensorAt = ({ kind, index }: TensorRef): DeviceTensor => {
-    const tensor = tensors[`${kind}s`][index]
+    const { inputs, outputs, temps, prepared = [] } = tensors
+    const tensor = { input: inputs, output: outputs, temp: temps, prepared }[kind][index]
     if (tensor === undefined || tensor === null) throw new MappingError(`The kernel binds ${kind} ${index}, which a layer has not`)
     return tensor
   }
-  return dispatchesOf(plan).map((dispatch) => ({ dispatch, tensors: dispatch.bind.map(tensorAt), label }))
+  return withZeros(plan).dispatches.map((dispatch) => ({ dispatch, tensors: dispatch.bind.map(tensorAt), label }))
 }
 
 /** A software adapter takes one sample of a slow row: the figure ranks nothing there, and a person waits. */

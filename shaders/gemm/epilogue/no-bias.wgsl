@@ -1,4 +1,4 @@
 // A product without C.
-fn bias_at(row: u32, column: u32) -> f32 {
+fn bias_at(terms: u32, row: u32, column: u32) -> f32 {
   return 0.0;
 }

@@ -2,8 +2,8 @@
 
 /// One value; row and column lie inside.
 fn finish(slice: Slice, row: u32, column: u32, sum: f32) {
-  let index = slice.y + row * params.columns + column;
-  store_y(index, finished(index, row, column, sum));
+  let index = slice.y + row * params.y_row + column * params.y_column;
+  store_y(index, finished(slice.terms, index, row, column, sum));
 }
 
 /// Four columns of a row, those that there are; column is a multiple of 4.

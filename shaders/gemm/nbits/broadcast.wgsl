@@ -55,6 +55,6 @@ fn main(
   }
 
   for (var r = 0u; r < ROWS; r++) {
-    if (row0 + r < params.rows && column < params.columns) { finish_quad(Slice(0u), row0 + r, column, acc[r]); }
+    if (row0 + r < params.rows && column < params.columns) { finish_quad(Slice(0u, 0u), row0 + r, column, acc[r]); }
   }
 }

@@ -60,6 +60,6 @@ fn main(
   let column = column0 + 4u * x;
   for (var i = 0u; i < 4u; i++) {
     let row = row0 + 4u * y + i;
-    if (row < params.rows && column < params.columns) { finish_quad(Slice(0u), row, column, acc[i]); }
+    if (row < params.rows && column < params.columns) { finish_quad(Slice(0u, 0u), row, column, acc[i]); }
   }
 }

@@ -52,7 +52,7 @@ fn main(
     if (along == r % ALONG && column < params.columns) {
       var sum = vec4<f32>();
       for (var j = 0u; j < ALONG; j++) { sum += shares[first + j]; }
-      finish_quad(Slice(0u), row0 + r, column, sum);
+      finish_quad(Slice(0u, 0u), row0 + r, column, sum);
     }
     workgroupBarrier();
   }

@@ -11,7 +11,7 @@ import { matrix } from './kernels/matrix.ts'
 import { tiledByRule } from './kernels/tiled.ts'
 import { vectorByRule } from './kernels/vector.ts'
 import { keptKernel } from './kept.ts'
-import { flopsOf, normalised, type Product } from './product.ts'
+import { flopsOf, normalised, type Product, type Window } from './product.ts'
 
 export interface Choice {
   readonly config: Config
@@ -22,9 +22,19 @@ export interface Choice {
 export function productKey(product: Product): string {
   const { rows, columns, depth, a, b, output, accumulate } = product
   const slices = product.batch.map(({ size }) => size).join('x')
-  const form = (side: Product['a'], lines: number): string => (side.depth === 1 ? 'd' : side.line === 1 || lines === 1 ? 'l' : 's')
+  const form = (side: Product['a'], lines: number): string =>
+    side.window !== undefined ? 'w' : side.depth === 1 ? 'd' : side.line === 1 || lines === 1 ? 'l' : 's'
   const types = [a.type.dtype, b.type.dtype, output.dtype, accumulate].join('-')
-  return `${rows}x${columns}x${depth}${slices === '' ? '' : `*${slices}`} ${types} ${form(a, rows)}${form(b, columns)}`
+  const window = a.window ?? b.window
+  const patches = window === undefined ? '' : ` ${windowKey(window)}`
+  const strided = product.stores === undefined ? '' : product.stores.column === 1 ? ' rows' : ' columns'
+  return `${rows}x${columns}x${depth}${slices === '' ? '' : `*${slices}`} ${types} ${form(a, rows)}${form(b, columns)}${patches}${strided}`
+}
+
+/** Taps, strides, dilations and order of a window: what its reading costs depends on. */
+function windowKey({ axes, channels, strides, order }: Window): string {
+  const each = axes.map(({ kernel, stride, dilation }) => `${kernel}s${stride}d${dilation}`).join('x')
+  return `${each}c${channels}${order === 'taps' ? 't' : 'c'}${strides.channel === 1 ? 'i' : 'o'}`
 }
 
 /** The plan of a product; no dispatches where Y is empty. @throws OptionError where a forced kernel is not legal */

@@ -20,6 +20,10 @@ import scale from '../../../shaders/gemm/epilogue/scale.wgsl?raw'
 import storeOne from '../../../shaders/gemm/epilogue/store.wgsl?raw'
 import storeWide from '../../../shaders/gemm/epilogue/store_wide.wgsl?raw'
 import across from '../../../shaders/gemm/read/across.wgsl?raw'
+import divided from '../../../shaders/gemm/read/divided.wgsl?raw'
+import windowBody from '../../../shaders/gemm/read/window.wgsl?raw'
+import windowEach from '../../../shaders/gemm/read/window_each.wgsl?raw'
+import windowWide from '../../../shaders/gemm/read/window_wide.wgsl?raw'
 import along from '../../../shaders/gemm/read/along.wgsl?raw'
 import any from '../../../shaders/gemm/read/any.wgsl?raw'
 import slice from '../../../shaders/gemm/slice.wgsl?raw'
@@ -34,7 +38,7 @@ import {
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { activationParams, activationWgsl } from './activation.ts'
-import { flopsOf, slicesOf, type BatchDimension, type Product, type Side } from './product.ts'
+import { flopsOf, slicesOf, type BatchDimension, type Product, type Side, type Stores, type Window } from './product.ts'
 
 /** How a side is read: four values along a line at a time, four lines at a time, or one by one. */
 export type ReadForm = 'along' | 'across' | 'any'
@@ -78,7 +82,9 @@ export interface Kernel {
 
 /** In which form a side of a product can be read. The alignment of every slice counts, so that vectors begin where they must. */
 export function readForm(product: Product, which: 'a' | 'b'): ReadForm {
-  const { depth: step, line } = product[which]
+  const { depth: step, line, window } = product[which]
+  // A window finds each element by itself, however its lines lie: patches as rows are staged along the depth, as columns across them.
+  if (window !== undefined) return which === 'a' ? 'along' : 'any'
   const lines = which === 'a' ? product.rows : product.columns
   if (product.batch.some((dimension) => dimension[which] % 4 !== 0)) return 'any'
   // The stride of what there is only one of is never walked.
@@ -89,9 +95,26 @@ export function readForm(product: Product, which: 'a' | 'b'): ReadForm {
   return 'any'
 }
 
+/** Whether the four channels of a quad can be loaded at once. */
+function isWide({ window, type: { shape } }: Side, batch: readonly number[]): boolean {
+  if (window === undefined || window.order !== 'taps' || window.channels % 4 !== 0) return false
+  const { picture, channel, quad, z, y, x } = window.strides
+  const steps = [picture, quad, z, y, x, ...batch]
+  return channel === 1 && steps.every((stride) => stride % 4 === 0) && sizeOf(shape) % 4 === 0
+}
+
 /** Whether Y can be stored four columns at a time. */
-export function storesWide({ columns }: Product): boolean {
-  return columns % 4 === 0
+export function storesWide({ columns, stores }: Product): boolean {
+  if (stores === undefined) return columns % 4 === 0
+  const steps = [stores.offset, stores.row, ...stores.batch]
+  return columns % 4 === 0 && stores.column === 1 && steps.every((stride) => stride % 4 === 0)
+}
+
+/** Where Y lies, in the words of a product that says so. */
+function storesOf({ rows, columns, batch, stores }: Product): Stores {
+  if (stores !== undefined) return stores
+  const steps = batch.map((_, axis) => slicesOf({ batch: batch.slice(axis + 1) }) * rows * columns)
+  return { offset: 0, row: columns, column: 1, batch: steps, terms: batch.map(() => 0) }
 }
 
 /** Slices of one dispatch. */
@@ -122,9 +145,15 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
     }
   }
   const reads = kernel.reads ?? true
+  const wide = (which: 'a' | 'b'): boolean => {
+    if (product[which].window === undefined) return forms[which] !== 'any'
+    const steps = product.batch.map((dimension) => dimension[which])
+    return isWide(product[which], steps)
+  }
+  const window = reads ? (product.a.window ?? product.b.window) : undefined
   const sides: (OperandSpec & { readonly ref: TensorRef })[] = [
-    { ...operand('a', product.a.type, forms.a !== 'any'), ref: { kind: 'input', index: product.a.input } },
-    { ...operand('b', product.b.type, forms.b !== 'any'), ref: { kind: 'input', index: product.b.input } },
+    { ...operand('a', product.a.type, wide('a')), ref: { kind: 'input', index: product.a.input } },
+    { ...operand('b', product.b.type, wide('b')), ref: { kind: 'input', index: product.b.input } },
   ]
   const bound = reads ? sides : []
   const terms =
@@ -143,6 +172,8 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
   bound.push(...(kernel.extra ?? []))
 
   const types: Record<string, ParamType> = Object.fromEntries(sizeNames().map((name): [string, ParamType] => [name, 'u32']))
+  const windowed = window === undefined ? undefined : windowParams(window)
+  Object.assign(types, windowed?.types)
   for (const name of Object.keys(kernel.params ?? {})) types[name] = 'u32'
   if (stores !== 'none') Object.assign(types, epilogueTypes(product))
   const body = [
@@ -150,7 +181,8 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
     `alias acc_t = ${half ? 'f16' : 'f32'};`,
     `const WHOLE_DEPTH = ${product.depth % 4 === 0};`,
     slice,
-    ...(reads ? [side(forms.a, 'left', 'a'), side(forms.b, 'right', 'b')] : []),
+    ...(window === undefined ? [] : [divided, windowConstants(product, window)]),
+    ...(reads ? [side(product.a, forms.a, wide('a'), 'left', 'a'), side(product.b, forms.b, wide('b'), 'right', 'b')] : []),
     ...(stores === 'none' ? [] : epilogueWgsl(product, stores)),
     kernel.body,
   ].join('\n')
@@ -164,13 +196,14 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
     ...(kernel.workgroupBytes === undefined ? {} : { workgroupBytes: kernel.workgroupBytes }),
     ...requirements(kernel, halves),
   }
-  const all = offsetsOf(outer)
+  const all = offsetsOf(outer, storesOf(product))
   const cost = { flops: flopsOf(product) / all.length, bytes: bytesOf(product) / all.length, speed: BLOCKED_SPEED }
-  return all.map((offset, index) => ({
+  return all.map((offset) => ({
     program,
     bind: bound.map(({ ref }) => ref),
     params: {
-      ...sizes(product, inner, offset, index * slices * product.rows * product.columns),
+      ...sizes(product, inner, offset),
+      ...windowed?.values,
       ...kernel.params,
       ...(stores === 'none' ? {} : epilogueValues(product)),
     },
@@ -190,8 +223,61 @@ function requirements(kernel: Kernel, half: boolean): Pick<ProgramSource, 'requi
   return requires.length === 0 ? {} : { requires }
 }
 
-function side(form: ReadForm, name: 'left' | 'right', operand: string): string {
-  return READ[form].replaceAll('SIDE', name).replaceAll('OPERAND', operand)
+function side({ window }: Side, form: ReadForm, wide: boolean, name: 'left' | 'right', operand: string): string {
+  const text = window === undefined ? READ[form] : [wide ? windowWide : windowEach, windowBody].join('\n')
+  return text.replaceAll('SIDE', name).replaceAll('OPERAND', operand)
+}
+
+/** Lines or depths from which `divided` is no longer exact. */
+const LARGE = 2 ** 21
+
+function windowConstants({ a, rows, columns, depth }: Product, { axes, channels, order }: Window): string {
+  const [{ input, kernel, output, before }] = axes
+  const deep = input > 1 || kernel > 1 || output > 1 || before > 0
+  const lines = a.window === undefined ? columns : rows
+  return [
+    `const WINDOW_DEEP = ${deep};`,
+    `const WINDOW_TAPS_FIRST = ${order === 'taps'};`,
+    `const WINDOW_QUADS = ${order === 'taps' && channels % 4 === 0};`,
+    `const WINDOW_LARGE = ${Math.max(lines, depth) >= LARGE};`,
+  ].join('\n')
+}
+
+function windowParams({ axes, channels, strides }: Window): { types: Record<string, ParamType>; values: Record<string, number> } {
+  const types: Record<string, ParamType> = {}
+  const values: Record<string, number> = {}
+  const put = (name: string, value: number): void => {
+    types[`window_${name}`] = 'u32'
+    values[`window_${name}`] = value
+  }
+  const divisor = (name: string, value: number): void => {
+    put(name, value)
+    types[`window_${name}_inverse`] = 'f32'
+    values[`window_${name}_inverse`] = 1 / value
+  }
+  for (const [index, name] of (['z', 'y', 'x'] as const).entries()) {
+    const axis = axes[index]
+    if (axis === undefined) continue
+    divisor(`out_${name}`, axis.output)
+    divisor(`kernel_${name}`, axis.kernel)
+    put(`stride_${name}`, axis.stride)
+    put(`dilation_${name}`, axis.dilation)
+    put(`pad_${name}`, axis.before)
+    put(name, strides[name])
+  }
+  const [depth, height, width] = axes
+  put('depth', depth.input)
+  put('height', height.input)
+  put('width', width.input)
+  divisor('channels', channels)
+  divisor(
+    'taps',
+    axes.reduce((taps, { kernel }) => taps * kernel, 1),
+  )
+  put('picture', strides.picture)
+  put('channel', strides.channel)
+  put('quad', strides.quad)
+  return { types, values }
 }
 
 /** The WGSL of a product's epilogue: finish_quad, and finish where Y is stored one by one. */
@@ -227,23 +313,28 @@ function epilogueValues({ epilogue }: Product): Record<string, number> {
 }
 
 function sizeNames(): string[] {
-  const names = ['rows', 'columns', 'depth', 'y_offset']
+  const names = ['rows', 'columns', 'depth', 'y_offset', 'y_row', 'y_column']
   for (const name of ['left', 'right']) {
     names.push(`${name}_lines`, `${name}_offset`, `${name}_line`, `${name}_depth`)
     for (let axis = 0; axis < KERNEL_BATCH; axis++) names.push(`${name}_batch${axis}`)
   }
+  for (let axis = 0; axis < KERNEL_BATCH; axis++) names.push(`y_batch${axis}`, `terms_batch${axis}`)
   for (let axis = 1; axis < KERNEL_BATCH; axis++) names.push(`batch${axis}`)
   return names
 }
 
-function sizes(
-  product: Product,
-  inner: readonly BatchDimension[],
-  offset: { a: number; b: number },
-  y: number,
-): Record<string, number> {
+function sizes(product: Product, inner: readonly BatchDimension[], offset: Offset): Record<string, number> {
   const { rows, columns, depth } = product
-  const values: Record<string, number> = { rows, columns, depth, y_offset: y }
+  const stores = storesOf(product)
+  const values: Record<string, number> = {
+    rows,
+    columns,
+    depth,
+    y_offset: stores.offset + offset.y,
+    // The stride of what there is only one of is never walked.
+    y_row: stores.row,
+    y_column: stores.column,
+  }
   const put = (name: string, { line, depth: step }: Side, lines: number, start: number): void => {
     values[`${name}_lines`] = lines
     values[`${name}_offset`] = start
@@ -253,12 +344,16 @@ function sizes(
   }
   put('left', product.a, rows, offset.a)
   put('right', product.b, columns, offset.b)
-  const padded = [...Array.from({ length: KERNEL_BATCH - inner.length }, () => ({ size: 1, a: 0, b: 0 })), ...inner]
-  padded.forEach(({ size, a, b }, axis) => {
+  const first = KERNEL_BATCH - inner.length
+  const outer = product.batch.length - inner.length
+  for (let axis = 0; axis < KERNEL_BATCH; axis++) {
+    const { size, a, b } = inner[axis - first] ?? { size: 1, a: 0, b: 0 }
     if (axis > 0) values[`batch${axis}`] = size
     values[`left_batch${axis}`] = a
     values[`right_batch${axis}`] = b
-  })
+    values[`y_batch${axis}`] = axis < first ? 0 : (stores.batch[outer + axis - first] ?? 0)
+    values[`terms_batch${axis}`] = axis < first ? 0 : (stores.terms[outer + axis - first] ?? 0)
+  }
   return values
 }
 
@@ -268,12 +363,19 @@ export function bytesOf({ a, b, epilogue, output }: Product): number {
   return moved.reduce((sum, type) => sum + (type === undefined ? 0 : sizeOf(type.shape) * deviceByteSize(type.dtype)), 0)
 }
 
-/** The offsets of every index of `dimensions`, in order. */
-function offsetsOf(dimensions: readonly BatchDimension[]): { a: number; b: number }[] {
-  let offsets = [{ a: 0, b: 0 }]
-  for (const { size, a, b } of dimensions) {
+interface Offset {
+  readonly a: number
+  readonly b: number
+  readonly y: number
+}
+
+/** The offsets of every index of `dimensions`, the first of the product's, in order. */
+function offsetsOf(dimensions: readonly BatchDimension[], { batch }: Stores): Offset[] {
+  let offsets: Offset[] = [{ a: 0, b: 0, y: 0 }]
+  for (const [axis, { size, a, b }] of dimensions.entries()) {
+    const y = batch[axis] ?? 0
     offsets = offsets.flatMap((outer) =>
-      Array.from({ length: size }, (_, index) => ({ a: outer.a + index * a, b: outer.b + index * b })),
+      Array.from({ length: size }, (_, index) => ({ a: outer.a + index * a, b: outer.b + index * b, y: outer.y + index * y })),
     )
   }
   return offsets

@@ -6,6 +6,8 @@
  */
 import type { DType } from '../../tensor/dtype.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
+import type { LayoutStrides } from '../conv2d/convolution.ts'
+import type { WindowAxis } from '../window.ts'
 import type { Activation } from './activation.ts'
 
 /**
@@ -18,6 +20,35 @@ export interface Side {
   readonly type: TensorType
   readonly line: number
   readonly depth: number
+  /** Set where lines and depth are those of a window that slides; the strides above are then 0. */
+  readonly window?: Window
+}
+
+/**
+ * A side that is the patch matrix of a convolution, never stored: its lines are the positions of a window, picture by picture, its depth
+ * the window's taps and the channels under them. shaders/gemm/read/window.wgsl has the picture. Padding reads as 0.
+ */
+export interface Window {
+  /** Depth, height, width. */
+  readonly axes: readonly [z: WindowAxis, y: WindowAxis, x: WindowAxis]
+  /** Channels under a tap. */
+  readonly channels: number
+  /**
+   * In elements: between pictures, planes, rows and columns, between the channels of a quad, and between quads. Channel c begins at
+   * ⌊c/4⌋ · quad + (c mod 4) · channel.
+   */
+  readonly strides: LayoutStrides
+  /** What k counts first. */
+  readonly order: 'taps' | 'channels'
+}
+
+/** Where Y lies if not contiguous: strides in elements, one for each batch dimension, and what bias and scale begin further on there. */
+export interface Stores {
+  readonly offset: number
+  readonly row: number
+  readonly column: number
+  readonly batch: readonly number[]
+  readonly terms: readonly number[]
 }
 
 /** A term of the epilogue, broadcast to [rows, columns] by strides of 0. The same for all of a batch. */
@@ -61,6 +92,8 @@ export interface Product {
   /** What sums are kept in. f16 is taken only where the caller asked for it. */
   readonly accumulate: 'f32' | 'f16'
   readonly output: TensorType
+  /** Absent: Y is contiguous, batch by batch and row by row, and what the epilogue adds is the same for all of a batch. */
+  readonly stores?: Stores
 }
 
 /** The bare product of A [rows, depth] and B [depth, columns], both contiguous, row by row; sums and Y as a caller gets them unasked. */
@@ -89,8 +122,12 @@ export function flopsOf(product: Product): number {
   return 2 * slicesOf(product) * product.rows * product.columns * product.depth
 }
 
-/** The same product in the form that kernels take: batch dimensions joined, rows of a batch folded, a single column turned to a row. */
+/**
+ * The same product in the form that kernels take: batch dimensions joined, rows of a batch folded, a single column turned to a row. One
+ * with a window or with strides of Y is in its form already.
+ */
 export function normalised(product: Product): Product {
+  if (product.stores !== undefined || product.a.window !== undefined || product.b.window !== undefined) return product
   return asRow(foldedRows({ ...product, batch: collapsed(product.batch) }))
 }
 

@@ -143,7 +143,7 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
     program: {
       name: `${op}/${kernel}`,
       body: [
-        'struct Slice { y: u32 }',
+        'struct Slice { y: u32, terms: u32 }',
         weights,
         config.words === 4 ? wordsFour : wordsOne,
         ZERO[sizes.zeros],
@@ -160,6 +160,8 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
       params: {
         rows: 'u32',
         columns: 'u32',
+        y_row: 'u32',
+        y_column: 'u32',
         depth: 'u32',
         blocks: 'u32',
         block_words: 'u32',
@@ -179,6 +181,8 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
     params: {
       rows,
       columns,
+      y_row: columns,
+      y_column: 1,
       depth,
       blocks,
       block_words: (block * bits) / 32,
