@@ -30,14 +30,24 @@ export interface Value {
   readonly shape: Shape
 }
 
+/** One number for both axes, or [vertical, horizontal]. */
+export type Pair = number | readonly [number, number]
+
 export interface ConvOptions {
   readonly filters: number
-  readonly kernel: number
-  readonly stride?: number
-  readonly padding?: number
+  readonly kernel: Pair
+  readonly stride?: Pair
+  /** Zeros on both sides. */
+  readonly padding?: Pair
+  readonly dilation?: Pair
   readonly groups?: number
   /** Default true. */
   readonly bias?: boolean
+}
+
+export interface ConvTransposeOptions extends ConvOptions {
+  /** Rows and columns that are added at the end of the result. */
+  readonly outputPadding?: Pair
 }
 
 export interface PoolOptions {
@@ -47,6 +57,10 @@ export interface PoolOptions {
   /** Rounds the number of windows up: the last may hang over the edge. */
   readonly ceil?: boolean
 }
+
+/** The bounds of relu6. */
+const ZERO = new HostTensor('f32', [], Float32Array.of(0))
+const SIX = new HostTensor('f32', [], Float32Array.of(6))
 
 const BIAS: Uniform = { centre: 0, spread: 0.05 }
 
@@ -75,14 +89,35 @@ export class Network {
   }
 
   /** Convolution: x [N, C, H, W] → [N, filters, P, Q], He-scaled weights. */
-  conv(name: string, x: Value, { filters, kernel, stride = 1, padding = 0, groups = 1, bias = true }: ConvOptions): Value {
+  conv(name: string, x: Value, { filters, bias = true, groups = 1, ...options }: ConvOptions): Value {
     const [batch, channels, height, width] = planes(x)
-    const fanIn = (channels / groups) * kernel * kernel
-    const inputs = [x, this.#constant(`${name}.weight`, [filters, channels / groups, kernel, kernel], heUniform(fanIn))]
+    const { kernel, stride, padding, dilation } = windowOf(options)
+    const weight = [filters, channels / groups, ...kernel]
+    const inputs = [x, this.#constant(`${name}.weight`, weight, heUniform(sizeOf(weight.slice(1))))]
     if (bias) inputs.push(this.#constant(`${name}.bias`, [filters], BIAS))
-    const extent = (size: number): number => Math.floor((size + 2 * padding - kernel) / stride) + 1
-    const attributes = { strides: [stride, stride], pads: [padding, padding, padding, padding], group: groups }
-    return this.#node('conv2d', name, inputs, attributes, [batch, filters, extent(height), extent(width)])
+    const extent = (size: number, axis: 0 | 1): number =>
+      Math.floor((size + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis]) + 1
+    const attributes = { strides: stride, pads: [...padding, ...padding], dilations: dilation, group: groups }
+    return this.#node('conv2d', name, inputs, attributes, [batch, filters, extent(height, 0), extent(width, 1)])
+  }
+
+  /**
+   * Transposed convolution: x [N, C, H, W] → [N, filters, (H − 1) · stride − 2 · padding + dilation · (kernel − 1) + outputPadding + 1, …],
+   * weights [C, filters/groups, R, S], He-scaled by the values that reach a pixel: kernel / stride of them on either axis, on average.
+   */
+  convTranspose(name: string, x: Value, { outputPadding = 0, ...given }: ConvTransposeOptions): Value {
+    const { filters, bias = true, groups = 1, ...options } = given
+    const [batch, channels, height, width] = planes(x)
+    const { kernel, stride, padding, dilation } = windowOf(options)
+    const more = pair(outputPadding)
+    const reach = (kernel[0] * kernel[1]) / (stride[0] * stride[1])
+    const weight = [channels, filters / groups, ...kernel]
+    const inputs = [x, this.#constant(`${name}.weight`, weight, heUniform((channels / groups) * reach))]
+    if (bias) inputs.push(this.#constant(`${name}.bias`, [filters], BIAS))
+    const extent = (size: number, axis: 0 | 1): number =>
+      (size - 1) * stride[axis] - 2 * padding[axis] + dilation[axis] * (kernel[axis] - 1) + more[axis] + 1
+    const attributes = { stride, padding: [...padding, ...padding], dilation, groups, outputPadding: more }
+    return this.#node('convTranspose2d', name, inputs, attributes, [batch, filters, extent(height, 0), extent(width, 1)])
   }
 
   /** Fully connected: x [N, …] flattened to [N, K] → [N, outputs]. */
@@ -113,8 +148,23 @@ export class Network {
     return this.#node('relu', name, [x], {}, x.shape)
   }
 
+  /** min(max(x, 0), 6). */
+  relu6(name: string, x: Value): Value {
+    return this.#node('clip', name, [x, ZERO, SIX], {}, x.shape)
+  }
+
   sigmoid(name: string, x: Value): Value {
     return this.#node('sigmoid', name, [x], {}, x.shape)
+  }
+
+  /** x · sigmoid(x). */
+  silu(name: string, x: Value): Value {
+    return this.mul(name, x, this.sigmoid(`${name}/sigmoid`, x))
+  }
+
+  /** a · b; the rows and columns of b may be one. */
+  mul(name: string, a: Value, b: Value): Value {
+    return this.#node('mul', name, [a, b], {}, a.shape)
   }
 
   maxPool(name: string, x: Value, options: PoolOptions): Value {
@@ -148,6 +198,19 @@ export class Network {
     const [batch, , height, width] = planes(parts[0] ?? { name, shape: [] })
     const channels = parts.reduce((sum, part) => sum + planes(part)[1], 0)
     return this.#node('concat', name, parts, { axis: 1 }, [batch, channels, height, width])
+  }
+
+  /** The middle `height` × `width` of x. */
+  crop(name: string, x: Value, height: number, width: number): Value {
+    const [batch, channels, rows, columns] = planes(x)
+    const [top, left] = [Math.floor((rows - height) / 2), Math.floor((columns - width) / 2)]
+    const bounds = [indices(top, left), indices(top + height, left + width), indices(2, 3)]
+    return this.#node('slice', name, [x, ...bounds], {}, [batch, channels, height, width])
+  }
+
+  /** [N, …] → [N, K]. */
+  flatten(name: string, x: Value): Value {
+    return this.#node('flatten', name, [x], {}, [this.#batch, sizeOf(x.shape.slice(1))])
   }
 
   softmax(name: string, x: Value): Value {
@@ -203,6 +266,21 @@ export class Network {
     if (given.dtype === 'f32') return given
     return new HostTensor('f32', shape, () => Float32Array.from(given.values as ArrayLike<number>))
   }
+}
+
+function pair(value: Pair): readonly [number, number] {
+  return typeof value === 'number' ? [value, value] : value
+}
+
+/** The window of a convolution, each of it per axis. */
+function windowOf({ kernel, stride = 1, padding = 0, dilation = 1 }: Omit<ConvOptions, 'filters'>): {
+  readonly [name in 'kernel' | 'stride' | 'padding' | 'dilation']: readonly [number, number]
+} {
+  return { kernel: pair(kernel), stride: pair(stride), padding: pair(padding), dilation: pair(dilation) }
+}
+
+function indices(...values: readonly number[]): HostTensor {
+  return new HostTensor('i64', [values.length], BigInt64Array.from(values, BigInt))
 }
 
 function planes({ name, shape }: Value): readonly [batch: number, channels: number, height: number, width: number] {

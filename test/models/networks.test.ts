@@ -1,9 +1,12 @@
 /** The networks' figures, exact, against the survey and the published shapes. */
 import { describe, expect, test } from 'vitest'
 import { isNetworkName, NETWORKS, networkNamed } from '../../models/index.ts'
+import { Network } from '../../models/network.ts'
 import { SURVEY } from '../../models/survey.ts'
 import { ModelFormatError, OptionError, ShapeError } from '../../src/errors.ts'
+import { opNamed } from '../../src/ops/registry.ts'
 import { inspectGraph } from '../../src/profile/inspect.ts'
+import { sizeOf } from '../../src/tensor/shape.ts'
 import { HostTensor } from '../../src/tensor/tensor.ts'
 
 /** Figures of one picture: layers, MACs and weights (without biases) of convolutions and of fully connected layers. */
@@ -14,6 +17,10 @@ const FIGURES = {
   vgg16: { conv: [13, 15_346_630_656, 14_710_464], fc: [3, 123_633_664, 123_633_664] },
   googlenet: { conv: [57, 1_581_647_872, 5_966_272], fc: [1, 1_024_000, 1_024_000] },
   resnet50: { conv: [53, 3_855_925_248, 23_454_912], fc: [1, 2_048_000, 2_048_000] },
+  'squeezenet1.1': { conv: [26, 349_151_936, 1_231_552], fc: [0, 0, 0] },
+  mobilenetv1: { conv: [27, 567_716_352, 3_185_088], fc: [1, 1_024_000, 1_024_000] },
+  mobilenetv2: { conv: [52, 299_494_272, 2_189_760], fc: [1, 1_280_000, 1_280_000] },
+  efficientnetb0: { conv: [81, 384_534_752, 3_956_192], fc: [1, 1_280_000, 1_280_000] },
 } as const
 
 describe.each(Object.entries(FIGURES))('%s', (name, { conv, fc }) => {
@@ -32,6 +39,90 @@ describe.each(Object.entries(FIGURES))('%s', (name, { conv, fc }) => {
     expect(three.macs).toBe(3 * report.macs)
     expect(three.weights).toBe(report.weights)
     expect(three.outputs[0]?.shape?.[0]).toBe(3)
+  })
+})
+
+test('every network has its figures', () => {
+  expect(Object.keys(FIGURES)).toEqual(NETWORKS.map(({ name }) => name))
+})
+
+/**
+ * All that is trained, biases and batch norms included: as torchvision 0.20 documents its models (`num_params`), Keras MobileNet v1
+ * (trainable parameters), and the MACs that the papers print: MobileNet v1 569 and v2 300 million, EfficientNet-B0 0.39 billion,
+ * SqueezeNet 1.1 0.72 billion operations of one MAC each twice.
+ */
+test.each([
+  ['resnet50', 25_557_032, 3.86e9, 1e7],
+  ['squeezenet1.1', 1_235_496, 0.35e9, 5e6],
+  ['mobilenetv1', 4_231_976, 569e6, 5e5],
+  ['mobilenetv2', 3_504_872, 300e6, 1e6],
+  ['efficientnetb0', 5_288_548, 0.39e9, 5e6],
+] as const)('%s has %d trained parameters', (name, trained, macs, within) => {
+  const built = networkNamed(name).build()
+  const sizes = [...built.constants].map(([weight, { shape }]) => (/\.(weight|bias)$/.test(weight) ? sizeOf(shape) : 0))
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(trained)
+  expect(Math.abs(inspectGraph(built).macs - macs)).toBeLessThan(within)
+})
+
+test.each([
+  ['squeezenet1.1', 'features.3.expand3x3', [1, 64, 55, 55]],
+  ['squeezenet1.1', 'features.12', [1, 512, 13, 13]],
+  ['mobilenetv1', 'conv6/dw', [1, 256, 28, 28]],
+  ['mobilenetv1', 'conv14/pw', [1, 1024, 7, 7]],
+  ['mobilenetv2', 'features.2.conv.1.0', [1, 96, 56, 56]],
+  ['mobilenetv2', 'features.17.conv.2', [1, 320, 7, 7]],
+  ['efficientnetb0', 'features.6.0.block.1.0', [1, 672, 7, 7]],
+  ['efficientnetb0', 'features.6.0.block.2.fc1', [1, 28, 1, 1]],
+] as const)('%s: %s gives the published shape', (name, layer, shape) => {
+  expect(inspectGraph(networkNamed(name).build()).layers.find((each) => each.name === layer)?.output).toEqual(shape)
+})
+
+describe('layers of the builder', () => {
+  const input = (net: Network) => net.input('x', 6, 17)
+
+  test('a convolution of its own kernel, stride, padding and dilation on either axis', () => {
+    const net = new Network('own', {})
+    const y = net.conv('conv', input(net), {
+      filters: 4,
+      kernel: [3, 5],
+      stride: [2, 1],
+      padding: [1, 4],
+      dilation: [1, 2],
+      groups: 2,
+    })
+    // Rows: (17 + 2 − 3) / 2 + 1. Columns: 17 + 8 − 9 + 1.
+    expect(y.shape).toEqual([1, 4, 9, 17])
+    const made = net.graph(y)
+    expect(inspectGraph(made).layers[0]).toMatchObject({
+      output: [1, 4, 9, 17],
+      problem: { R: 3, S: 5, dilation: [1, 2], groups: 2 },
+    })
+    expect(made.constants.get('conv.weight')?.shape).toEqual([4, 3, 3, 5])
+  })
+
+  test('a crop takes the middle', () => {
+    const net = new Network('crop', {})
+    const y = net.crop('crop', input(net), 7, 4)
+    const x = new HostTensor(
+      'f32',
+      [1, 6, 17, 17],
+      Float32Array.from({ length: 6 * 17 * 17 }, (_, index) => index),
+    )
+    const made = net.graph(y)
+    const node = made.nodes[0]
+    const [cropped] = opNamed('slice').reference(
+      [x, ...(node?.inputs ?? []).slice(1).map((name) => made.constants.get(name ?? '') ?? null)],
+      {},
+    )
+    expect(cropped?.tensor.shape).toEqual([1, 6, 7, 4])
+    expect(cropped?.tensor.values[0]).toBe(5 * 17 + 6)
+  })
+
+  test('relu6 holds to 0 and 6', () => {
+    const net = new Network('relu6', {})
+    const made = net.graph(net.relu6('y', input(net)))
+    const bounds = (made.nodes[0]?.inputs ?? []).slice(1).map((name) => made.constants.get(name ?? '')?.values[0])
+    expect(bounds).toEqual([0, 6])
   })
 })
 
@@ -56,7 +147,7 @@ describe('beside the survey', () => {
     googlenet: ['convMacs', 'totalMacs'],
   }
 
-  test.each(NETWORKS.map(({ name }) => name))('%s', (name) => {
+  test.each(Object.keys(SURVEY))('%s', (name) => {
     const survey = SURVEY[name]
     if (survey === undefined) throw new Error(`no survey figures for ${name}`)
     const { conv, fc, macs, weights } = inspectGraph(networkNamed(name).build())
