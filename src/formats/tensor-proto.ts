@@ -6,7 +6,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { TensorProto_DataLocation, TensorProto_DataType as DataType, TensorProtoSchema, type TensorProto } from 'onnx-buf'
 import { DtypeError, FileFormatError, type ErrorDetails } from '../errors.ts'
-import { allocate, byteSize, fromBytes, type DType, type HostArray } from '../tensor/dtype.ts'
+import { allocate, byteSize, fromBytes, isDType, type DType, type HostArray } from '../tensor/dtype.ts'
 import { halfBits, isFloat16Array } from '../tensor/half.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import { HostTensor } from '../tensor/tensor.ts'
@@ -27,6 +27,11 @@ const FROM_DTYPE = new Map<DType, DataType>([...TO_DTYPE].map(([type, dtype]) =>
 /** Our dtype for an ONNX element type; null where we have none. */
 export function dtypeOf(type: number): DType | null {
   return TO_DTYPE.get(type) ?? null
+}
+
+/** The ONNX element type of a dtype; UNDEFINED for what is no dtype. */
+export function onnxTypeOf(dtype: string): DataType {
+  return isDType(dtype) ? (FROM_DTYPE.get(dtype) ?? DataType.UNDEFINED) : DataType.UNDEFINED
 }
 
 /** "DOUBLE", "BFLOAT16", "element type 99": an ONNX element type by name. */
@@ -152,7 +157,7 @@ export function toTensorProto(tensor: HostTensor, name = ''): TensorProto {
   const { values } = tensor
   return create(TensorProtoSchema, {
     name,
-    dataType: FROM_DTYPE.get(tensor.dtype) ?? DataType.UNDEFINED,
+    dataType: onnxTypeOf(tensor.dtype),
     dims: tensor.shape.map(BigInt),
     rawData: new Uint8Array(values.buffer as ArrayBuffer, values.byteOffset, values.byteLength),
   })
