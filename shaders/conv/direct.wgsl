@@ -1,5 +1,9 @@
-// Direct convolution, one output per invocation, in the order they lie in memory: for groups of few filters (depthwise above
-// all), where a tile of filters would be mostly empty. Padding reads as 0.
+// Direct convolution, one output per invocation, in the order they lie in memory: legal for every convolution, quick for none but those
+// whose groups are small. Padding reads as 0. After the epilogue's files; output_LAYOUT.wgsl says what lies at an index of Y.
+
+struct Output { n: u32, filter_index: u32, z: u32, y: u32, x: u32 }
+
+fn channel_at(c: u32) -> u32 { return c / 4u * params.x_quad + c % 4u * params.x_channel; }
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -11,31 +15,30 @@ fn main(
   if (group >= params.groups) { return; }
   let index = group * LANES + lane;
   if (index >= params.outputs) { return; }
-  let q = index % params.out_width;
-  var rest = index / params.out_width;
-  let p = rest % params.out_height;
-  rest /= params.out_height;
-  let filters = params.conv_groups * params.rows;
-  let filter_index = rest % filters;
-  let n = rest / filters;
-  let first_channel = (filter_index / params.rows) * params.channels;
-  let top = i32(p * params.stride_y) - i32(params.pad_top);
-  let left = i32(q * params.stride_x) - i32(params.pad_left);
+  let at = output_at(index);
+  if (at.filter_index >= params.all_filters) { return; }
+  let first_channel = at.filter_index / params.filters * params.channels;
+  let front = i32(at.z * params.stride_z) - i32(params.pad_z);
+  let top = i32(at.y * params.stride_y) - i32(params.pad_y);
+  let left = i32(at.x * params.stride_x) - i32(params.pad_x);
 
-  var k = filter_index * params.depth;
+  var k = at.filter_index * params.channels * params.kernel_z * params.kernel_y * params.kernel_x;
   var sum = 0.0;
   for (var c = 0u; c < params.channels; c++) {
-    let plane = (n * params.conv_groups * params.channels + first_channel + c) * params.height * params.width;
-    for (var r = 0u; r < params.kernel_height; r++) {
-      let y = u32(top + i32(r * params.dilation_y));
-      for (var s = 0u; s < params.kernel_width; s++) {
-        let x = u32(left + i32(s * params.dilation_x));
-        var value = 0.0;
-        if (y < params.height && x < params.width) { value = load_x(plane + y * params.width + x); }
-        sum = fma(load_w(k), value, sum);
-        k++;
+    let plane = at.n * params.x_picture + channel_at(first_channel + c);
+    for (var t = 0u; t < params.kernel_z; t++) {
+      let z = u32(front + i32(t * params.dilation_z));
+      for (var r = 0u; r < params.kernel_y; r++) {
+        let y = u32(top + i32(r * params.dilation_y));
+        for (var s = 0u; s < params.kernel_x; s++) {
+          let x = u32(left + i32(s * params.dilation_x));
+          let inside = z < params.depth && y < params.height && x < params.width;
+          let place = plane + z * params.x_z + y * params.x_y + x * params.x_x;
+          sum = fma(load_w(k), select(0.0, load_x(select(0u, place, inside)), inside), sum);
+          k++;
+        }
       }
     }
   }
-  store_y(index, activated(sum + bias_of(filter_index)));
+  store_y(index, finished(0u, index, 0u, at.filter_index, sum));
 }

@@ -63,7 +63,7 @@ export function tapsOf({ axes }: Pick<Convolution, 'axes'>): number {
 }
 
 /** Multiply-accumulates of the definition, zero padding included. */
-export function macsOf(conv: Convolution): number {
+export function macsOf(conv: Pick<Convolution, 'batch' | 'groups' | 'filters' | 'channels' | 'axes'>): number {
   const { batch, groups, channels, filters } = conv
   return batch * groups * filters * pixelsOf(conv) * channels * tapsOf(conv)
 }

@@ -1,11 +1,12 @@
 /**
- * Conv of ONNX over one or two spatial axes: X [N, C, H, W], W [M, C/groups, R, S], B [M] → [N, M, P, Q]; 1-D without H, R and P.
- * Besides ONNX's attributes, `activation: 'relu'` is applied before the result is stored.
+ * Conv of ONNX over one, two or three spatial axes: X [N, C, H, W], W [M, C/groups, R, S], B [M] → [N, M, P, Q]; 1-D without H, R and P,
+ * 3-D with an axis more. Besides ONNX's inputs and attributes, a residual of Y's shape (input 3) is added and `activation` applied
+ * before the result is stored, and X, the residual and Y may lie in another `layout`.
  */
 import type { OpDefinition } from '../op.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
-import { attributes, convMacs, convSizes, infer, problem, type ConvAttributes } from './rule.ts'
+import { attributes, convMacs, infer, problem, type ConvAttributes } from './rule.ts'
 
 export const conv2d: OpDefinition<ConvAttributes> = {
   name: 'conv2d',
@@ -14,7 +15,7 @@ export const conv2d: OpDefinition<ConvAttributes> = {
   infer,
   reference,
   plan,
-  flops: ({ inputs, attributes: given }) => 2 * convMacs(convSizes(inputs, given)),
+  flops: ({ inputs, attributes: given }) => 2 * convMacs(inputs, given),
   problem,
   biasInput: 2,
 }

@@ -1,12 +1,14 @@
-/** Attributes and shape rule of conv2d, and the sizes that its plan, reference and problem share. */
+/** Attributes and shape rule of conv2d, and the convolution that its plan, reference and problem share. */
 import { z } from 'zod'
 import { ShapeError, UnsupportedOpError } from '../../errors.ts'
 import { convProblem, type Problem } from '../../schedule/problem.ts'
 import { formatShape, sameShape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireSameDType, requireVector } from '../checks.ts'
+import { activationField } from '../gemm/activation.ts'
 import type { InferContext, InputTypes } from '../op.ts'
 import { onnxNames, windowAxes, windowFields, type WindowAxis } from '../window.ts'
+import { INPUT, LAYOUTS, macsOf, type Convolution, type Layout } from './convolution.ts'
 
 export const attributes = z.preprocess(
   onnxNames,
@@ -16,51 +18,81 @@ export const attributes = z.preprocess(
     kernel: z.array(z.number().int().min(1)).optional(),
     /** Groups of channels that are convolved apart; as many as channels is a depthwise convolution. */
     groups: z.number().int().min(1).default(1),
-    /** Applied to the result before it is stored. */
-    activation: z.enum(['none', 'relu']).default('none'),
+    /** Applied last, before the result is stored. */
+    activation: activationField,
+    /** How X, the residual and Y lie (their shapes are those of the layout); W is [M, C/groups, …] in any. */
+    layout: z.enum(LAYOUTS).default('nchw'),
+    /** Forces an algorithm: its name, or its configuration. One that cannot run the convolution is an error. */
+    algorithm: z
+      .union([z.string(), z.looseObject({ algorithm: z.string() })], { error: 'give a name, or {algorithm: name, …}' })
+      .optional(),
+    /** The most that an algorithm's own rounding may add, relative to Σ|w||x| over the patch that it works on at once. */
+    maxError: z.number().min(0).optional(),
+    /** What sums are kept in. f16, for f16 operands, is faster on some GPUs and loses digits: only on request. */
+    accumulate: z.enum(['f32', 'f16']).default('f32'),
   }),
 )
 export type ConvAttributes = z.infer<typeof attributes>
 
 /** Everything about the loops: channels and filters are of one group. */
-export interface ConvSizes {
-  readonly batch: number
-  readonly groups: number
-  readonly channels: number
-  readonly filters: number
-  readonly y: WindowAxis
-  readonly x: WindowAxis
-  /** [N, M, P, Q], or [N, M, Q] after a 1-D input. */
+export interface ConvSizes extends Pick<Convolution, 'batch' | 'groups' | 'channels' | 'filters' | 'axes' | 'layout'> {
+  /** Of Y, in its layout. */
   readonly shape: readonly number[]
 }
 
-/** The vertical axis of a 1-D convolution. */
+/** An axis that the op lacks. */
 const ONE: WindowAxis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1 }
 
-/** @throws ShapeError when x, w and the attributes do not fit; UnsupportedOpError for 3-D convolutions */
+/** Batch, channels of all groups (rounded up to quads in nchw4) and spatial extents of a tensor in a layout. */
+function dimensionsOf(shape: readonly number[], layout: Layout): { batch: number; channels: number; extents: readonly number[] } {
+  const [batch = 0, second = 0] = shape
+  switch (layout) {
+    case 'nchw':
+      return { batch, channels: second, extents: shape.slice(2) }
+    case 'nhwc':
+      return { batch, channels: shape.at(-1) ?? 0, extents: shape.slice(1, -1) }
+    case 'nchw4':
+      return { batch, channels: 4 * second, extents: shape.slice(2, -1) }
+  }
+}
+
+/** The shape in a layout of `batch` pictures of `channels` channels. */
+export function layoutShape(layout: Layout, batch: number, channels: number, extents: readonly number[]): number[] {
+  switch (layout) {
+    case 'nchw':
+      return [batch, channels, ...extents]
+    case 'nhwc':
+      return [batch, ...extents, channels]
+    case 'nchw4':
+      return [batch, Math.ceil(channels / 4), ...extents, 4]
+  }
+}
+
+/** @throws ShapeError when x, w and the attributes do not fit; UnsupportedOpError for more than three spatial axes */
 export function convSizes(inputs: InputTypes, given: ConvAttributes): ConvSizes {
-  const x = requireInput('conv2d', inputs, 0, 'X')
-  const w = requireInput('conv2d', inputs, 1, 'W')
-  const [batch = 0, allChannels = 0, ...extents] = x.shape
+  const x = requireInput('conv2d', inputs, INPUT.x, 'X')
+  const w = requireInput('conv2d', inputs, INPUT.w, 'W')
+  const { groups, layout } = given
+  const { batch, channels: allChannels, extents } = dimensionsOf(x.shape, layout)
   const [allFilters = 0, channels = 0, ...kernel] = w.shape
-  const { groups } = given
-  if (x.shape.length > 4) {
+  if (extents.length > 3) {
     throw new UnsupportedOpError(`Convolutions over ${extents.length} spatial axes are not supported`, {
       op: 'conv2d',
       shape: x.shape,
-      remedy: 'Convolve over one or two axes',
+      remedy: 'Convolve over one, two or three axes',
     })
   }
-  if (extents.length < 1 || w.shape.length !== x.shape.length) {
-    throw new ShapeError(`X ${formatShape(x.shape)} and W ${formatShape(w.shape)} are not both [N, C, H, W] or [N, C, L]`, {
-      op: 'conv2d',
-    })
+  if (extents.length < 1 || w.shape.length !== extents.length + 2) {
+    const forms = { nchw: '[N, C, H, W] or [N, C, L]', nhwc: '[N, H, W, C]', nchw4: '[N, C/4, H, W, 4]' }
+    const wanted = layout === 'nchw' ? `both ${forms.nchw}` : `${forms[layout]} and [M, C, R, S]`
+    throw new ShapeError(`X ${formatShape(x.shape)} and W ${formatShape(w.shape)} are not ${wanted}`, { op: 'conv2d' })
   }
   if (given.kernel !== undefined && !sameShape(given.kernel, kernel)) {
     throw new ShapeError(`Attribute kernel ${formatShape(given.kernel)} contradicts W ${formatShape(w.shape)}`, { op: 'conv2d' })
   }
   if (kernel.includes(0)) throw new ShapeError('The filters are empty', { op: 'conv2d', shape: w.shape })
-  if (channels * groups !== allChannels) {
+  const fits = layout === 'nchw4' ? 4 * Math.ceil((channels * groups) / 4) === allChannels : channels * groups === allChannels
+  if (!fits || (layout === 'nchw4' && x.shape.at(-1) !== 4)) {
     throw new ShapeError(`X has ${allChannels} channels, but W takes ${channels} in each of ${groups} groups`, {
       op: 'conv2d',
       x: x.shape,
@@ -69,37 +101,71 @@ export function convSizes(inputs: InputTypes, given: ConvAttributes): ConvSizes 
   }
   if (allFilters % groups !== 0)
     throw new ShapeError(`${allFilters} filters do not split into ${groups} groups`, { op: 'conv2d', w: w.shape })
-  const axes = windowAxes('conv2d', extents, kernel, given)
-  const [vertical = ONE, horizontal = ONE] = axes.length === 1 ? [ONE, axes[0]] : axes
-  const shape = [batch, allFilters, ...axes.map(({ output }) => output)]
-  return { batch, groups, channels, filters: allFilters / groups, y: vertical, x: horizontal, shape }
+  const own = windowAxes('conv2d', extents, kernel, given)
+  const [z = ONE, y = ONE, horizontal = ONE] = [...Array.from({ length: 3 - own.length }, () => ONE), ...own]
+  const outputs = own.map(({ output }) => output)
+  const shape = layoutShape(layout, batch, allFilters, outputs)
+  return { batch, groups, channels, filters: allFilters / groups, axes: [z, y, horizontal], layout, shape }
 }
 
-/** [N, M, P, Q], in the dtype of X. @throws ShapeError, DtypeError, UnsupportedOpError */
+/** Of the output's shape in its layout, in the dtype of X. @throws ShapeError, DtypeError, UnsupportedOpError */
 export function infer({ inputs, attributes: given }: InferContext<ConvAttributes>): TensorType[] {
-  const x = requireInput('conv2d', inputs, 0, 'X')
-  const w = requireInput('conv2d', inputs, 1, 'W')
-  const bias = inputs[2] ?? null
+  const x = requireInput('conv2d', inputs, INPUT.x, 'X')
+  const w = requireInput('conv2d', inputs, INPUT.w, 'W')
   requireDType('conv2d', 'X', x, ['f32', 'f16'])
   requireSameDType('conv2d', 'W', w, x)
   const { filters, groups, shape } = convSizes(inputs, given)
+  const bias = inputs[INPUT.bias] ?? null
   if (bias !== null) {
     requireSameDType('conv2d', 'B', bias, x)
     requireVector('conv2d', 'B', bias, filters * groups)
+  }
+  const residual = inputs[INPUT.residual] ?? null
+  if (residual !== null) {
+    requireSameDType('conv2d', 'residual', residual, x)
+    if (!sameShape(residual.shape, shape)) {
+      throw new ShapeError(`The residual ${formatShape(residual.shape)} is not like the result ${formatShape(shape)}`, {
+        op: 'conv2d',
+      })
+    }
   }
   const output: TensorType = { dtype: x.dtype, shape }
   requireIndexable('conv2d', x, w, output)
   return [output]
 }
 
-/** Multiply-accumulates, zero padding included. */
-export function convMacs({ batch, groups, channels, filters, y, x }: ConvSizes): number {
-  return batch * groups * filters * y.output * x.output * channels * y.kernel * x.kernel
+/** The convolution that a node is. @throws as `infer` */
+export function convolutionOf(inputs: InputTypes, given: ConvAttributes, output: TensorType): Convolution {
+  const { shape, ...sizes } = convSizes(inputs, given)
+  void shape
+  const bias = inputs[INPUT.bias] ?? null
+  const residual = inputs[INPUT.residual] ?? null
+  return {
+    op: 'conv2d',
+    ...sizes,
+    x: requireInput('conv2d', inputs, INPUT.x, 'X'),
+    w: requireInput('conv2d', inputs, INPUT.w, 'W'),
+    ...(bias === null ? {} : { bias }),
+    ...(residual === null ? {} : { residual }),
+    activation: given.activation,
+    accumulate: given.accumulate,
+    output,
+    ...(given.maxError === undefined ? {} : { maxError: given.maxError }),
+  }
 }
 
-/** The loop nest. @throws ShapeError where a loop is empty */
+/** Multiply-accumulates, zero padding included. */
+export function convMacs(inputs: InputTypes, given: ConvAttributes): number {
+  return macsOf(convSizes(inputs, given))
+}
+
+/** The loop nest. @throws ShapeError where a loop is empty; UnsupportedOpError for three spatial axes, which it lacks */
 export function problem({ inputs, attributes: given }: InferContext<ConvAttributes>): Problem {
-  const { batch, groups, channels, filters, y, x } = convSizes(inputs, given)
+  const { batch, groups, channels, filters, axes } = convSizes(inputs, given)
+  const [z, y, x] = axes
+  if (z.input > 1 || z.kernel > 1 || z.output > 1) {
+    throw new UnsupportedOpError('A convolution over three axes is no loop nest of dataflows, which have two', { op: 'conv2d' })
+  }
   return convProblem({
     N: batch,
     M: filters,

@@ -106,7 +106,7 @@ function isWide({ window, type: { shape } }: Side, batch: readonly number[]): bo
 /** Whether Y can be stored four columns at a time. */
 export function storesWide({ columns, stores }: Product): boolean {
   if (stores === undefined) return columns % 4 === 0
-  const steps = [stores.offset, stores.row, ...stores.batch]
+  const steps = [stores.offset, stores.row, stores.quad, ...stores.batch]
   return columns % 4 === 0 && stores.column === 1 && steps.every((stride) => stride % 4 === 0)
 }
 
@@ -114,7 +114,7 @@ export function storesWide({ columns, stores }: Product): boolean {
 function storesOf({ rows, columns, batch, stores }: Product): Stores {
   if (stores !== undefined) return stores
   const steps = batch.map((_, axis) => slicesOf({ batch: batch.slice(axis + 1) }) * rows * columns)
-  return { offset: 0, row: columns, column: 1, batch: steps, terms: batch.map(() => 0) }
+  return { offset: 0, row: columns, column: 1, quad: 4, batch: steps, terms: batch.map(() => 0) }
 }
 
 /** Slices of one dispatch. */
@@ -313,7 +313,7 @@ function epilogueValues({ epilogue }: Product): Record<string, number> {
 }
 
 function sizeNames(): string[] {
-  const names = ['rows', 'columns', 'depth', 'y_offset', 'y_row', 'y_column']
+  const names = ['rows', 'columns', 'depth', 'y_offset', 'y_row', 'y_column', 'y_quad']
   for (const name of ['left', 'right']) {
     names.push(`${name}_lines`, `${name}_offset`, `${name}_line`, `${name}_depth`)
     for (let axis = 0; axis < KERNEL_BATCH; axis++) names.push(`${name}_batch${axis}`)
@@ -334,6 +334,7 @@ function sizes(product: Product, inner: readonly BatchDimension[], offset: Offse
     // The stride of what there is only one of is never walked.
     y_row: stores.row,
     y_column: stores.column,
+    y_quad: stores.quad,
   }
   const put = (name: string, { line, depth: step }: Side, lines: number, start: number): void => {
     values[`${name}_lines`] = lines

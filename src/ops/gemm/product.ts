@@ -46,7 +46,9 @@ export interface Window {
 export interface Stores {
   readonly offset: number
   readonly row: number
+  /** Between the columns of a quad, and between quads. */
   readonly column: number
+  readonly quad: number
   readonly batch: readonly number[]
   readonly terms: readonly number[]
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { DtypeError, OptionError, ShapeError, UnsupportedOpError } from '../../src/errors.ts'
-import { conv2d } from '../../src/ops/conv2d/op.ts'
-import { parseAttributes } from '../../src/ops/run.ts'
-import { tensor } from '../../src/tensor/tensor.ts'
-import { inferred, planned } from './facts.ts'
+import { DtypeError, OptionError, ShapeError, UnsupportedOpError } from '../../../src/errors.ts'
+import { conv2d } from '../../../src/ops/conv2d/op.ts'
+import { parseAttributes } from '../../../src/ops/run.ts'
+import { tensor } from '../../../src/tensor/tensor.ts'
+import { inferred, planned } from '../facts.ts'
 
 function shapeOf(x: number[], w: number[], attributes: unknown = {}): readonly number[] {
   return inferred(conv2d, [x, w, null], attributes)[0]!.shape

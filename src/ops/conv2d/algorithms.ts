@@ -1,0 +1,73 @@
+/** All algorithms of convolution: the one place where one is registered. */
+import { OptionError } from '../../errors.ts'
+import type { DeviceFacts } from '../../gpu/program.ts'
+import type { Algorithm, AlgorithmConfig } from './algorithm.ts'
+import { direct } from './algorithms/direct.ts'
+import { implicitGemm } from './algorithms/implicit-gemm.ts'
+import type { Convolution } from './convolution.ts'
+
+/** An algorithm whose configurations are known only as JSON. */
+export type AnyAlgorithm = Algorithm
+
+export const ALGORITHMS: ReadonlyMap<string, AnyAlgorithm> = new Map(
+  [erased(direct), erased(implicitGemm)].map((algorithm) => [algorithm.name, algorithm]),
+)
+
+/** An algorithm as the registry holds it: what it is handed was parsed by its own schema. */
+function erased<C extends AlgorithmConfig>(algorithm: Algorithm<C>): AnyAlgorithm {
+  const own = (config: AlgorithmConfig): C => algorithm.schema.parse(config)
+  return {
+    name: algorithm.name,
+    schema: algorithm.schema,
+    refusal: (conv, config, device) => algorithm.refusal(conv, own(config), device),
+    candidates: (conv, device) => algorithm.candidates(conv, device),
+    plan: (conv, config, device) => algorithm.plan(conv, own(config), device),
+    work: (conv, config) => algorithm.work(conv, own(config)),
+    error: (conv, config) => algorithm.error(conv, own(config)),
+  }
+}
+
+/** @throws OptionError for an algorithm that there is not */
+export function algorithmNamed(name: string, op: string): AnyAlgorithm {
+  const algorithm = ALGORITHMS.get(name)
+  if (algorithm !== undefined) return algorithm
+  throw new OptionError(`There is no algorithm ${name}`, { op, remedy: `Algorithms: ${[...ALGORITHMS.keys()].join(', ')}` })
+}
+
+/** Why an algorithm is refused, the caller's bound on its error included. Undefined: it is not. */
+export function refusalOf(conv: Convolution, config: AlgorithmConfig, device: DeviceFacts): string | undefined {
+  const algorithm = algorithmNamed(config.algorithm, conv.op)
+  const own = algorithm.refusal(conv, config, device)
+  if (own !== undefined || conv.maxError === undefined) return own
+  const error = algorithm.error(conv, config)
+  return error > conv.maxError ? `its error bound is ${error.toPrecision(2)}, and maxError ${conv.maxError}` : undefined
+}
+
+/**
+ * The configuration that a caller forces: an algorithm's name (its best by rule is taken), or its configuration.
+ * @throws OptionError when it is none, or cannot run this convolution on this device; it never switches to another
+ */
+export function forced(conv: Convolution, given: string | AlgorithmConfig, device: DeviceFacts): AlgorithmConfig {
+  const algorithm = algorithmNamed(typeof given === 'string' ? given : given.algorithm, conv.op)
+  const best = typeof given === 'string' ? algorithm.candidates(conv, device)[0] : undefined
+  const parsed = algorithm.schema.safeParse(best ?? (typeof given === 'string' ? { algorithm: given } : given))
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
+    throw new OptionError(`This is no configuration of algorithm ${algorithm.name}: ${faults.join('; ')}`, { op: conv.op })
+  }
+  const refusal = refusalOf(conv, parsed.data, device)
+  if (refusal === undefined) return parsed.data
+  throw new OptionError(`Algorithm ${algorithm.name} cannot run this convolution: ${refusal}`, {
+    op: conv.op,
+    dtype: conv.x.dtype,
+    shape: conv.x.shape,
+    remedy: 'Choose another algorithm, or none',
+  })
+}
+
+/** Every legal configuration worth measuring, of every algorithm. */
+export function allCandidates(conv: Convolution, device: DeviceFacts): AlgorithmConfig[] {
+  return [...ALGORITHMS.values()]
+    .flatMap((algorithm) => algorithm.candidates(conv, device))
+    .filter((config) => refusalOf(conv, config, device) === undefined)
+}

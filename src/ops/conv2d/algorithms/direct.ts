@@ -1,0 +1,88 @@
+/** Direct convolution: one output per invocation, in any layout. The algorithm that is always legal and reads filters as they lie. */
+import { z } from 'zod'
+import directBody from '../../../../shaders/conv/direct.wgsl?raw'
+import outputNchw from '../../../../shaders/conv/output_nchw.wgsl?raw'
+import outputNchw4 from '../../../../shaders/conv/output_nchw4.wgsl?raw'
+import outputNhwc from '../../../../shaders/conv/output_nhwc.wgsl?raw'
+import type { ParamType } from '../../../gpu/program.ts'
+import { sizeOf } from '../../../tensor/shape.ts'
+import type { Algorithm } from '../algorithm.ts'
+import { INPUT, layoutStrides, macsOf, type Convolution, type Layout } from '../convolution.ts'
+import { epilogueParts } from '../epilogue.ts'
+import { bytesOf } from '../filters.ts'
+
+const schema = z.strictObject({ algorithm: z.literal('direct') })
+export type DirectConfig = z.infer<typeof schema>
+
+const LANES = 64
+const OUTPUT: Readonly<Record<Layout, string>> = { nchw: outputNchw, nhwc: outputNhwc, nchw4: outputNchw4 }
+
+export const direct: Algorithm<DirectConfig> = {
+  name: 'direct',
+  schema,
+  refusal: () => undefined,
+  candidates: () => [{ algorithm: 'direct' }],
+
+  plan(conv) {
+    const outputs = sizeOf(conv.output.shape)
+    const epilogue = epilogueParts(conv)
+    const values = { outputs, ...sizeParams(conv) }
+    return {
+      reason: 'direct, one output an invocation',
+      dispatches: [
+        {
+          program: {
+            name: `${conv.op}/direct`,
+            body: [epilogue.body, directBody, OUTPUT[conv.layout]].join('\n'),
+            operands: [
+              { name: 'x', dtype: conv.x.dtype, access: 'read' },
+              { name: 'w', dtype: conv.w.dtype, access: 'read' },
+              ...epilogue.operands,
+              { name: 'y', dtype: conv.output.dtype, access: 'write' },
+            ],
+            params: {
+              ...Object.fromEntries(Object.keys(values).map((key): [string, ParamType] => [key, 'u32'])),
+              ...epilogue.types,
+            },
+            workgroupSize: [LANES, 1, 1],
+          },
+          bind: [
+            { kind: 'input', index: INPUT.x },
+            { kind: 'input', index: INPUT.w },
+            ...epilogue.bind,
+            { kind: 'output', index: 0 },
+          ],
+          params: { ...values, ...epilogue.values },
+          groups: Math.ceil(outputs / LANES),
+          cost: { flops: 2 * macsOf(conv), bytes: bytesOf([conv.x, conv.w, conv.bias, conv.residual, conv.output]) },
+        },
+      ],
+      temps: [],
+    }
+  },
+
+  work(conv) {
+    const macs = macsOf(conv)
+    return { multiplications: macs, additions: macs, bytes: bytesOf([conv.x, conv.w, conv.bias, conv.residual, conv.output]) }
+  },
+
+  error: () => 0,
+}
+
+function sizeParams({ groups, channels, filters, axes, layout }: Convolution): Record<string, number> {
+  const [z, y, x] = axes
+  const strides = layoutStrides(layout, groups * channels, [z.input, y.input, x.input])
+  const values: Record<string, number> = {
+    ...{ channels, filters, all_filters: groups * filters, depth: z.input, height: y.input, width: x.input },
+    ...{ x_picture: strides.picture, x_channel: strides.channel, x_quad: strides.quad },
+    ...{ x_z: strides.z, x_y: strides.y, x_x: strides.x },
+  }
+  for (const [name, axis] of Object.entries({ z, y, x })) {
+    values[`out_${name}`] = axis.output
+    values[`kernel_${name}`] = axis.kernel
+    values[`stride_${name}`] = axis.stride
+    values[`dilation_${name}`] = axis.dilation
+    values[`pad_${name}`] = axis.before
+  }
+  return values
+}

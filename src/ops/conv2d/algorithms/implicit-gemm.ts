@@ -1,0 +1,190 @@
+/**
+ * Convolution as a matrix product whose patch matrix is never stored: a kernel family of src/ops/gemm reads X through a window
+ * (shaders/gemm/read/window.wgsl) and stores Y where its layout has it. Think of the window as a lens in front of a plain product:
+ *
+ *     filters side by side    rows: positions n, p, q      columns: filters of the group      depth: taps, channels
+ *     filters below           rows: filters of the group   columns: positions p, q            depth: taps, channels
+ *
+ * A slice is a group (and a picture where positions of pictures do not follow one another in Y). Where the window is a single tap that
+ * steps over every value, there is no window: the product reads X as it lies.
+ */
+import { z } from 'zod'
+import type { DeviceFacts, OpPlan, TensorRef } from '../../../gpu/program.ts'
+import { rewired } from '../../../gpu/program.ts'
+import { choose } from '../../gemm/choose.ts'
+import { allCandidates, familyNamed, forced } from '../../gemm/families.ts'
+import type { BatchDimension, Product, Side, Stores, Window } from '../../gemm/product.ts'
+import type { Algorithm } from '../algorithm.ts'
+import { INPUT, layoutStrides, macsOf, pixelsOf, tapsOf, type Convolution } from '../convolution.ts'
+import { bytesOf, packFilters, packedType, paddedFilters } from '../filters.ts'
+
+const schema = z.strictObject({
+  algorithm: z.literal('implicit-gemm'),
+  /** Whether positions are the rows of the product and filters its columns, or the other way round. */
+  rows: z.enum(['positions', 'filters']).default('positions'),
+  /** The kernel of the product: its name, or its configuration. Absent: its choice. */
+  kernel: z.union([z.string(), z.looseObject({ kernel: z.string() })]).optional(),
+})
+
+export type ImplicitGemmConfig = z.infer<typeof schema>
+
+export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
+  name: 'implicit-gemm',
+  schema,
+
+  refusal(conv, config, device) {
+    if (conv.layout === 'nchw4') {
+      if (config.rows === 'filters') return 'channels in quads are columns of the product, not rows'
+      const { groups, channels, filters } = conv
+      if (groups > 1 && (channels % 4 !== 0 || filters % 4 !== 0)) {
+        return `${channels} channels and ${filters} filters of a group begin within a quad`
+      }
+    }
+    if (config.kernel === undefined) return undefined
+    const product = productOf(conv, config)
+    const family = familyNamed(typeof config.kernel === 'string' ? config.kernel : config.kernel.kernel, conv.op)
+    if (typeof config.kernel === 'string') {
+      return family.candidates(product, device).length > 0 ? undefined : `kernel ${config.kernel} has no fitting configuration`
+    }
+    const parsed = family.schema.safeParse(config.kernel)
+    return parsed.success ? family.refusal(product, parsed.data, device) : `this is no configuration of kernel ${family.name}`
+  },
+
+  candidates(conv, device) {
+    const byRule = ruleFor(conv, device)
+    const others = (['positions', 'filters'] as const).flatMap((rows) => {
+      const config: ImplicitGemmConfig = { algorithm: 'implicit-gemm', rows }
+      if (implicitGemm.refusal(conv, config, device) !== undefined) return []
+      return allCandidates(productOf(conv, config), device).map((kernel): ImplicitGemmConfig => ({
+        ...config,
+        kernel: { ...kernel },
+      }))
+    })
+    return [byRule, ...others].filter((config) => implicitGemm.refusal(conv, config, device) === undefined)
+  },
+
+  plan(conv, config, device) {
+    const product = productOf(conv, config)
+    const choice =
+      config.kernel === undefined
+        ? choose(product, device)
+        : { config: forced(product, config.kernel, device), reason: 'kernel forced' }
+    const plan = familyNamed(choice.config.kernel, conv.op).plan(product, choice.config, device)
+    const inputs: TensorRef[] = [
+      { kind: 'input', index: INPUT.x },
+      { kind: 'prepared', index: 0 },
+      { kind: 'input', index: INPUT.bias },
+      { kind: 'input', index: INPUT.residual },
+    ]
+    const outputs: TensorRef[] = [{ kind: 'output', index: 0 }]
+    const made: OpPlan = {
+      reason: `implicit GEMM, ${plan.reason} (${choice.reason})`,
+      ...rewired(plan, { inputs, outputs, firstTemp: 0 }),
+      prepared: [packFilters(conv, 0)],
+    }
+    return made
+  },
+
+  work(conv) {
+    const macs = macsOf(conv)
+    return {
+      multiplications: macs,
+      additions: macs,
+      bytes: bytesOf([conv.x, packedType(conv), conv.bias, conv.residual, conv.output]),
+    }
+  },
+
+  error: () => 0,
+}
+
+/** Positions as rows, where a subgroup or workgroup shares what it finds of a window; on GPUs in nchw as columns, so that Y is stored in line. */
+export function ruleFor(conv: Convolution, device: DeviceFacts): ImplicitGemmConfig {
+  const rows = conv.layout === 'nchw' && !device.software ? 'filters' : 'positions'
+  return { algorithm: 'implicit-gemm', rows }
+}
+
+/** Inputs of the product: X, packed filters, bias, residual. */
+const VIRTUAL = { x: 0, w: 1, bias: 2, residual: 3 } as const
+
+/** The product that a convolution is: which inputs it has, see `VIRTUAL`. */
+export function productOf(conv: Convolution, { rows }: Pick<ImplicitGemmConfig, 'rows'>): Product {
+  const { op, batch, groups, channels, filters, axes, layout, bias, residual, activation, accumulate, output } = conv
+  const [depthAxis, heightAxis, widthAxis] = axes
+  const from = layoutStrides(layout, groups * channels, [depthAxis.input, heightAxis.input, widthAxis.input])
+  const to = layoutStrides(layout, groups * filters, [depthAxis.output, heightAxis.output, widthAxis.output])
+  const pixels = pixelsOf(conv)
+  const taps = tapsOf(conv)
+  const depth = taps * channels
+  const step = paddedFilters(conv)
+  // Positions of all pictures follow one another where channels lie innermost.
+  const joined = layout === 'nhwc'
+  const pictures = joined ? 1 : batch
+  const positions = joined ? batch * pixels : pixels
+  const window: Window = { axes, channels, strides: from, order: 'taps' }
+  const patches: Side = sideOf(conv, window, VIRTUAL.x)
+  const weights: Side = { input: VIRTUAL.w, type: packedType(conv), line: 1, depth: step }
+  const batches: { dimension: BatchDimension; y: number; terms: number }[] = []
+  const [a, b] = rows === 'positions' ? [patches, weights] : [weights, patches]
+  const dimension = (size: number, ofX: number, ofW: number): BatchDimension =>
+    rows === 'positions' ? { size, a: ofX, b: ofW } : { size, a: ofW, b: ofX }
+  if (pictures > 1) batches.push({ dimension: dimension(pictures, from.picture, 0), y: to.picture, terms: 0 })
+  if (groups > 1) {
+    batches.push({
+      dimension: dimension(groups, groupStride(from, channels), depth * step),
+      y: groupStride(to, filters),
+      terms: filters,
+    })
+  }
+  const stores: Stores = {
+    offset: 0,
+    ...(rows === 'positions'
+      ? { row: to.x, column: to.channel, quad: to.quad }
+      : { row: to.channel, column: to.x, quad: 4 * to.x }),
+    batch: batches.map(({ y }) => y),
+    terms: batches.map(({ terms }) => terms),
+  }
+  return {
+    op,
+    rows: rows === 'positions' ? positions : filters,
+    columns: rows === 'positions' ? filters : positions,
+    depth,
+    a,
+    b,
+    batch: batches.map((each) => each.dimension),
+    epilogue: {
+      alpha: 1,
+      activation,
+      ...(bias === undefined
+        ? {}
+        : {
+            bias: {
+              input: VIRTUAL.bias,
+              type: bias,
+              row: rows === 'positions' ? 0 : 1,
+              column: rows === 'positions' ? 1 : 0,
+              factor: 1,
+            },
+          }),
+      ...(residual === undefined ? {} : { residual: { input: VIRTUAL.residual, type: residual } }),
+    },
+    accumulate,
+    output,
+    stores,
+  }
+}
+
+function sideOf(conv: Convolution, window: Window, input: number): Side {
+  const { strides, axes, channels } = window
+  const isPlain = axes.every(
+    ({ kernel, stride, before, input: extent, output }) => kernel === 1 && stride === 1 && before === 0 && output === extent,
+  )
+  // One tap at every position: lines and depth are strides.
+  const isFlat = conv.layout !== 'nchw4' || channels <= 4
+  if (isPlain && isFlat) return { input, type: conv.x, line: strides.x, depth: strides.channel }
+  return { input, type: conv.x, line: 0, depth: 0, window }
+}
+
+/** Between the first channels of two groups of `channels` each. */
+function groupStride({ channel, quad }: { channel: number; quad: number }, channels: number): number {
+  return channel === 1 && quad !== 4 ? (channels / 4) * quad : channels * channel
+}
