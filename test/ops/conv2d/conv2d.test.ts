@@ -3,7 +3,7 @@ import { DtypeError, OptionError, ShapeError, UnsupportedOpError } from '../../.
 import { conv2d } from '../../../src/ops/conv2d/op.ts'
 import { parseAttributes } from '../../../src/ops/run.ts'
 import { tensor } from '../../../src/tensor/tensor.ts'
-import { inferred, planned } from '../facts.ts'
+import { inferred } from '../facts.ts'
 
 function shapeOf(x: number[], w: number[], attributes: unknown = {}): readonly number[] {
   return inferred(conv2d, [x, w, null], attributes)[0]!.shape
@@ -55,7 +55,8 @@ describe('conv2d: shape rule', () => {
     ['a window larger than its input', [1, 1, 2, 5], [1, 1, 3, 3], {}, ShapeError, /window of 3/],
     ['a contradicting kernel', [1, 1, 5, 5], [1, 1, 3, 3], { kernel_shape: [5, 5] }, ShapeError, /kernel \[5, 5\]/],
     ['ranks', [1, 1, 5, 5], [1, 1, 3], {}, ShapeError, /not both/],
-    ['3-D', [1, 1, 5, 5, 5], [1, 1, 3, 3, 3], {}, UnsupportedOpError, /3 spatial axes/],
+    ['4-D', [1, 1, 5, 5, 5, 5], [1, 1, 3, 3, 3, 3], {}, UnsupportedOpError, /4 spatial axes/],
+    ['no algorithm', [1, 1, 5, 5], [1, 1, 3, 3], { algorithm: 3 }, OptionError, /algorithm/],
     ['two strides too many', [1, 1, 5, 5], [1, 1, 3, 3], { strides: [1, 1, 1, 1] }, ShapeError, /stride has 4/],
     ['padding twice', [1, 1, 5, 5], [1, 1, 3, 3], { auto_pad: 'SAME_UPPER', pads: [1, 1, 1, 1] }, OptionError, /SAME_UPPER/],
     ['an empty filter', [1, 1, 5, 5], [1, 1, 0, 3], {}, ShapeError, /empty/],
@@ -125,43 +126,5 @@ describe('conv2d: reference', () => {
   it('multiplies padding: an infinite weight over it is NaN', () => {
     const [y] = conv2d.reference([x, tensor([Infinity, 1], [1, 1, 1, 2]), null], parseAttributes(conv2d, { pads: [0, 1, 0, 0] }))
     expect(y!.exact![0]).toBeNaN()
-  })
-})
-
-describe('conv2d: plan', () => {
-  const kernel = (x: number[], w: number[], attributes = {}): string | undefined =>
-    planned(conv2d, [x, w, null], attributes).dispatches[0]?.program.name
-
-  it('chooses by filters per group and by positions', () => {
-    expect(kernel([1, 3, 9, 9], [5, 3, 3, 3])).toBe('conv2d/implicit_gemm')
-    expect(kernel([1, 3, 9, 9], [4, 3, 3, 3])).toBe('conv2d/direct')
-    expect(kernel([1, 8, 9, 9], [8, 1, 3, 3], { group: 8 })).toBe('conv2d/direct')
-    expect(kernel([1, 3, 9, 9], [50, 3, 9, 9])).toBe('conv2d/implicit_gemv')
-    expect(kernel([2, 3, 9, 9], [50, 3, 9, 9])).toBe('conv2d/implicit_gemm')
-    expect(kernel([0, 3, 9, 9], [50, 3, 9, 9])).toBeUndefined()
-  })
-
-  it('covers every output once: tiles of 16 or 64', () => {
-    const tiles = (filters: number, width: number): unknown[] => {
-      const { groups, params, program } = planned(conv2d, [[1, 3, 1, width], [filters, 3, 1, 1], null]).dispatches[0]!
-      return [program.workgroupSize.slice(0, 2), params.row_tiles, params.column_tiles, groups]
-    }
-    expect(tiles(16, 16)).toEqual([[4, 4], 1, 1, 1])
-    expect(tiles(17, 16)).toEqual([[4, 16], 1, 1, 1])
-    expect(tiles(64, 65)).toEqual([[16, 16], 1, 2, 2])
-    expect(tiles(65, 128)).toEqual([[16, 16], 2, 2, 4])
-  })
-
-  it('shares one program among layers', () => {
-    const program = (x: number[], w: number[], attributes = {}): string =>
-      JSON.stringify(planned(conv2d, [x, w, [w[0]!]], attributes).dispatches[0]!.program)
-    const first = program([1, 3, 227, 227], [96, 3, 11, 11], { strides: [4, 4] })
-    expect(program([1, 96, 27, 27], [256, 48, 5, 5], { group: 2, pads: [2, 2, 2, 2], activation: 'relu' })).toBe(first)
-  })
-
-  it('gives a reason', () => {
-    expect(planned(conv2d, [[1, 3, 9, 9], [5, 3, 3, 3], null]).reason).toBe(
-      'default kernel: implicit GEMM, tiles of 16 rows by 64 columns',
-    )
   })
 })
