@@ -18,7 +18,7 @@ import { HostTensor, type Tensor } from '../tensor/tensor.ts'
 import type { TypedGraph } from './passes.ts'
 import { aliasesOf, boundOf, constantsOf, memoryFor, viewAlias, viewsOf, type PlannedNode } from './planning.ts'
 import { toFloat } from './precision.ts'
-import { keyOf, type Held, type Wanted, type Weights } from './weights.ts'
+import type { Held, Wanted, Weights } from './weights.ts'
 
 export interface CompileProgress {
   readonly stage: 'upload' | 'compile'
@@ -102,18 +102,22 @@ export class Execution {
       for (const alias of aliases.keys()) viewAlias(alias, aliases, typed, views)
       const wanted = nodes.map((node) => wantedOf(typed, node))
       const prepared = await weights.prepare(wanted.flat(), signal)
-      for (const { values, preparation } of wanted.flat()) held.push({ values, key: keyOf(preparation) })
+      held.push(...prepared.held)
       const firsts = wanted.map((_, index) => wanted.slice(0, index).reduce((sum, { length }) => sum + length, 0))
       const bound = nodes.flatMap((node, index) => {
         const first = firsts[index] ?? 0
-        const own = prepared.slice(first, first + (wanted[index]?.length ?? 0))
+        const own = prepared.tensors.slice(first, first + (wanted[index]?.length ?? 0))
         return boundOf(gpu, node, index, views, memory, slots, own)
       })
-      const commands = await CommandList.create(gpu, bound, {
-        warm: true,
-        ...(signal === undefined ? {} : { signal }),
-        ...(onProgress === undefined ? {} : { onProgress: (done, all) => onProgress({ stage: 'compile', done, total: all }) }),
-      })
+      // Both compile side by side; what is prepared is there before anything that reads it is submitted.
+      const commands = await settled(
+        CommandList.create(gpu, bound, {
+          warm: true,
+          ...(signal === undefined ? {} : { signal }),
+          ...(onProgress === undefined ? {} : { onProgress: (done, all) => onProgress({ stage: 'compile', done, total: all }) }),
+        }),
+        prepared.made(),
+      )
       return new Execution({ gpu, typed, nodes, commands, slots, views, weights, held })
     } catch (error) {
       for (const slot of slots) gpu.pool.release(slot)
@@ -264,6 +268,15 @@ function wantedOf(typed: TypedGraph, { node, plan }: PlannedNode): Wanted[] {
       throw new OptionError(`What is prepared from ${name} is no constant`, { node: node.name, op: node.op })
     return { values, name, preparation }
   })
+}
+
+/** The results of both once both have ended; commands whose preparation failed are freed. @throws what the first to fail did */
+async function settled(creating: Promise<CommandList>, preparing: Promise<void>): Promise<CommandList> {
+  const [commands, preparation] = await Promise.allSettled([creating, preparing])
+  if (commands.status === 'rejected') throw commands.reason
+  if (preparation.status === 'fulfilled') return commands.value
+  commands.value.dispose()
+  throw preparation.reason
 }
 
 interface NamedRead {

@@ -28,6 +28,15 @@ export interface Wanted {
   readonly preparation: Preparation
 }
 
+/** What preparations make: memory that is taken, and how it is filled. */
+export interface Prepared {
+  readonly tensors: readonly DeviceTensor[]
+  /** To be released by the caller. */
+  readonly held: readonly Held[]
+  /** Fills the memory; to be called once. @throws DeviceValidationError, DeviceLostError, the signal's reason */
+  made(): Promise<void>
+}
+
 export class Weights {
   readonly #gpu: Gpu
   readonly #entries = new Map<HostTensor, Map<string, Entry>>()
@@ -47,41 +56,43 @@ export class Weights {
   }
 
   /**
-   * What preparations make of constants, in order, one more user of each. Those that are not there yet are made in one submission;
-   * their constants are uploaded for that alone, unless a plan holds them.
-   * @throws DeviceLimitError, DeviceValidationError, DeviceLostError, the signal's reason
+   * What preparations make of constants, in order, one more user of each. Memory for those that are not there yet is taken now, and
+   * `made` makes them in one submission; their constants are uploaded for that alone, unless a plan holds them.
+   * @throws DeviceLimitError, DeviceLostError
    */
-  async prepare(wanted: readonly Wanted[], signal?: AbortSignal): Promise<DeviceTensor[]> {
-    const results: DeviceTensor[] = []
+  async prepare(wanted: readonly Wanted[], signal?: AbortSignal): Promise<Prepared> {
+    const tensors: DeviceTensor[] = []
     const held: Held[] = []
-    const sources: HostTensor[] = []
+    const sources: Held[] = []
+    const bound: BoundDispatch[] = []
     try {
-      const bound: BoundDispatch[] = []
       for (const { values, name, preparation } of wanted) {
-        const key = keyOf(preparation)
-        let made = this.#use(values, key)
-        if (made === undefined) {
-          const { type, dispatches } = preparation
-          const tensor = await scoped(this.#gpu.device, { constant: name, ...type }, () => this.#gpu.allocate(type))
-          made = tensor
-          this.#put({ values, key }, tensor)
-          const source = await this.acquire(values, name)
-          sources.push(values)
-          for (const dispatch of dispatches) {
-            bound.push({ dispatch, tensors: dispatch.bind.map(({ kind }) => (kind === 'input' ? source : tensor)), label: name })
-          }
+        const item = { values, key: keyOf(preparation) }
+        const known = this.#use(values, item.key)
+        const { type, dispatches } = preparation
+        const tensor = known ?? (await scoped(this.#gpu.device, { constant: name, ...type }, () => this.#gpu.allocate(type)))
+        if (known === undefined) this.#put(item, tensor)
+        held.push(item)
+        tensors.push(tensor)
+        if (known !== undefined) continue
+        const source = await this.acquire(values, name)
+        sources.push({ values, key: '' })
+        for (const dispatch of dispatches) {
+          bound.push({ dispatch, tensors: dispatch.bind.map(({ kind }) => (kind === 'input' ? source : tensor)), label: name })
         }
-        held.push({ values, key })
-        results.push(made)
       }
-      if (bound.length > 0) await this.#submit(bound, signal)
-      return results
     } catch (error) {
-      for (const item of held) this.release(item)
+      for (const item of [...held, ...sources]) this.release(item)
       throw error
-    } finally {
-      for (const values of sources) this.release({ values, key: '' })
     }
+    const made = async (): Promise<void> => {
+      try {
+        if (bound.length > 0) await this.#submit(bound, signal)
+      } finally {
+        for (const item of sources) this.release(item)
+      }
+    }
+    return { tensors, held, made }
   }
 
   release({ values, key }: Held): void {
