@@ -1,17 +1,23 @@
 /**
- * Folds what follows a matrix product into it: a scale, a bias, a tensor like the result, an activation. Think of a product's epilogue as
- * a short queue in front of memory: what joins it costs one more operand instead of writing the result and reading it back.
+ * Folds what follows a matrix product or a convolution into it: a scale, a bias, a tensor like the result, an activation. Think of a
+ * product's epilogue as a short queue in front of memory: what joins it costs one more operand instead of writing the result and reading
+ * it back.
  *
  *     matmul ─▶ mul s ─▶ add b ─▶ add r ─▶ relu        activation(s · (A·B) + b + r)
  *        └────────────────────────────────┘   ──▶      one node, called as the matmul is, at the place of the relu
+ *
+ *     pad ─▶ conv2d ─▶ batchNorm ─▶ add r ─▶ relu      activation((s·W) * X + t + r), s and t made on the host (fold.ts), the
+ *      └───────────────────────────────────────┘       padding one of the convolution's own
  *
  * Only where the value between is used once and is no output, where nothing changes shape or dtype, and in the order that the epilogue
  * computes in (src/ops/gemm/product.ts). Pure: no GPU.
  */
 import { z } from 'zod'
 import { TilewrightError } from '../errors.ts'
-import type { Activation } from '../ops/gemm/activation.ts'
-import { BIAS, fusedFields, RESIDUAL, SCALE } from '../ops/gemm/fused.ts'
+import { INPUT, LAYOUTS } from '../ops/conv2d/convolution.ts'
+import { conv2d } from '../ops/conv2d/op.ts'
+import { activationField, type Activation } from '../ops/gemm/activation.ts'
+import { BIAS, RESIDUAL, SCALE } from '../ops/gemm/fused.ts'
 import { gemm } from '../ops/gemm/op.ts'
 import { linear } from '../ops/linear/op.ts'
 import { matmul } from '../ops/matmul/op.ts'
@@ -19,29 +25,38 @@ import type { OpDefinition } from '../ops/op.ts'
 import { REGISTRY } from '../ops/registry.ts'
 import { parseAttributes } from '../ops/run.ts'
 import { sameShape } from '../tensor/shape.ts'
-import { HostTensor, tensor, type TensorType } from '../tensor/tensor.ts'
+import type { HostTensor, TensorType } from '../tensor/tensor.ts'
+import { activationOf, gatedBy } from './activations.ts'
+import { reciprocal, shortened } from './constants.ts'
+import { foldLines, linesOf, type FilterOrder, type LineNode } from './fold.ts'
 import type { GraphNode } from './graph.ts'
+import { foldedPadding } from './padding.ts'
 import type { TypedGraph, TypedNode } from './passes.ts'
 
 const PRODUCTS: ReadonlySet<OpDefinition> = new Set<OpDefinition>([gemm, linear, matmul])
 
-/** Nodes that are an activation of the epilogue. */
-const ACTIVATION_OPS: ReadonlyMap<string, Activation> = new Map([
-  ['relu', 'relu'],
-  ['sigmoid', 'sigmoid'],
-  ['tanh', 'tanh'],
+/** Convolutions, and how their filters lie. */
+const CONVOLUTIONS: ReadonlyMap<OpDefinition, (attributes: unknown) => FilterOrder> = new Map([
+  [conv2d as OpDefinition, () => ({ outermost: 'filters' })],
 ])
 
 /** Of a product's attributes, what later steps depend on. */
-const epilogue = z.looseObject({ activation: fusedFields.activation })
+const epilogue = z.looseObject({ activation: activationField })
+
+/** Where channels lie: those of the lines are of dimension 1. */
+const placed = z.looseObject({ layout: z.enum(LAYOUTS).default('nchw') })
+
+/** Nodes that are a line of each channel or element. */
+const LINES: ReadonlySet<string> = new Set(['batchNorm', 'mul', 'div', 'add', 'sub'])
 
 /** What a node does to the value before it: one way to see it as a step of an epilogue. */
 interface Step {
   /** The product's result, if it is one. */
   readonly value: string
-  readonly kind: 'mul' | 'add' | Activation
-  /** The other operand of `mul` and `add`. */
-  readonly other?: string
+  readonly does: LineNode['op'] | 'activate'
+  /** The other operand of `mul`, `div`, `add` and `sub`, or the four of `batchNorm`. */
+  readonly others: readonly string[]
+  readonly activation?: Activation
   /** Nodes that are folded with it: the sigmoid of x · sigmoid(x). */
   readonly with: readonly number[]
 }
@@ -79,13 +94,17 @@ class Fusion {
     this.#nodes = [...typed.nodes]
     this.#types = new Map(typed.types)
     this.#known = new Map(typed.known)
-    const use = (name: string): void => void this.#uses.set(name, (this.#uses.get(name) ?? 0) + 1)
-    for (const { node } of typed.nodes) for (const name of node.inputs) if (name !== null) use(name)
-    for (const name of typed.outputs) use(name)
+    for (const { node } of typed.nodes) for (const name of node.inputs) if (name !== null) this.#use(name, 1)
+    for (const name of typed.outputs) this.#use(name, 1)
+  }
+
+  #use(name: string, times: number): void {
+    this.#uses.set(name, (this.#uses.get(name) ?? 0) + times)
   }
 
   result(): TypedGraph {
     for (const [index, item] of this.#typed.nodes.entries()) {
+      this.#foldPadding(index)
       for (const step of this.#steps(item)) {
         if (this.#join(index, item, step)) break
       }
@@ -95,30 +114,50 @@ class Fusion {
     return { ...this.#typed, nodes, types: this.#types, known: this.#known }
   }
 
+  /** Takes the pads in front of a convolution into its padding, each while the device runs what comes of it. */
+  #foldPadding(index: number): void {
+    for (;;) {
+      const conv = this.#nodes[index]
+      const [name] = conv?.node.inputs ?? []
+      const at = this.#makers.get(name ?? '')
+      const pad = at === undefined ? undefined : this.#nodes[at]
+      const [source] = pad?.node.inputs ?? []
+      if (conv?.definition !== conv2d || at === undefined || pad === undefined || typeof name !== 'string') return
+      const attributes = foldedPadding(conv, pad)
+      if (attributes === undefined || typeof source !== 'string') return
+      const inputs = [source, ...conv.node.inputs.slice(1)]
+      const fused = this.#rebuilt(conv, { inputs, attributes }, conv.node.outputs, [pad.node.name])
+      if (fused === undefined || !this.#accepts(fused)) return
+      this.#nodes[index] = fused
+      this.#use(source, 1)
+      this.#use(name, -1)
+      if ((this.#uses.get(name) ?? 0) > 0) continue
+      this.#nodes[at] = undefined
+      this.#use(source, -1)
+    }
+  }
+
   /** The steps that a node may be, each seen from another operand. */
-  #steps({ node, definition }: TypedNode): Step[] {
+  #steps(item: TypedNode): Step[] {
+    const { node, definition } = item
     if (REGISTRY.get(node.op) !== definition) return []
-    const [first, second] = node.inputs
+    const [first] = node.inputs
     if (typeof first !== 'string') return []
-    const activation = ACTIVATION_OPS.get(node.op)
-    if (activation !== undefined) return [{ value: first, kind: activation, with: [] }]
-    if (node.op === 'div' && typeof second === 'string') return this.#divided(first, second)
-    const kind = node.op === 'sum' ? 'add' : node.op
-    if ((kind !== 'add' && kind !== 'mul') || typeof second !== 'string' || node.inputs.length !== 2) return []
+    const activation = activationOf(item)
+    if (activation !== undefined) return [{ value: first, does: 'activate', activation, others: [], with: [] }]
+    const others = node.inputs.slice(1).filter((name) => name !== null)
+    const does = node.op === 'sum' ? 'add' : node.op
+    if (!isLine(does)) return []
+    const [second] = others
+    if (does === 'batchNorm' || second === undefined) return does === 'batchNorm' ? [{ value: first, does, others, with: [] }] : []
+    if (others.length > 1) return []
+    if (does === 'div' || does === 'sub') return [{ value: first, does, others, with: [] }]
     const orders = [
       [first, second],
       [second, first],
     ] as const
-    const gates = kind === 'mul' ? orders.flatMap(([value, gate]) => this.#gated(value, gate)) : []
-    return [...gates, ...orders.map(([value, other]): Step => ({ value, kind, other, with: [] }))]
-  }
-
-  /** value / other as value · (1 / other), where the other is a constant whose reciprocals are exact: √64 of attention. */
-  #divided(value: string, divisor: string): Step[] {
-    const constant = this.#known.get(divisor)
-    const inverse = constant === undefined ? undefined : reciprocal(constant)
-    if (inverse === undefined) return []
-    return [{ value, kind: 'mul', other: this.#constant(`1 / ${divisor}`, inverse), with: [] }]
+    const gates = does === 'mul' ? orders.flatMap(([value, gate]) => this.#gated(value, gate)) : []
+    return [...gates, ...orders.map(([value, other]): Step => ({ value, does, others: [other], with: [] }))]
   }
 
   /** A constant of the pass's own: `wanted`, under a name that no value of the graph has. */
@@ -133,12 +172,14 @@ class Fusion {
     return name
   }
 
-  /** value · gate where the gate is sigmoid(value): silu. */
+  /** value · gate where the gate is an activation of the value: silu. */
   #gated(value: string, gate: string): Step[] {
     const index = this.#makers.get(gate)
     const item = index === undefined ? undefined : this.#nodes[index]
-    if (index === undefined || item?.node.op !== 'sigmoid' || REGISTRY.get('sigmoid') !== item.definition) return []
-    return item.node.inputs[0] === value && this.#uses.get(gate) === 1 ? [{ value, kind: 'silu', with: [index] }] : []
+    if (index === undefined || item?.node.inputs[0] !== value || this.#uses.get(gate) !== 1) return []
+    const own = activationOf(item)
+    const activation = own === undefined ? undefined : gatedBy(own)
+    return activation === undefined ? [] : [{ value, does: 'activate', activation, others: [], with: [index] }]
   }
 
   /** Puts the product before `step` in the place of `item`, with the step in its epilogue. False: they stay as they are. */
@@ -149,10 +190,12 @@ class Fusion {
     const [made] = product?.context.outputs ?? []
     if (at === undefined || product === undefined || output === undefined || made === undefined) return false
     // A node may read the value twice (x + x), and an output is read by the caller.
-    if (!PRODUCTS.has(product.definition) || this.#uses.get(step.value) !== 1 + step.with.length) return false
+    const isConvolution = CONVOLUTIONS.has(product.definition)
+    if ((!isConvolution && !PRODUCTS.has(product.definition)) || this.#uses.get(step.value) !== 1 + step.with.length) return false
     if (output.dtype !== made.dtype || !sameShape(output.shape, made.shape)) return false
-    for (const change of this.#changes(product, made, step)) {
-      const fused = this.#fused(product, item, change, step)
+    const folded = [...step.with.flatMap((other) => this.#nodes[other]?.node.name ?? []), item.node.name]
+    for (const change of this.#changes(product, item, made, step)) {
+      const fused = this.#rebuilt(product, change, item.node.outputs, folded)
       if (fused === undefined || !this.#accepts(fused)) continue
       this.#nodes[at] = undefined
       for (const other of step.with) this.#nodes[other] = undefined
@@ -163,33 +206,69 @@ class Fusion {
   }
 
   /** Ways to take a step up, in the order in which the epilogue computes: scale, bias and residual, activation. */
-  #changes({ node, context }: TypedNode, made: TensorType, { kind, other }: Step): Change[] {
-    const { activation } = epilogue.parse(context.attributes)
-    if (activation !== 'none') return []
-    if (kind !== 'mul' && kind !== 'add') return [{ inputs: node.inputs, attributes: { ...node.attributes, activation: kind } }]
+  #changes(product: TypedNode, item: TypedNode, made: TensorType, step: Step): Change[] {
+    const { node, context } = product
+    if (epilogue.parse(context.attributes).activation !== 'none') return []
+    if (step.does === 'activate') return [{ inputs: node.inputs, attributes: { ...node.attributes, activation: step.activation } }]
+    if (CONVOLUTIONS.has(product.definition)) return this.#convolutionChanges(product, item, made, step)
+    const [other] = step.others
     if (other === undefined) return []
-    const free = (slot: number): boolean => (node.inputs[slot] ?? null) === null
-    const put = (slot: number, name: string): (string | null)[] => {
-      return Array.from({ length: Math.max(node.inputs.length, slot + 1) }, (_, i) =>
-        i === slot ? name : (node.inputs[i] ?? null),
-      )
-    }
     // A vector operand of matmul leaves an axis out of the result, and the terms of the epilogue broadcast to both.
     const matrix = context.inputs.slice(0, 2).every((type) => (type?.shape.length ?? 0) >= 2)
-    if (kind === 'mul') {
-      if (!matrix || ![BIAS, RESIDUAL, SCALE].every(free)) return []
-      return [{ inputs: put(SCALE, this.#term(other)), attributes: node.attributes }]
+    if (step.does === 'mul' || step.does === 'div') {
+      const factor = step.does === 'mul' ? other : this.#inverse(other)
+      if (!matrix || factor === undefined || ![BIAS, RESIDUAL, SCALE].every((slot) => isFree(node, slot))) return []
+      return [{ inputs: put(node, [[SCALE, this.#term(factor)]]), attributes: node.attributes }]
     }
-    const changes: Change[] = []
-    const type = this.#types.get(other)
-    if (free(RESIDUAL) && type !== undefined && sameShape(type.shape, made.shape)) {
-      changes.push({ inputs: put(RESIDUAL, other), attributes: node.attributes })
-    }
-    if (matrix && free(BIAS)) {
+    if (step.does !== 'add') return []
+    const changes: Change[] = this.#residual(product, made, other, RESIDUAL)
+    if (matrix && isFree(node, BIAS)) {
       const factor = 'beta' in node.attributes ? { beta: 1 } : {}
-      changes.push({ inputs: put(BIAS, this.#term(other)), attributes: { ...node.attributes, ...factor } })
+      changes.push({ inputs: put(node, [[BIAS, this.#term(other)]]), attributes: { ...node.attributes, ...factor } })
     }
     return changes
+  }
+
+  /** Lines of each channel go into filters and bias, where these are constants; what is like the result is added to it. */
+  #convolutionChanges(product: TypedNode, item: TypedNode, made: TensorType, { does, others }: Step): Change[] {
+    const { node, context, definition } = product
+    const [other] = others
+    const [, w, b] = node.inputs
+    const order = CONVOLUTIONS.get(definition)
+    const weights = this.#known.get(w ?? '')
+    const bias = this.#known.get(b ?? '')
+    const changes = does === 'add' && other !== undefined ? this.#residual(product, made, other, INPUT.residual) : []
+    if (does === 'activate' || order === undefined || placed.parse(context.attributes).layout !== 'nchw') return changes
+    if (weights === undefined || (bias === undefined && !isFree(node, INPUT.bias))) return changes
+    const constants = others.map((name) => this.#known.get(name))
+    const lines = linesOf({ op: does, constants, attributes: item.context.attributes }, made.shape)
+    // What is added before a scale would have to be scaled too.
+    if (lines === undefined || (!isFree(node, INPUT.residual) && does !== 'add' && does !== 'sub')) return changes
+    const folded = foldLines(weights, bias ?? null, lines, order(context.attributes))
+    if (folded === undefined) return changes
+    const names = [
+      [INPUT.w, this.#folded(w ?? '', item, weights, folded.weights)],
+      [INPUT.bias, this.#folded(b ?? `${node.name}.bias`, item, bias, folded.bias)],
+    ] as const
+    return [{ inputs: put(node, names), attributes: node.attributes }, ...changes]
+  }
+
+  /** The name of what a constant became: its own where it is as it was. */
+  #folded(name: string, item: TypedNode, before: HostTensor | undefined, after: HostTensor): string {
+    return before === after ? name : this.#constant(`${name} with ${item.node.name}`, after)
+  }
+
+  #residual({ node }: TypedNode, made: TensorType, other: string, slot: number): Change[] {
+    const type = this.#types.get(other)
+    if (!isFree(node, slot) || type === undefined || !sameShape(type.shape, made.shape)) return []
+    return [{ inputs: put(node, [[slot, other]]), attributes: node.attributes }]
+  }
+
+  /** 1 / a constant whose reciprocals are exact: √64 of attention. */
+  #inverse(name: string): string | undefined {
+    const constant = this.#known.get(name)
+    const inverse = constant === undefined ? undefined : reciprocal(constant)
+    return inverse === undefined ? undefined : this.#constant(`1 / ${name}`, inverse)
   }
 
   /** A constant without leading extents of 1, which change nothing in what it broadcasts to; anything else as it is. */
@@ -200,22 +279,21 @@ class Fusion {
     return this.#constant(`${name} [${value.shape.slice(extra).join(', ')}]`, shortened(value, extra))
   }
 
-  /** The node, checked by its own rule; undefined where that refuses it. */
-  #fused(product: TypedNode, item: TypedNode, { inputs, attributes: given }: Change, step: Step): TypedNode | undefined {
-    const { definition } = product
+  /** A node with other inputs, outputs and attributes, checked by its own rule; undefined where that refuses it. */
+  #rebuilt(
+    item: TypedNode,
+    { inputs, attributes: given }: Change,
+    outputs: readonly string[],
+    folded: readonly string[],
+  ): TypedNode | undefined {
+    const { definition } = item
     const types = inputs.map((name) => (name === null ? null : (this.#types.get(name) ?? null)))
-    const node: GraphNode = { ...product.node, inputs, outputs: item.node.outputs, attributes: given }
-    const folded = step.with.flatMap((index) => this.#nodes[index]?.node.name ?? [])
+    const node: GraphNode = { ...item.node, inputs, outputs, attributes: given }
     try {
       const attributes = parseAttributes(definition, given, node.name)
       const context = { inputs: types, values: types.map(() => null), attributes }
-      const outputs = definition.infer(context)
-      return {
-        node,
-        definition,
-        context: { ...context, outputs },
-        fused: [...(product.fused ?? []), ...folded, item.node.name],
-      }
+      const made = definition.infer(context)
+      return { node, definition, context: { ...context, outputs: made }, fused: [...(item.fused ?? []), ...folded] }
     } catch (error) {
       if (error instanceof TilewrightError) return undefined
       throw error
@@ -223,36 +301,17 @@ class Fusion {
   }
 }
 
-/** One shorter tensor for each, so that plans of several shapes share their weights. */
-const short = new WeakMap<HostTensor, HostTensor>()
-
-function shortened(value: HostTensor, from: number): HostTensor {
-  const known = short.get(value)
-  if (known !== undefined) return known
-  const made = new HostTensor(value.dtype, value.shape.slice(from), () => value.values)
-  short.set(value, made)
-  return made
+function isLine(op: string): op is LineNode['op'] {
+  return LINES.has(op)
 }
 
-const inverses = new WeakMap<HostTensor, HostTensor>()
+function isFree({ inputs }: GraphNode, slot: number): boolean {
+  return (inputs[slot] ?? null) === null
+}
 
-/** 1 / value where that is exact in every element: powers of two whose inverses are normal in the dtype too. */
-function reciprocal(value: HostTensor): HostTensor | undefined {
-  if (value.dtype !== 'f32' && value.dtype !== 'f16') return undefined
-  const known = inverses.get(value)
-  if (known !== undefined) return known
-  const least = value.dtype === 'f32' ? 126 : 14
-  const numbers = Array.from(value.values, Number)
-  const exact = numbers.every((number) => {
-    const exponent = Math.log2(Math.abs(number))
-    return Number.isInteger(exponent) && Math.abs(exponent) <= least
-  })
-  if (!exact) return undefined
-  const made = tensor(
-    numbers.map((number) => 1 / number),
-    value.shape,
-    value.dtype,
-  )
-  inverses.set(value, made)
-  return made
+/** A node's inputs with others in some slots. */
+function put({ inputs }: GraphNode, slots: readonly (readonly [slot: number, name: string])[]): (string | null)[] {
+  const names = new Map(slots)
+  const length = Math.max(inputs.length, ...slots.map(([slot]) => slot + 1))
+  return Array.from({ length }, (_, index) => names.get(index) ?? inputs[index] ?? null)
 }

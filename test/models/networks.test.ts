@@ -210,12 +210,9 @@ describe('layers of AlexNet', () => {
     expect(shape('prob')).toEqual([1, 1000])
   })
 
-  test('run their activation in the kernel of the product before it', () => {
+  test('run their activation in the kernel of the layer before it', () => {
     const fused = layers.flatMap(({ name, fused_into: into }) => (into === undefined ? [] : [[name, into]]))
-    expect(fused).toEqual([
-      ['relu6', 'fc6'],
-      ['relu7', 'fc7'],
-    ])
+    expect(fused).toEqual([...[1, 2, 3, 4, 5].map((layer) => [`relu${layer}`, `conv${layer}`]), ['relu6', 'fc6'], ['relu7', 'fc7']])
   })
 
   test('are convolutions to the dataflows, the first fully connected one of 6 by 6', () => {

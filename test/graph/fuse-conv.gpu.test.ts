@@ -1,0 +1,79 @@
+/** Fused convolutions on the device: one dispatch for what stands behind them, and the results of the nodes run one by one. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { seededInput } from '../../models/seeded.ts'
+import type { Gpu } from '../../src/gpu/gpu.ts'
+import { openGpu } from '../../src/gpu/node.ts'
+import { graph, type GraphBuilder, type Value } from '../../src/graph/builder.ts'
+import type { Graph } from '../../src/graph/graph.ts'
+import { compile, type CompileOptions } from '../../src/graph/model.ts'
+import { HostTensor } from '../../src/tensor/tensor.ts'
+
+const weights = (name: string, ...shape: number[]): HostTensor => seededInput(11, name, shape)
+
+/** Statistics with a variance of 1 and more. */
+function normed(g: GraphBuilder, x: Value, name: string, channels: number): Value {
+  const variance = new HostTensor(
+    'f32',
+    [channels],
+    Float32Array.from({ length: channels }, (_, c) => 1 + c / 7),
+  )
+  const [scale, bias, mean] = ['scale', 'bias', 'mean'].map((each) => weights(`${name}.${each}`, channels))
+  if (scale === undefined || bias === undefined || mean === undefined) throw new Error('three')
+  return g.batchNorm(x, scale, bias, mean, variance, { name: `${name}.bn` })
+}
+
+/** A bottleneck and a depthwise convolution with padding in front of it: x [2, 8, 9, 7] → [2, 8, 9, 7]. */
+function blocks(): Graph {
+  const g = graph('blocks')
+  const x = g.input('x', 'f32', [2, 8, 9, 7])
+  const narrow = g.relu(normed(g, g.conv2d(x, weights('a', 5, 8, 1, 1), { name: 'a' }), 'a', 5))
+  const wide = normed(g, g.conv2d(narrow, weights('b', 8, 5, 3, 3), { name: 'b', padding: 1, bias: weights('b.bias', 8) }), 'b', 8)
+  const block = g.relu(g.add(wide, x, { name: 'add' }), { name: 'relu' })
+  const padded = g.pad(block, { pads: [0, 0, 1, 2, 0, 0, 1, 0], name: 'pad' })
+  const depthwise = normed(g, g.conv2d(padded, weights('c', 8, 1, 3, 3), { name: 'c', groups: 8 }), 'c', 8)
+  g.output('y', g.clip(depthwise, { min: 0, max: 6, name: 'relu6' }))
+  return g.finish()
+}
+
+describe('fused convolutions', () => {
+  let gpu: Gpu
+  beforeAll(async () => {
+    gpu = await openGpu()
+  })
+  afterAll(() => {
+    expect(gpu.memory.liveBytes).toBe(0)
+    gpu.dispose()
+  })
+
+  /** Largest difference of a run from the nodes run one by one, and the largest value. */
+  async function difference(options: CompileOptions = {}): Promise<{ difference: number; largest: number }> {
+    const input = { x: seededInput(5, 'x', [2, 8, 9, 7]) }
+    using whole = await compile(gpu, blocks())
+    const apart = (await whole.runAll(input))['y']
+    using model = await compile(gpu, blocks(), options)
+    expect(model.plan().map(({ node, fused }) => [node.name, fused])).toEqual([
+      ['a', ['a.bn', 'relu_1']],
+      ['b', ['b.bn', 'add', 'relu']],
+      ['c', ['pad', 'c.bn', 'relu6']],
+    ])
+    for (const { node, plan } of model.plan()) expect([node.name, plan.dispatches.length]).toEqual([node.name, 1])
+    const { y } = await model.run(input)
+    const values = Array.from(y?.values ?? [], Number)
+    expect(values).toHaveLength(2 * 8 * 9 * 7)
+    const errors = values.map((value, index) => Math.abs(value - Number(apart?.values[index])))
+    return { difference: Math.max(...errors), largest: Math.max(...values) }
+  }
+
+  it('convolution, batch norm, residual and activation are one dispatch each, in f32', async () => {
+    const found = await difference()
+    expect(found.difference).toBeLessThan(1e-5)
+    expect(found.largest).toBeGreaterThan(1)
+  })
+
+  it('and in f16', async () => {
+    // Each of three layers rounds its operands and its result: 3 · 3 roundings of sums whose terms add up to at most ten.
+    const found = await difference({ precision: 'f16' })
+    expect(found.difference).toBeLessThan(9 * 10 * 2 ** -11)
+    expect(found.largest).toBeGreaterThan(1)
+  })
+})
