@@ -31,7 +31,7 @@ export default defineConfig(({ mode }) => {
               node: path('src/node.ts'),
               cli: path('src/cli/main.ts'),
               'map-worker': path('src/schedule/search/node-worker.ts'),
-              'bench-child': path('bench/gemm/child.ts'),
+              'bench-child': path('bench/child.ts'),
             },
             output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
           },

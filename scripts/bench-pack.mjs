@@ -92,7 +92,7 @@ async function bundle(out) {
       rollupOptions: {
         input: {
           cli: join(ROOT, 'src/cli/main.ts'),
-          'bench-child': join(ROOT, 'bench/gemm/child.ts'),
+          'bench-child': join(ROOT, 'bench/child.ts'),
           'map-worker': join(ROOT, 'src/schedule/search/node-worker.ts'),
         },
         output: { format: 'es', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },

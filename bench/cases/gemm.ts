@@ -13,16 +13,14 @@
  *
  * Convolutions stand as the product they amount to: M output pixels, K inputs under the window, N output channels.
  */
-import { OptionError } from '../../src/errors.ts'
+import type { Bench, BenchCase } from './table.ts'
 
 export type GemmDtype = 'f32' | 'f16' | 'int4' | 'int8'
 
-export const FAMILIES = ['square', 'llm', 'int8', 'resnet', 'bert', 'odd', 'transposed'] as const
-export type Family = (typeof FAMILIES)[number]
+const FAMILIES = ['square', 'llm', 'int8', 'resnet', 'bert', 'odd', 'transposed'] as const
+type Family = (typeof FAMILIES)[number]
 
-export interface GemmCase {
-  /** As `square-1024-f32`; never changes. */
-  readonly name: string
+export interface GemmCase extends BenchCase {
   readonly family: Family
   readonly dtype: GemmDtype
   readonly batch: number
@@ -95,14 +93,7 @@ export const GEMM_CASES: readonly GemmCase[] = [
   gemm('transposed-1024', 'transposed', 'f32', [1024, 1024, 1024], { transposed: true }),
 ]
 
-/** A few cases, one of each kind, that take seconds: `--quick`. */
-export const QUICK: readonly string[] = [
-  'square-256-f32',
-  'square-512-f32',
-  'square-512-f16',
-  'bert-768-768-f32',
-  'odd-127x131x137-f32',
-]
+const QUICK: readonly string[] = ['square-256-f32', 'square-512-f32', 'square-512-f16', 'bert-768-768-f32', 'odd-127x131x137-f32']
 
 /** Above this many multiplications a software adapter is given one sample, as a 1024³ is the largest that is repeated. */
 export const SOFTWARE_REPEATED = 1024 ** 3
@@ -137,26 +128,23 @@ export function leftOut(item: GemmCase, software: boolean): string | undefined {
 }
 
 /**
- * The cases whose names fit `globs` (`*` stands for any text; several are separated by commas), in the table's order.
- * @throws OptionError when a glob fits none, naming some that there are
+ * Errors beyond which a product is wrong. 4-bit weights: what making bytes of the activations costs, as accuracy level 4 allows
+ * it; integers are exact.
  */
-export function casesNamed(globs: string): GemmCase[] {
-  const patterns = globs.split(',').map((glob) => {
-    const text = glob.trim()
-    const pattern = new RegExp(`^${text.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')}$`)
-    if (!GEMM_CASES.some(({ name }) => pattern.test(name))) {
-      throw new OptionError(`No case is called ${JSON.stringify(text)}`, {
-        remedy: `Families: ${FAMILIES.join(', ')}; a * stands for any text, as in square-*-f32; --list shows all`,
-      })
-    }
-    return pattern
-  })
-  return GEMM_CASES.filter(({ name }) => patterns.some((pattern) => pattern.test(name)))
-}
+const MOST_ERROR: Readonly<Record<GemmDtype, number>> = { f32: 1e-4, f16: 1e-3, int4: 1e-2, int8: 0 }
 
-/** @throws OptionError where there is no such case */
-export function caseNamed(name: string): GemmCase {
-  const found = GEMM_CASES.find((item) => item.name === name)
-  if (found === undefined) throw new OptionError(`No case is called ${JSON.stringify(name)}`)
-  return found
+export const GEMM: Bench<GemmCase> = {
+  name: 'gemm',
+  cases: GEMM_CASES,
+  families: FAMILIES,
+  quick: QUICK,
+  others: ['ort-webgpu', 'ort-cpu', 'tfjs-webgpu'],
+  example: 'square-*-f32',
+  macs,
+  leastBytes,
+  leftOut,
+  mostError: ({ dtype }) => MOST_ERROR[dtype],
+  firstFromOpening: false,
+  byFamily: false,
+  heldAgainstCpu: false,
 }

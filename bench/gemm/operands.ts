@@ -1,54 +1,9 @@
-/**
- * The operands of a case, and what its product should be. Every value is a function of its index alone (a hash of it), so that the
- * peers, each in a process of its own, multiply the same matrices, and so that the reference needs no copy of them.
- */
+/** The operands of a product, seeded, and what it should be. */
 import { BLOCK, type GemmCase } from '../cases/gemm.ts'
-
-/** What each dtype's A and B are stored as: f16 as its bits. */
-export type OperandArray = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Int8Array<ArrayBuffer>
+import type { ResultError } from '../protocol.ts'
+import { byteAt, filled, floatAt, halfAt, hash, type OperandArray } from '../values.ts'
 
 const SEED = { a: 0x9e3779b9, b: 0x7f4a7c15, scale: 0x2545f491 } as const
-
-/** 32 bits from an index: the finaliser of MurmurHash3 (Appleby). */
-function hash(index: number, seed: number): number {
-  let bits = (index ^ seed) | 0
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return (bits ^ (bits >>> 16)) >>> 0
-}
-
-/** A multiple of 2⁻¹⁰ in [−1, 1): exact in f16, whose significand has 11 bits. */
-const halfAt = (index: number, seed: number): number => ((hash(index, seed) >>> 21) - 1024) / 1024
-/** A multiple of 2⁻²³ in [−1, 1): exact in f32. */
-const floatAt = (index: number, seed: number): number => ((hash(index, seed) >>> 8) - 2 ** 23) / 2 ** 23
-const byteAt = (index: number, seed: number): number => (hash(index, seed) >>> 24) - 128
-
-/** The bits of n / 1024 as f16, for −1024 ≤ n < 1024. */
-function halfBitsOf(n: number): number {
-  if (n === 0) return 0
-  const sign = n < 0 ? 0x8000 : 0
-  const size = Math.abs(n)
-  const exponent = 31 - Math.clz32(size)
-  return sign | ((exponent - 10 + 15) << 10) | ((size << (10 - exponent)) & 0x3ff)
-}
-
-const HALF_BITS = Uint16Array.from({ length: 2048 }, (_, index) => halfBitsOf(index - 1024))
-
-function filled(dtype: 'f32' | 'f16' | 'int8', count: number, seed: number): OperandArray {
-  if (dtype === 'f16') {
-    const bits = new Uint16Array(count)
-    for (let index = 0; index < count; index++) bits[index] = HALF_BITS[hash(index, seed) >>> 21] ?? 0
-    return bits
-  }
-  if (dtype === 'int8') {
-    const values = new Int8Array(count)
-    for (let index = 0; index < count; index++) values[index] = byteAt(index, seed)
-    return values
-  }
-  const values = new Float32Array(count)
-  for (let index = 0; index < count; index++) values[index] = floatAt(index, seed)
-  return values
-}
 
 /** A, row-major [batch, M, K]: f32, bits of f16, or i8. */
 export function operandA({ batch, m, k, dtype }: GemmCase): OperandArray {
@@ -97,19 +52,11 @@ export function sampledRows(item: GemmCase): number[] {
   return Array.from({ length: count }, (_, index) => Math.round((index * (rows - 1)) / (count - 1)))
 }
 
-export interface GemmError {
-  /** max |Δ| / max |reference| over the rows compared. */
-  readonly relative: number
-  /** Rows of C compared, of so many. */
-  readonly rows: number
-  readonly of: number
-}
-
 /**
  * Holds a product, row-major [batch, M, N], against sums in f64.
  * @throws Error where `values` is no product of this case: too short, or not a single finite value in it
  */
-export function errorOf(item: GemmCase, values: ArrayLike<number>): GemmError {
+export function errorOf(item: GemmCase, values: ArrayLike<number>): ResultError {
   const { batch, m, n, k, dtype } = item
   if (values.length !== batch * m * n) throw new Error(`${values.length} values for a product of ${batch * m * n}`)
   const rows = sampledRows(item)

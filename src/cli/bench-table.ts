@@ -2,11 +2,11 @@
  * The bench's tables for people, at most 120 columns wide: speed under the roof and beside the peers, ratios, first calls, memory,
  * errors, and the means.
  */
-import type { Peer } from '../../bench/gemm/protocol.ts'
-import type { BenchReport, CaseRow, PeerFigures } from '../../bench/gemm/report.ts'
+import type { Peer } from '../../bench/protocol.ts'
+import type { BenchReport, CaseRow, FamilyMean, PeerFigures } from '../../bench/report.ts'
 import type { Colors } from './context.ts'
 import { adapterTitle } from './gpu.ts'
-import { bytes, duration, scientific, table, wrapped, type Column } from './table.ts'
+import { bytes, duration, scientific, table, WIDTH, wrapped, type Column } from './table.ts'
 
 /** What heads a peer's columns. */
 const TITLES: Readonly<Record<Peer, string>> = {
@@ -44,14 +44,16 @@ export function renderBench(report: BenchReport, colors: Colors, firstCall: bool
   return [
     ...head(report).map((line) => wrapped(line)),
     '',
-    speedTable(run, others, colors),
+    speedTable(report, run, others, colors),
     '',
     ...(others.length === 0 ? [] : [ratioTable(run, others, colors), '']),
-    ...(firstCall ? [firstTable(run, report.peers, colors), ''] : []),
+    ...(firstCall ? [firstTable(report, run, colors), ''] : []),
     costTable(run, report.peers, colors),
     '',
-    errorTable(run, report.peers, colors),
+    errorTable(report, run, colors),
     '',
+    ...kernelLines(report, run, colors),
+    ...familyTable(report, colors),
     ...[...meanLines(report, firstCall, colors), ...remarks(report)].map((line) => wrapped(line)),
   ].join('\n')
 }
@@ -89,7 +91,7 @@ function captioned(caption: string, columns: readonly Column[], cells: readonly 
   return `${wrapped(caption, 0)}\n${table(columns, cells, colors)}`
 }
 
-function speedTable(rows: readonly CaseRow[], others: readonly Peer[], colors: Colors): string {
+function speedTable({ bench }: BenchReport, rows: readonly CaseRow[], others: readonly Peer[], colors: Colors): string {
   const columns: Column[] = [
     { title: 'Case' },
     right('time'),
@@ -110,8 +112,8 @@ function speedTable(rows: readonly CaseRow[], others: readonly Peer[], colors: C
     cell(row, 'tilewright-safe', ({ gflops }) => three(gflops)),
     ...others.map((peer) => cell(row, peer, ({ gflops }) => three(gflops))),
   ])
-  const caption =
-    'GFLOP/s, operands and results on the device; of roof: of what the measured peaks allow, for f16 the larger of the f32 and f16 peaks'
+  const where = bench === 'model' ? 'inputs and results on the host' : 'operands and results on the device'
+  const caption = `GFLOP/s, ${where}; of roof: of what the measured peaks allow, for f16 the larger of the f32 and f16 peaks`
   return captioned(caption, columns, cells, colors)
 }
 
@@ -135,7 +137,14 @@ function ratioTable(rows: readonly CaseRow[], others: readonly Peer[], colors: C
 /** Ours with its safe build, or a peer. */
 const shownOf = (peers: readonly Peer[]): Peer[] => peers.filter((peer) => peer !== 'tilewright-safe')
 
-function firstTable(rows: readonly CaseRow[], peers: readonly Peer[], colors: Colors): string {
+const FROM_OPENING = 'First call: the session made or the graph compiled, weights uploaded, one run; opening: the device, before it'
+const FIRST: Readonly<Record<BenchReport['bench'], string>> = {
+  gemm: 'First call: A from the host, shaders compiled, C on the host; opening: device or session opened and weights uploaded, before it',
+  conv: FROM_OPENING,
+  model: FROM_OPENING,
+}
+
+function firstTable({ bench, peers }: BenchReport, rows: readonly CaseRow[], colors: Colors): string {
   const shown = shownOf(peers)
   const columns = [{ title: 'Case' }, ...shown.flatMap((peer) => [right(TITLES[peer]), right('opening')])]
   const cells = rows.map((row) => [
@@ -145,9 +154,7 @@ function firstTable(rows: readonly CaseRow[], peers: readonly Peer[], colors: Co
       cell(row, peer, ({ open_ms }) => duration(open_ms)),
     ]),
   ])
-  const caption =
-    'First call: A from the host, shaders compiled, C on the host; opening: device or session opened and weights uploaded, before it'
-  return captioned(caption, columns, cells, colors)
+  return captioned(FIRST[bench], columns, cells, colors)
 }
 
 function costTable(rows: readonly CaseRow[], peers: readonly Peer[], colors: Colors): string {
@@ -160,14 +167,51 @@ function costTable(rows: readonly CaseRow[], peers: readonly Peer[], colors: Col
       cell(row, peer, ({ peak_rss_bytes }) => bytes(Math.round(peak_rss_bytes / 2 ** 20) * 2 ** 20)),
     ]),
   ])
-  return captioned('End to end: A from the host, C on the host; peak memory of the process', columns, cells, colors)
+  return captioned('End to end: inputs from the host, the result on the host; peak memory of the process', columns, cells, colors)
 }
 
-function errorTable(rows: readonly CaseRow[], peers: readonly Peer[], colors: Colors): string {
+const REFERENCE: Readonly<Record<BenchReport['bench'], string>> = {
+  gemm: 'in f64',
+  conv: 'in f64, of all of Y where that is small, else of a sample',
+  model: "by ONNX Runtime's CPU provider in f32",
+}
+
+function errorText(error: PeerFigures['error']): string | undefined {
+  if (error === undefined) return undefined
+  return `${scientific(error.relative)}${error.top1 === false ? ', other top 1' : ''}`
+}
+
+function errorTable({ bench, peers }: BenchReport, rows: readonly CaseRow[], colors: Colors): string {
   const shown = shownOf(peers)
   const columns = [{ title: 'Case' }, ...shown.map((peer) => right(TITLES[peer]))]
-  const cells = rows.map((row) => [row.name, ...shown.map((peer) => cell(row, peer, ({ error }) => scientific(error.relative)))])
-  return captioned('Error: max|Δ|/max|reference|, the reference in f64', columns, cells, colors)
+  const cells = rows.map((row) => [row.name, ...shown.map((peer) => cell(row, peer, ({ error }) => errorText(error)))])
+  return captioned(`Error: max|Δ|/max|reference|, the reference ${REFERENCE[bench]}`, columns, cells, colors)
+}
+
+/** How ours runs each case, where that is its own choice among algorithms. */
+function kernelLines({ bench }: BenchReport, rows: readonly CaseRow[], colors: Colors): string[] {
+  if (bench !== 'conv') return []
+  const cells = rows.map((row) => [row.name, cell(row, 'tilewright', ({ kernel }) => kernel)])
+  const room = WIDTH - Math.max(...cells.map(([name = '']) => name.length)) - 2
+  const cut = cells.map(([name = '', how = '']) => [name, how.length > room ? `${how.slice(0, room - 1)}…` : how])
+  return [captioned('What ours runs, and why', [{ title: 'Case' }, { title: 'Kernels' }], cut, colors), '']
+}
+
+/** Geometric means by family. */
+function familyTable({ means, peers }: BenchReport, colors: Colors): string[] {
+  const shown = peers.flatMap((peer) => {
+    const families = means[peer]?.families
+    return families === undefined || peer.startsWith('tilewright') ? [] : [{ peer, families }]
+  })
+  const names = [...new Set(shown.flatMap(({ families }) => Object.keys(families)))]
+  if (names.length === 0) return []
+  const columns = [{ title: 'Family' }, ...shown.flatMap(({ peer }) => [right(TITLES[peer]), right('least'), right('first')])]
+  const figures = (mean: FamilyMean | undefined): string[] =>
+    mean === undefined
+      ? ['–', '–', '–']
+      : [ratio(mean.resident, colors), ratio(mean.least.resident, colors), ratio(mean.first, colors)].map((text) => text ?? '–')
+  const cells = names.map((name) => [name, ...shown.flatMap(({ families }) => figures(families[name]))])
+  return [captioned('Ours is so many times as fast, by family: geometric mean, least case, first call', columns, cells, colors), '']
 }
 
 function meanLines({ means, peers }: BenchReport, firstCall: boolean, colors: Colors): string[] {

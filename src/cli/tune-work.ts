@@ -1,5 +1,6 @@
 /** What `tilewright tune MODEL` is asked to tune: the products of a network, of the bench's table, or a bare one. */
-import { casesNamed, GEMM_CASES, leftOut, type GemmCase } from '../../bench/cases/gemm.ts'
+import { GEMM, GEMM_CASES, leftOut, type GemmCase } from '../../bench/cases/gemm.ts'
+import { casesNamed } from '../../bench/cases/table.ts'
 import { OptionError } from '../errors.ts'
 import type { Product } from '../ops/gemm/product.ts'
 import { bareProduct, modelTasks, type ModelTasks, type UntouchedLayer } from '../profile/autotune-model.ts'
@@ -27,7 +28,7 @@ export async function workOf(context: Context, model: string, flags: WorkFlags):
     return () => ({ tasks: [bare], untouched: [] })
   }
   if (model === 'bench') {
-    const cases = layers === undefined ? GEMM_CASES : casesNamed(layers.join(','))
+    const cases = layers === undefined ? GEMM_CASES : casesNamed(GEMM, layers.join(','))
     return (software) => benchTasks(cases, software)
   }
   const work = modelTasks(await openBound(context, model, flags), precision, layers)

@@ -3,15 +3,18 @@ import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { casesNamed, FAMILIES, GEMM_CASES, leastBytes, leftOut, macs, QUICK, type GemmCase } from '../../bench/cases/gemm.ts'
-import { gemmModel, identityModel } from '../../bench/gemm/onnx.ts'
+import { GEMM, GEMM_CASES, leastBytes, leftOut, macs, type GemmCase } from '../../bench/cases/gemm.ts'
+import { casesNamed } from '../../bench/cases/table.ts'
+import { gemmGraph } from '../../bench/gemm/graph.ts'
 import { errorOf, operandA, operandB, packedB, sampledRows } from '../../bench/gemm/operands.ts'
-import { installPeers, missingPeers, peersFolder } from '../../bench/gemm/peers.ts'
-import { answerIn, answerLine, PEERS, type Answer, type Measured, type Peer } from '../../bench/gemm/protocol.ts'
-import { faultsOf, geometricMean, reportOf, roofTime, type BenchReport } from '../../bench/gemm/report.ts'
-import { merged } from '../../bench/gemm/run.ts'
-import { median, repeatsFor, sample } from '../../bench/gemm/sample.ts'
+import { identityModel } from '../../bench/engines/ort.ts'
+import { installPeers, missingPeers, peersFolder } from '../../bench/engines/peers.ts'
+import { median, repeatsFor, sample } from '../../bench/engines/sample.ts'
+import { answerIn, answerLine, PEERS, type Answer, type Measured, type Peer } from '../../bench/protocol.ts'
+import { faultsOf, geometricMean, reportOf, roofTime, type BenchReport } from '../../bench/report.ts'
+import { merged } from '../../bench/run.ts'
 import { OptionError } from '../../src/errors.ts'
+import { exportOnnx } from '../../src/formats/onnx/export.ts'
 import { decodeModel } from '../../src/formats/onnx/decode.ts'
 import { float16Array } from '../../src/tensor/half.ts'
 
@@ -29,16 +32,16 @@ describe('cases', () => {
       expect(name.endsWith(`-${dtype}`)).toBe(true)
       if (dtype === 'int4') expect(k % 32).toBe(0)
     }
-    expect(new Set(GEMM_CASES.map(({ family }) => family))).toEqual(new Set(FAMILIES))
-    for (const name of QUICK) expect(GEMM_CASES.some((item) => item.name === name)).toBe(true)
+    expect(new Set(GEMM_CASES.map(({ family }) => family))).toEqual(new Set(GEMM.families))
+    for (const name of GEMM.quick) expect(GEMM_CASES.some((item) => item.name === name)).toBe(true)
   })
 
   test('globs choose in the order of the table; one that fits nothing is an error', () => {
-    expect(casesNamed('odd-1x*, square-256-f32').map(({ name }) => name)).toEqual(['square-256-f32', 'odd-1x4099x4093-f32'])
-    expect(casesNamed('llm-m1-*').map(({ m }) => m)).toEqual([1, 1, 1, 1, 1, 1])
+    expect(casesNamed(GEMM, 'odd-1x*, square-256-f32').map(({ name }) => name)).toEqual(['square-256-f32', 'odd-1x4099x4093-f32'])
+    expect(casesNamed(GEMM, 'llm-m1-*').map(({ m }) => m)).toEqual([1, 1, 1, 1, 1, 1])
     // A dot is a dot.
-    expect(() => casesNamed('square.256-f32')).toThrow(OptionError)
-    expect(() => casesNamed('square-256-f32,nothing*')).toThrow(/nothing\*/)
+    expect(() => casesNamed(GEMM, 'square.256-f32')).toThrow(OptionError)
+    expect(() => casesNamed(GEMM, 'square-256-f32,nothing*')).toThrow(/nothing\*/)
   })
 
   test('on a software adapter squares end at 2048, on a GPU none is left out', () => {
@@ -48,10 +51,10 @@ describe('cases', () => {
   })
 
   test('work and least traffic', () => {
-    const [attention] = casesNamed('bert-scores-*')
+    const [attention] = casesNamed(GEMM, 'bert-scores-*')
     expect(attention && macs(attention)).toBe(12 * 128 * 64 * 128)
     expect(attention && leastBytes(attention)).toBe(12 * 4 * (128 * 64 + 64 * 128 + 128 * 128))
-    const [weights] = casesNamed('llm-m1-4096x4096-int4')
+    const [weights] = casesNamed(GEMM, 'llm-m1-4096x4096-int4')
     // Half a byte each and an f32 scale for 32 of them.
     expect(weights && leastBytes(weights)).toBe(4 * 4096 + 4096 * 4096 * (0.5 + 0.125) + 4 * 4096)
   })
@@ -125,7 +128,7 @@ describe('operands and their reference', () => {
   })
 
   test('large products are sampled from the first row to the last', () => {
-    const [large] = casesNamed('square-2048-f32')
+    const [large] = casesNamed(GEMM, 'square-2048-f32')
     if (large === undefined) throw new Error('the case is there')
     const rows = sampledRows(large)
     expect(rows.length).toBeGreaterThan(10)
@@ -142,14 +145,14 @@ describe('models for ONNX Runtime', () => {
     [tiny('int8'), 'MatMulInteger', ['a'], ['b']],
     [tiny('int4'), 'MatMulNBits', ['a'], ['b', 'scales']],
   ] as const)('$0.dtype: one %s', (item, op, inputs, weights) => {
-    const { graph } = decodeModel(gemmModel(item))
+    const { graph } = decodeModel(exportOnnx(gemmGraph(item)))
     expect(graph.node.map(({ opType }) => opType)).toEqual([op])
     expect(graph.input.map(({ name }) => name)).toEqual(inputs)
     expect(graph.initializer.map(({ name }) => name)).toEqual(weights)
   })
 
   test('the identity hands its input on', () => {
-    const { graph } = decodeModel(identityModel('f16', [2, 3]))
+    const { graph } = decodeModel(identityModel({ dtype: 'f16', shape: [2, 3] }))
     expect(graph.node.map(({ opType, input, output }) => [opType, input, output])).toEqual([['Identity', ['a'], ['c']]])
   })
 })
@@ -192,7 +195,7 @@ const measured = (resident: number, more: Partial<Measured> = {}): Measured => (
 
 function reported(answers: readonly Partial<Record<Peer, Answer>>[]): BenchReport {
   const items = GEMM_CASES.filter(({ family, dtype }) => family === 'square' && dtype === 'f32')
-  return reportOf({
+  return reportOf(GEMM, {
     adapter: { vendor: '', architecture: '', device: 'd', description: '', software: true, features: [], toggles: [] },
     roof: { flops: { f32: 1e11 }, bytes_per_s: 1e10 },
     peers: PEERS,
@@ -236,16 +239,16 @@ describe('figures', () => {
   })
 
   test('the share is of what binds: the peak, or the bandwidth', () => {
-    const [square, vector] = [casesNamed('square-1024-f32')[0], casesNamed('llm-m1-4096x4096-f32')[0]]
-    const [half, byte] = [casesNamed('square-1024-f16')[0], casesNamed('square-1024-int8')[0]]
+    const [square, vector] = [casesNamed(GEMM, 'square-1024-f32')[0], casesNamed(GEMM, 'llm-m1-4096x4096-f32')[0]]
+    const [half, byte] = [casesNamed(GEMM, 'square-1024-f16')[0], casesNamed(GEMM, 'square-1024-int8')[0]]
     if (square === undefined || vector === undefined || half === undefined || byte === undefined) throw new Error('cases are there')
     const roof = { flops: { f32: 1e11, f16: 2e11 }, bytes_per_s: 1e10 }
-    expect(roofTime(square, roof)).toEqual({ seconds: (2 * 1024 ** 3) / 1e11, bound: 'peak' })
-    expect(roofTime(half, roof)).toEqual({ seconds: (2 * 1024 ** 3) / 2e11, bound: 'peak' })
-    expect(roofTime(vector, roof)).toEqual({ seconds: leastBytes(vector) / 1e10, bound: 'bandwidth' })
-    expect(roofTime(byte, roof).bound).toBe('bandwidth')
+    expect(roofTime(GEMM, square, roof)).toEqual({ seconds: (2 * 1024 ** 3) / 1e11, bound: 'peak' })
+    expect(roofTime(GEMM, half, roof)).toEqual({ seconds: (2 * 1024 ** 3) / 2e11, bound: 'peak' })
+    expect(roofTime(GEMM, vector, roof)).toEqual({ seconds: leastBytes(vector) / 1e10, bound: 'bandwidth' })
+    expect(roofTime(GEMM, byte, roof).bound).toBe('bandwidth')
     const bytes = { ...roof, flops: { ...roof.flops, i8: 4e11 } }
-    expect(roofTime(byte, bytes)).toEqual({ seconds: (2 * 1024 ** 3) / 4e11, bound: 'peak' })
+    expect(roofTime(GEMM, byte, bytes)).toEqual({ seconds: (2 * 1024 ** 3) / 4e11, bound: 'peak' })
     const { peers } = reported([{ tilewright: measured(10) }]).cases[0] ?? {}
     const ours = peers?.tilewright
     expect(ours?.status === 'ok' && ours.share).toBeCloseTo((2 * 256 ** 3) / 1e11 / 0.01, 12)

@@ -10,9 +10,10 @@ import { choose, productKey } from '../../src/ops/gemm/choose.ts'
 import { KERNELS_VERSION } from '../../src/ops/gemm/kept.ts'
 import { distinctTasks } from '../../src/profile/autotune.ts'
 import { tuningText } from '../../src/profile/tuning.ts'
-import { casesNamed } from '../../bench/cases/gemm.ts'
-import { answerLine, type Measured } from '../../bench/gemm/protocol.ts'
-import { runBench, type BenchOptions } from '../../bench/gemm/run.ts'
+import { GEMM, type GemmCase } from '../../bench/cases/gemm.ts'
+import { casesNamed } from '../../bench/cases/table.ts'
+import { answerLine, type Measured } from '../../bench/protocol.ts'
+import { runBench, type BenchOptions } from '../../bench/run.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 // Below the project, where the built script finds Dawn.
@@ -30,7 +31,7 @@ beforeAll(async () => {
       outDir: folder,
       emptyOutDir: true,
       rollupOptions: {
-        input: { 'bench-child': join(root, 'bench', 'gemm', 'child.ts') },
+        input: { 'bench-child': join(root, 'bench', 'child.ts') },
         output: { format: 'es', entryFileNames: '[name].mjs' },
       },
     },
@@ -39,7 +40,8 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const adapter = process.env['TILEWRIGHT_ADAPTER'] ?? 'software'
-const options = (more: Partial<BenchOptions>): BenchOptions => ({
+const options = (more: Partial<BenchOptions<GemmCase>>): BenchOptions<GemmCase> => ({
+  bench: GEMM,
   cases: [],
   peers: ['tilewright'],
   adapter,
@@ -54,7 +56,7 @@ describe('ours, measured', () => {
     const told: string[] = []
     const report = await runBench(
       options({
-        cases: casesNamed('odd-127x131x137-f32'),
+        cases: casesNamed(GEMM, 'odd-127x131x137-f32'),
         peers: ['tilewright', 'tilewright-safe'],
         child: join(folder, 'bench-child.mjs'),
         onProgress: (done, total, text) => told.push(`${done}/${total} ${text}`),
@@ -72,8 +74,8 @@ describe('ours, measured', () => {
         const row = peers[peer]
         expect(row, name).toMatchObject({ status: 'ok' })
         if (row?.status !== 'ok') continue
-        expect(row.error.rows).toBe(row.error.of)
-        expect(row.error.relative).toBeLessThan(1e-5)
+        expect(row.error?.rows).toBe(row.error?.of)
+        expect(row.error?.relative).toBeLessThan(1e-5)
         expect(row.resident.samples_ms).toHaveLength(7)
         expect(row.first_ms).toBeGreaterThan(row.resident_ms)
         expect(row.gflops).toBeGreaterThan(0)
@@ -90,7 +92,7 @@ describe('ours, measured', () => {
   })
 
   test('with kernels that tune kept on this adapter, where a file of them is named', async () => {
-    const cases = casesNamed('odd-127x131x137-f32')
+    const cases = casesNamed(GEMM, 'odd-127x131x137-f32')
     const [task] = distinctTasks(benchTasks(cases, true).tasks)
     if (task === undefined) throw new Error('The case has no product')
     const gpu = await openGpu({ adapter, tuning: false })
@@ -132,7 +134,7 @@ else if (process.env.MESA_SHADER_CACHE_DISABLE !== 'true') throw new Error('cach
     const stop = new AbortController()
     const report = await runBench(
       options({
-        cases: casesNamed('square-256-f32,square-512-f32,square-1024-f32'),
+        cases: casesNamed(GEMM, 'square-256-f32,square-512-f32,square-1024-f32'),
         peers: ['tilewright', 'ort-webgpu', 'ort-cpu', 'tfjs-webgpu'],
         child,
         signal: stop.signal,

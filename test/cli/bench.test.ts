@@ -1,9 +1,10 @@
 /** `tilewright bench` as far as it needs no GPU: its options, the list of cases, and its tables. */
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
-import { casesNamed, GEMM_CASES } from '../../bench/cases/gemm.ts'
-import type { Answer, Measured, Peer } from '../../bench/gemm/protocol.ts'
-import { reportOf } from '../../bench/gemm/report.ts'
+import { GEMM, GEMM_CASES } from '../../bench/cases/gemm.ts'
+import { casesNamed } from '../../bench/cases/table.ts'
+import type { Answer, Measured, Peer } from '../../bench/protocol.ts'
+import { reportOf } from '../../bench/report.ts'
 import { renderBench } from '../../src/cli/bench-table.ts'
 import { colorsFor } from '../../src/cli/context.ts'
 import { folderOf, tilewright } from './harness.ts'
@@ -37,7 +38,7 @@ describe('the command', () => {
 
   test.each([
     [['bench'], 'BENCH'],
-    [['bench', 'conv'], /Allowed choices are gemm\. See tilewright bench --help\n$/],
+    [['bench', 'fft'], /Allowed choices are gemm, conv, model\. See tilewright bench --help\n$/],
     [['bench', 'gemm', '--tuned'], 'TILEWRIGHT_TUNING is off'],
     [['bench', 'gemm', '--cases', 'nothing*'], 'Families: square'],
     [['bench', 'gemm', '--cases', 'odd*', '--quick'], 'Leave one of them out'],
@@ -67,15 +68,15 @@ describe('the tables', () => {
     ['square-256-f32', { tilewright: { ...measured(2), kernel: 'tuned: tiles' }, 'ort-webgpu': measured(6) }],
     ['square-512-int8', { tilewright: measured(2), 'ort-webgpu': { status: 'cannot', reason: 'it would run on the CPU' } }],
   ]
-  const report = reportOf({
+  const report = reportOf(GEMM, {
     adapter: { vendor: '', architecture: '', device: '', description: 'Some GPU', software: true, features: [], toggles: [] },
     roof: { flops: { f32: 5e10, f16: 1e10 }, bytes_per_s: 1e10 },
     peers: ['tilewright', 'ort-webgpu'],
     results: [
       ...results.flatMap(([name, answers]) =>
-        casesNamed(name).map((item) => ({ item, answers: new Map(Object.entries(answers) as [Peer, Answer][]) })),
+        casesNamed(GEMM, name).map((item) => ({ item, answers: new Map(Object.entries(answers) as [Peer, Answer][]) })),
       ),
-      ...casesNamed('square-4096-f32').map((item) => ({ item, left_out: 'too long', answers: new Map<Peer, Answer>() })),
+      ...casesNamed(GEMM, 'square-4096-f32').map((item) => ({ item, left_out: 'too long', answers: new Map<Peer, Answer>() })),
     ],
     machine: { processor: 'CPU', processors: 2, load: 0.5, node: 'v20', platform: 'linux x64' },
     shader_caches: 'off',
@@ -112,7 +113,7 @@ describe('the tables', () => {
       toggles,
       error: { relative: 0, rows: 1, of: 1 },
     }
-    const wide = reportOf({
+    const wide = reportOf(GEMM, {
       ...report,
       peers,
       tuned: false,

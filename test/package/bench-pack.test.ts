@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { GEMM_CASES } from '../../bench/cases/gemm.ts'
-import type { BenchReport } from '../../bench/gemm/report.ts'
+import type { BenchReport } from '../../bench/report.ts'
 import { pack, weightOf } from '../../scripts/bench-pack.mjs'
 
 const folder = mkdtempSync(join(tmpdir(), 'tilewright-bench-pack-'))

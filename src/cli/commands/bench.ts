@@ -1,20 +1,25 @@
-/** `tilewright bench gemm`: matrix products timed, under the adapter's measured roof and beside other engines. */
+/** `tilewright bench`: products, convolutions and networks timed, under the adapter's measured roof and beside other engines. */
 import { Argument, Command } from 'commander'
-import { casesNamed, GEMM_CASES, QUICK, type GemmCase } from '../../../bench/cases/gemm.ts'
-import { installPeers, missingPeers, peersFolder } from '../../../bench/gemm/peers.ts'
-import type { Peer } from '../../../bench/gemm/protocol.ts'
-import { faultsOf, type BenchReport } from '../../../bench/gemm/report.ts'
-import { runBench } from '../../../bench/gemm/run.ts'
+import { CONV } from '../../../bench/cases/conv.ts'
+import { GEMM } from '../../../bench/cases/gemm.ts'
+import { MODEL } from '../../../bench/cases/model.ts'
+import { BENCH_NAMES, casesNamed, type Bench, type BenchCase, type BenchName } from '../../../bench/cases/table.ts'
+import { installPeers, missingPeers, peersFolder } from '../../../bench/engines/peers.ts'
+import { modelGraph } from '../../../bench/model/work.ts'
+import type { Peer } from '../../../bench/protocol.ts'
+import { faultsOf, type BenchReport } from '../../../bench/report.ts'
+import { runBench } from '../../../bench/run.ts'
 import { OptionError } from '../../errors.ts'
+import type { Graph } from '../../graph/graph.ts'
+import { listConv, listGemm, listModels } from '../bench-list.ts'
 import { renderBench } from '../bench-table.ts'
-import { colorsFor, EXIT, integerOption, remark, type Context } from '../context.ts'
+import { colorsFor, EXIT, integerOption, remark, type Colors, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, tuningStore } from '../gpu.ts'
 import { checkWritable, JSON_FLAGS, JSON_HELP, present, writeText, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
-import { dimensions, short, table } from '../table.ts'
 
 interface Options {
-  readonly peers?: true
+  readonly peers?: true | string
   readonly cases?: string
   readonly quick?: true
   readonly tuned?: true
@@ -27,29 +32,35 @@ interface Options {
 }
 
 const OURS: readonly Peer[] = ['tilewright', 'tilewright-safe']
-const OTHERS: readonly Peer[] = ['ort-webgpu', 'ort-cpu', 'tfjs-webgpu']
 
 const EXAMPLES = `
 Examples:
   tilewright bench gemm --quick                          a few cases, seconds
   tilewright bench gemm --peers --json out/gemm.json     beside ONNX Runtime (WebGPU, CPU) and TensorFlow.js (WebGPU)
+  tilewright bench conv --peers ort-webgpu --cases 'depthwise,resnet50-3x3-*'
+  tilewright bench model --peers                         whole networks, beside ONNX Runtime
   tilewright bench gemm --cases 'square-*,llm-m1-*' --rounds 3
   tilewright bench gemm --tuned                          with the kernels that tilewright tune kept on this adapter
-  tilewright bench gemm --list                           names and sizes of all cases
+  tilewright bench conv --list                           names and sizes of all cases
 
-Each engine runs each case in a process of its own. Times are of operands and results that stay on the device; the first call
-begins with A in host memory, ends with C there, and compiles the shaders; shader caches are off (--no-first-call leaves them on).
+gemm: matrix products. conv: convolutions of networks, one ONNX node each with its bias and activation. model: networks end to end.
+Each engine runs each case in a process of its own. Times are of operands and results that stay on the device; of models they are end
+to end. The first call of a product begins with A in host memory, ends with C there, and compiles the shaders; that of a convolution or
+a model also makes the session, or compiles the graph. Shader caches are off (--no-first-call leaves them on).
+Results are held against sums in f64; those of models against ONNX Runtime's CPU provider, where it is among the peers.
 Kernels are chosen by rule, as on a machine where nothing was tuned; --tuned takes what tilewright tune kept. The table says how many.
 The peers are installed, by npm ci, when --peers is first given (about 360 MB).
 Exit code 1 when ours does not hold a case, or gets it wrong.`
 
 export function benchCommand(context: Context, exit: (code: number) => void): Command {
   return new Command('bench')
-    .description('Times matrix products, beside other engines where asked, under the peaks measured of this GPU.')
-    .addArgument(new Argument('<BENCH>', 'what is timed').choices(['gemm']))
-    .option('--peers', 'time ONNX Runtime and TensorFlow.js too, on the same adapter')
-    .option('--cases <GLOBS>', 'cases by name, * for any text, separated by commas (default: all)')
-    .option('--quick', 'five small cases')
+    .description(
+      'Times products, convolutions or networks, beside other engines where asked, under the peaks measured of this GPU.',
+    )
+    .addArgument(new Argument('<BENCH>', 'what is timed').choices([...BENCH_NAMES]))
+    .option('--peers [NAMES]', `time other engines too, on the same adapter: some of ${GEMM.others.join(', ')} (default: all)`)
+    .option('--cases <GLOBS>', 'cases by name, * for any text, or by family, separated by commas (default: all)')
+    .option('--quick', 'a few small cases')
     .option('--tuned', 'ours with the kernels that tilewright tune kept on this adapter (default: kernels by rule)')
     .option('--list', 'list the cases instead of timing them')
     .option('--no-first-call', 'leave shader caches on: first calls are then not told')
@@ -58,38 +69,68 @@ export function benchCommand(context: Context, exit: (code: number) => void): Co
     .option(JSON_FLAGS, JSON_HELP)
     .option(ADAPTER_FLAGS, ADAPTER_HELP)
     .addHelpText('after', EXAMPLES)
-    .action(async (_bench: string, options: Options) => {
-      const cases = chosen(options)
-      if (options.list === true) {
-        present(context, options.json, cases, () => renderCases(context, cases))
-        exit(EXIT.ok)
-        return
+    .action(async (name: BenchName, options: Options) => {
+      switch (name) {
+        case 'gemm':
+          return exit(await bench(context, { bench: GEMM, list: listGemm }, options))
+        case 'conv':
+          return exit(await bench(context, { bench: CONV, list: listConv }, options))
+        case 'model':
+          return exit(await bench(context, { bench: MODEL, list: listModels, graphOf: modelGraph }, options))
       }
-      checkWritable(options.json, options.text)
-      const tuning = options.tuned === true ? await keptTuning(context) : undefined
-      const folder = options.peers === true ? await readyPeers(context) : ''
-      const report = await time(context, cases, { folder, tuning }, options)
-      if (!report.complete && report.cases.every(({ left_out }) => left_out !== undefined)) {
-        remark(context, 'Stopped before the first case was done: there is nothing to show.')
-        exit(EXIT.interrupted)
-        return
-      }
-      const told = options.firstCall
-      present(context, options.json, report, () => renderBench(report, colorsFor(context, context.out), told))
-      if (options.text !== undefined) {
-        writeText(options.text, `${renderBench(report, colorsFor({ ...context, env: { NO_COLOR: '1' } }, context.out), told)}\n`)
-        remark(context, `Wrote ${options.text}`)
-      }
-      exit(judge(context, report))
     })
 }
 
+interface Kind<C extends BenchCase> {
+  readonly bench: Bench<C>
+  readonly list: (cases: readonly C[], colors: Colors) => string
+  readonly graphOf?: (item: C) => Graph
+}
+
+/** The exit code. */
+async function bench<C extends BenchCase>(context: Context, kind: Kind<C>, options: Options): Promise<number> {
+  const cases = chosen(kind.bench, options)
+  if (options.list === true) {
+    present(context, options.json, cases, () => kind.list(cases, colorsFor(context, context.out)))
+    return EXIT.ok
+  }
+  const others = othersOf(kind.bench, options.peers)
+  checkWritable(options.json, options.text)
+  const tuning = options.tuned === true ? await keptTuning(context) : undefined
+  const folder = others.length > 0 ? await readyPeers(context) : ''
+  const report = await time(context, kind, cases, { others, folder, tuning }, options)
+  if (!report.complete && report.cases.every(({ left_out }) => left_out !== undefined)) {
+    remark(context, 'Stopped before the first case was done: there is nothing to show.')
+    return EXIT.interrupted
+  }
+  const told = options.firstCall
+  present(context, options.json, report, () => renderBench(report, colorsFor(context, context.out), told))
+  if (options.text !== undefined) {
+    writeText(options.text, `${renderBench(report, colorsFor({ ...context, env: { NO_COLOR: '1' } }, context.out), told)}\n`)
+    remark(context, `Wrote ${options.text}`)
+  }
+  return judge(context, report)
+}
+
 /** @throws OptionError for both options, and for a glob that fits nothing */
-function chosen({ cases, quick }: Options): GemmCase[] {
+function chosen<C extends BenchCase>(table: Bench<C>, { cases, quick }: Options): C[] {
   if (cases !== undefined && quick === true)
     throw new OptionError('--cases does not go with --quick', { remedy: 'Leave one of them out' })
-  if (cases !== undefined) return casesNamed(cases)
-  return quick === true ? GEMM_CASES.filter(({ name }) => QUICK.includes(name)) : [...GEMM_CASES]
+  if (cases !== undefined) return casesNamed(table, cases)
+  return quick === true ? table.cases.filter(({ name }) => table.quick.includes(name)) : [...table.cases]
+}
+
+/** @throws OptionError for a name that is no engine's */
+function othersOf({ name, others }: Bench, asked: Options['peers']): readonly Peer[] {
+  if (asked === undefined) return []
+  if (asked === true) return others
+  const names = asked.split(',').map((text) => text.trim())
+  const unknown = names.find((text) => !others.some((peer) => peer === text))
+  if (unknown !== undefined)
+    throw new OptionError(`--peers does not know ${JSON.stringify(unknown)} for ${name}`, {
+      remedy: `Give some of ${others.join(', ')}`,
+    })
+  return others.filter((peer) => names.includes(peer))
 }
 
 /** The file of results, readable. @throws OptionError where nothing is kept; FileFormatError where it is damaged */
@@ -111,48 +152,34 @@ async function readyPeers(context: Context): Promise<string> {
   return folder
 }
 
-interface Places {
+interface Engines {
+  readonly others: readonly Peer[]
   /** With the peers. */
   readonly folder: string
   readonly tuning: string | undefined
 }
 
-async function time(
+async function time<C extends BenchCase>(
   context: Context,
-  cases: readonly GemmCase[],
-  { folder, tuning }: Places,
+  { bench: table, graphOf }: Kind<C>,
+  cases: readonly C[],
+  { others, folder, tuning }: Engines,
   options: Options,
-): Promise<BenchReport> {
+): Promise<BenchReport<C>> {
   using progress = new Progress(context)
   return await runBench({
+    bench: table,
     cases,
-    peers: options.peers === true ? [...OURS, ...OTHERS] : OURS,
+    peers: [...OURS, ...others],
     peersFolder: folder,
     firstCall: options.firstCall,
     rounds: options.rounds,
     signal: context.signal,
     onProgress: (done, total, text) => progress.update(done, total, text),
+    ...(graphOf === undefined ? {} : { graphOf }),
     ...(tuning === undefined ? {} : { tuning }),
     ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
   })
-}
-
-function renderCases(context: Context, cases: readonly GemmCase[]): string {
-  const rows = cases.map(({ name, family, dtype, batch, m, n, k }) => [
-    name,
-    family,
-    dtype,
-    `${batch === 1 ? '' : `${batch} of `}${dimensions([m, k, n])}`,
-    short(2 * batch * m * n * k),
-  ])
-  const columns = [
-    { title: 'Case' },
-    { title: 'Family' },
-    { title: 'B' },
-    { title: 'M×K×N' },
-    { title: 'FLOP', align: 'right' as const },
-  ]
-  return table(columns, rows, colorsFor(context, context.out))
 }
 
 function judge(context: Context, report: BenchReport): number {

@@ -1,8 +1,8 @@
 /**
  * ONNX Runtime for Node, on its WebGPU or its CPU provider. On WebGPU three sessions share one device:
  *
- *     host    A host → C host: first call, end to end
- *     device  A and C on the device, run after run, C dropped at once: resident
+ *     host    inputs host → result host: first call, end to end
+ *     device  inputs and result on the device, run after run, the result dropped at once: resident
  *     tiny    8×8×8, read back: it waits for all that was queued before it
  *
  * Its native build always switches Dawn's robustness off, and validation too where `validationMode` is `disabled`, as here.
@@ -11,12 +11,13 @@ import { readdirSync, readFileSync, rmSync, mkdtempSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { GemmCase } from '../cases/gemm.ts'
-import { float16Array } from '../../src/tensor/half.ts'
-import { gemmModel, identityModel, shapesOf } from './onnx.ts'
-import { errorOf, operandA, operandB, type OperandArray } from './operands.ts'
-import type { Answer, Job } from './protocol.ts'
-import { median, ruleFor, sample, type SampleRule } from './sample.ts'
+import { exportOnnx } from '../../src/formats/onnx/export.ts'
+import { graph } from '../../src/graph/builder.ts'
+import { tensor } from '../../src/tensor/tensor.ts'
+import type { Answer, Job } from '../protocol.ts'
+import { numbersOf, type OperandArray } from '../values.ts'
+import type { Operand, Work } from '../work.ts'
+import { median, sample, type SampleRule } from './sample.ts'
 
 /** What of onnxruntime-node is used here. */
 interface OrtTensor {
@@ -26,31 +27,34 @@ interface OrtTensor {
 }
 type Feeds = Readonly<Record<string, OrtTensor>>
 interface OrtSession {
-  run(feeds: Feeds): Promise<{ readonly c: OrtTensor }>
+  run(feeds: Feeds): Promise<Readonly<Record<string, OrtTensor>>>
   endProfiling(): void
   release(): Promise<void>
 }
 interface Ort {
   readonly env: { readonly versions: { readonly common: string; readonly node?: string } }
   readonly Tensor: new (type: string, data: OperandArray, shape: readonly number[]) => OrtTensor
-  readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<OrtSession> }
+  readonly InferenceSession: { create(model: Uint8Array | string, options: object): Promise<OrtSession> }
 }
 
-const ELEMENT = { f32: 'float32', f16: 'float16', int4: 'float32', int8: 'int8' } as const
+const ELEMENT = { f32: 'float32', f16: 'float16', i8: 'int8' } as const
 
 /** Its own wording where no node may fall back to the CPU and one would. */
 const ON_CPU = /fallback to CPU EP has been explicitly disabled|assigned to the default CPU EP/i
 
-const TINY: GemmCase = {
-  name: 'tiny',
-  family: 'square',
-  dtype: 'f32',
-  batch: 1,
-  m: 8,
-  n: 8,
-  k: 8,
-  transposed: false,
-  weights: true,
+/** A model that only hands its input on: how a tensor is brought to where a session computes, and how a device is opened. */
+export function identityModel({ dtype, shape }: Pick<Operand, 'dtype' | 'shape'>): Uint8Array {
+  const g = graph('identity')
+  g.output('c', g.identity(g.input('a', dtype, shape)))
+  return exportOnnx(g.finish())
+}
+
+const TINY = { values: new Float32Array(64).fill(0.5), shape: [8, 8] } as const
+
+function tinyModel(): Uint8Array {
+  const g = graph('tiny')
+  g.output('c', g.matmul(g.input('a', 'f32', TINY.shape), tensor(TINY.values, TINY.shape)))
+  return exportOnnx(g.finish())
 }
 
 function optionsFor(job: Job, more: object = {}): object {
@@ -65,38 +69,66 @@ function optionsFor(job: Job, more: object = {}): object {
   }
 }
 
-export async function measureOrt(job: Job, item: GemmCase, sparing: boolean): Promise<Answer> {
+/** The engine, the job, what is run: what every step here needs. */
+interface Bench {
+  readonly ort: Ort
+  readonly job: Job
+  readonly work: Work
+  readonly model: Uint8Array | string
+  readonly feeds: Feeds
+}
+
+function resultOf({ work }: Pick<Bench, 'work'>, results: Readonly<Record<string, OrtTensor>>): OrtTensor {
+  const result = results[work.output]
+  if (result === undefined) throw new Error(`ONNX Runtime gave no ${work.output}`)
+  return result
+}
+
+export async function measureOrt(job: Job, work: Work): Promise<Answer> {
   const load = createRequire(join(job.peersFolder, 'package.json'))
   const ort = load('onnxruntime-node') as Ort
-  const model = gemmModel(item)
-  const shapes = shapesOf(item)
-  const onHost = (name: 'a' | 'b'): OrtTensor =>
-    new ort.Tensor(ELEMENT[item.dtype], name === 'a' ? operandA(item) : operandB(item), shapes[name])
-  const feeds: Feeds = { a: onHost('a'), ...(item.weights ? {} : { b: onHost('b') }) }
+  const model = typeof work.graph === 'string' ? work.graph : exportOnnx(work.graph)
+  const operands = Object.entries(work.feeds)
+  const feeds = Object.fromEntries(
+    operands.map(([name, { dtype, shape, values }]) => [name, new ort.Tensor(ELEMENT[dtype], values, shape)]),
+  )
+  const bench: Bench = { ort, job, work, model, feeds }
 
   const begin = performance.now()
+  let opened = begin
   let session: OrtSession
   try {
+    if (work.firstFromOpening) {
+      const [, operand] = operands[0] ?? []
+      if (operand === undefined) throw new Error(`${work.name} has no inputs`)
+      // The device is opened by the first session, whatever it is of.
+      await ort.InferenceSession.create(identityModel(operand), optionsFor(job))
+      opened = performance.now()
+    }
     session = await ort.InferenceSession.create(model, optionsFor(job))
+    if (!work.firstFromOpening) opened = performance.now()
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     if (ON_CPU.test(message))
       return { status: 'cannot', reason: 'its WebGPU provider has no kernel for it: it would run on the CPU' }
     return { status: 'cannot', reason: message.split('\n')[0] ?? message }
   }
-  const opened = performance.now()
-  const first = (await session.run(feeds)).c
+  const first = resultOf(bench, await session.run(feeds))
   const first_ms = performance.now() - opened
-  const values = first.data
-  const error = errorOf(item, numbers(values))
+  const error = work.error(numbersOf(first.data))
 
-  const rule = ruleFor(sparing, first_ms)
-  const end_to_end = await sample(async (repeats) => {
-    for (let run = 0; run < repeats; run++) (await session.run(feeds)).c.dispose()
-  }, rule)
+  const fromHost = async (repeats: number): Promise<void> => {
+    for (let run = 0; run < repeats; run++) resultOf(bench, await session.run(feeds)).dispose()
+  }
+  const rule = await work.rule(first_ms, async () => {
+    const again = performance.now()
+    await fromHost(1)
+    return performance.now() - again
+  })
+  const end_to_end = await sample(fromHost, rule)
   // Before more sessions hold the weights again.
   const peak_rss_bytes = process.resourceUsage().maxRSS * 1024
-  const device = job.peer === 'ort-cpu' ? undefined : await residentOf(ort, job, item, model, feeds, rule)
+  const device = job.peer === 'ort-cpu' || !work.resident ? undefined : await residentOf(bench, rule)
   return {
     status: 'ok',
     open_ms: opened - begin,
@@ -104,38 +136,35 @@ export async function measureOrt(job: Job, item: GemmCase, sparing: boolean): Pr
     end_to_end,
     resident: device?.resident ?? end_to_end,
     ...(device === undefined ? {} : { kernel_ms: device.kernel_ms }),
-    error,
+    ...(error === undefined ? {} : { error }),
     peak_rss_bytes,
     version: `onnxruntime-node ${ort.env.versions.node ?? ort.env.versions.common}`,
     toggles: job.peer === 'ort-cpu' ? [] : ['disable_robustness', 'skip_validation'],
   }
 }
 
-function numbers(values: OrtTensor['data']): ArrayLike<number> {
-  return values instanceof Uint16Array ? float16Array(values.buffer, values.byteOffset, values.length) : values
-}
-
-async function residentOf(ort: Ort, job: Job, item: GemmCase, model: Uint8Array, feeds: Feeds, rule: SampleRule) {
+async function residentOf(bench: Bench, rule: SampleRule) {
+  const { ort, job, work, model, feeds } = bench
   const stay = { preferredOutputLocation: 'gpu-buffer' }
   const device = await ort.InferenceSession.create(model, optionsFor(job, stay))
-  const tiny = await ort.InferenceSession.create(gemmModel(TINY), optionsFor(job))
-  const spark: Feeds = { a: new ort.Tensor('float32', operandA(TINY), [8, 8]) }
-  const shapes = shapesOf(item)
+  const tiny = await ort.InferenceSession.create(tinyModel(), optionsFor(job))
+  const spark: Feeds = { a: new ort.Tensor('float32', TINY.values, TINY.shape) }
   const onDevice: Record<string, OrtTensor> = {}
-  for (const name of ['a', 'b'] as const) {
+  for (const [name, operand] of Object.entries(work.feeds)) {
     const feed = feeds[name]
     if (feed === undefined) continue
-    const copy = await ort.InferenceSession.create(identityModel(item.dtype, shapes[name]), optionsFor(job, stay))
-    onDevice[name] = (await copy.run({ a: feed })).c
+    const copy = await ort.InferenceSession.create(identityModel(operand), optionsFor(job, stay))
+    const { c } = await copy.run({ a: feed })
+    if (c !== undefined) onDevice[name] = c
   }
   const queue = async (repeats: number): Promise<void> => {
-    for (let run = 0; run < repeats; run++) (await device.run(onDevice)).c.dispose()
+    for (let run = 0; run < repeats; run++) resultOf(bench, await device.run(onDevice)).dispose()
     await tiny.run(spark)
   }
   // The tiny kernel compiles here, and the device session's buffers are made.
   await queue(1)
   const resident = await sample(queue, rule)
-  return { resident, kernel_ms: await profiled(ort, job, model, feeds, rule.samples === 1 ? 1 : 3) }
+  return { resident, kernel_ms: await profiled(bench, rule.samples === 1 ? 1 : 3) }
 }
 
 interface ProfileEvent {
@@ -144,12 +173,13 @@ interface ProfileEvent {
 }
 
 /** Milliseconds of the kernels of a run by ONNX Runtime's own profile, whose `Api` events are timestamps of the device. */
-async function profiled(ort: Ort, job: Job, model: Uint8Array, feeds: Feeds, runs: number): Promise<number> {
+async function profiled(bench: Bench, runs: number): Promise<number> {
+  const { ort, job, model, feeds } = bench
   const folder = mkdtempSync(join(tmpdir(), 'ort-profile-'))
   try {
     const profile = { enableProfiling: true, profileFilePrefix: join(folder, 'p') }
     const session = await ort.InferenceSession.create(model, optionsFor(job, profile))
-    for (let run = 0; run <= runs; run++) (await session.run(feeds)).c.dispose()
+    for (let run = 0; run <= runs; run++) resultOf(bench, await session.run(feeds)).dispose()
     session.endProfiling()
     const [file] = readdirSync(folder)
     if (file === undefined) throw new Error('ONNX Runtime wrote no profile')

@@ -33,6 +33,14 @@ export function ruleFor(sparing: boolean, first_ms: number): SampleRule {
   return first_ms > LONG_MS ? ONCE : THRICE
 }
 
+/**
+ * Where the first call says little, since making the session is in it: by what a second run takes.
+ * @param long_ms runs that are longer are sampled three times, one run each
+ */
+export function ruleAfter(second_ms: number, long_ms: number): SampleRule {
+  return second_ms > long_ms ? THRICE : REPEATED
+}
+
 /** Times `run(n)`, which does n runs and waits for the last of them. */
 export async function sample(run: (repeats: number) => Promise<void>, rule: SampleRule): Promise<Samples> {
   const time = async (repeats: number): Promise<number> => {

@@ -3,17 +3,20 @@
  * minute and none inherits another's memory, compiled shaders or crash.
  */
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { cpus, loadavg } from 'node:os'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { OptionError } from '../../src/errors.ts'
-import { openGpu } from '../../src/gpu/gpu.ts'
-import { measureDotPeak, measurePeaks } from '../../src/profile/peak.ts'
-import type { AdapterDescription } from '../../src/profile/report.ts'
-import { leftOut, type GemmCase } from '../cases/gemm.ts'
+import { OptionError } from '../src/errors.ts'
+import { exportOnnx } from '../src/formats/onnx/export.ts'
+import { openGpu } from '../src/gpu/gpu.ts'
+import type { Graph } from '../src/graph/graph.ts'
+import { measureDotPeak, measurePeaks } from '../src/profile/peak.ts'
+import type { AdapterDescription } from '../src/profile/report.ts'
+import type { Bench, BenchCase } from './cases/table.ts'
+import { median } from './engines/sample.ts'
 import { answerIn, type Answer, type Job, type Measured, type Peer } from './protocol.ts'
 import { reportOf, type BenchReport, type CaseAnswers, type Roof } from './report.ts'
-import { median } from './sample.ts'
 
 /** dist/bench-child.js, seen from dist/*.js and from dist/chunks/*.js. */
 const CHILDREN = ['./bench-child.js', '../bench-child.js']
@@ -21,8 +24,11 @@ const CHILDREN = ['./bench-child.js', '../bench-child.js']
 /** Longest that one peer may take for one case. */
 const PATIENCE_MS = 5 * 60_000
 
-export interface BenchOptions {
-  readonly cases: readonly GemmCase[]
+export interface BenchOptions<C extends BenchCase> {
+  readonly bench: Bench<C>
+  readonly cases: readonly C[]
+  /** The network of a case, for benches whose engines read a file. */
+  readonly graphOf?: (item: C) => Graph
   readonly peers: readonly Peer[]
   /** As `openGpu` takes it. */
   readonly adapter?: string
@@ -42,28 +48,40 @@ export interface BenchOptions {
 }
 
 /** @throws NoAdapterError; OptionError where the child's script was not built */
-export async function runBench(options: BenchOptions): Promise<BenchReport> {
-  const { cases, peers, signal, onProgress, rounds = 1 } = options
+export async function runBench<C extends BenchCase>(options: BenchOptions<C>): Promise<BenchReport<C>> {
+  const { bench, cases, signal, onProgress, rounds = 1 } = options
+  const { peers } = options
   const child = options.child ?? builtChild()
   const { adapter, roof } = await measureRoof(options.adapter)
-  const results: CaseAnswers[] = []
-  const runs = cases.filter((item) => leftOut(item, adapter.software) === undefined)
+  const results: CaseAnswers<C>[] = []
+  const runs = cases.filter((item) => bench.leftOut(item, adapter.software) === undefined)
+  // Who computes what the others are held against goes first.
+  const order = bench.heldAgainstCpu ? peers.toSorted((a, b) => Number(b === 'ort-cpu') - Number(a === 'ort-cpu')) : peers
   const total = runs.length * peers.length * rounds
   let done = 0
   for (const item of cases) {
-    const reason = leftOut(item, adapter.software)
+    const reason = bench.leftOut(item, adapter.software)
     if (reason !== undefined) {
       results.push({ item, left_out: reason, answers: new Map() })
       continue
     }
+    if (signal.aborted) break
+    using files = new CaseFiles(item.name, options.graphOf?.(item))
     const answers = new Map<Peer, Answer[]>()
     for (let round = 0; round < rounds; round++) {
-      for (const [index, peer] of peers.entries()) {
+      for (const [index, peer] of order.entries()) {
         if (signal.aborted) break
         onProgress?.(done++, total, `${item.name}: ${peer} (engine ${index + 1} of ${peers.length})`)
-        const named = options.adapter === undefined ? {} : { adapter: options.adapter }
-        const tuned = options.tuning === undefined ? {} : { tuning: options.tuning }
-        const job: Job = { peer, case: item.name, peersFolder: options.peersFolder, software: adapter.software, ...named, ...tuned }
+        const job: Job = {
+          peer,
+          bench: bench.name,
+          case: item.name,
+          ...files.paths,
+          peersFolder: options.peersFolder,
+          software: adapter.software,
+          ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
+          ...(options.tuning === undefined ? {} : { tuning: options.tuning }),
+        }
         const answer = await runChild(child, job, options)
         if (answer !== undefined) answers.set(peer, [...(answers.get(peer) ?? []), answer])
       }
@@ -73,7 +91,7 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
   }
   // Once more: whatever else the machine did the first time may be over.
   const again = signal.aborted ? undefined : (await measureRoof(options.adapter)).roof
-  return reportOf({
+  return reportOf(bench, {
     adapter,
     roof: again === undefined ? roof : higher(roof, again),
     peers,
@@ -90,6 +108,27 @@ export async function runBench(options: BenchOptions): Promise<BenchReport> {
     tuned: options.tuning !== undefined,
     complete: !signal.aborted && results.length === cases.length,
   })
+}
+
+/** A case's network as a file, and where its result is kept, for as long as the engines run. */
+class CaseFiles {
+  readonly paths: Pick<Job, 'model' | 'expected'>
+  readonly #folder: string | undefined
+
+  constructor(name: string, graph: Graph | undefined) {
+    if (graph === undefined) {
+      this.paths = {}
+      return
+    }
+    this.#folder = mkdtempSync(join(tmpdir(), 'tilewright-bench-'))
+    const model = join(this.#folder, `${name}.onnx`)
+    writeFileSync(model, exportOnnx(graph))
+    this.paths = { model, expected: join(this.#folder, 'expected.bin') }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true })
+  }
 }
 
 async function measureRoof(name: string | undefined): Promise<{ adapter: AdapterDescription; roof: Roof }> {
@@ -128,7 +167,7 @@ const NO_CACHES = { MESA_SHADER_CACHE_DISABLE: 'true', __GL_SHADER_DISK_CACHE: '
 async function runChild(
   script: string,
   job: Job,
-  { signal, firstCall }: Pick<BenchOptions, 'signal' | 'firstCall'>,
+  { signal, firstCall }: { readonly signal: AbortSignal; readonly firstCall: boolean },
 ): Promise<Answer | undefined> {
   const env = firstCall ? { ...process.env, ...NO_CACHES } : process.env
   const printed: string[] = []
@@ -169,6 +208,7 @@ export function merged(answers: readonly Answer[]): Answer {
     samples_ms: all.flatMap((answer) => answer[of].samples_ms),
     repeats: first[of].repeats,
   })
+  const errors = all.flatMap(({ error }) => (error === undefined ? [] : [error]))
   const kernels = all.flatMap(({ kernel_ms }) => (kernel_ms === undefined ? [] : [kernel_ms]))
   return {
     ...first,
@@ -177,7 +217,9 @@ export function merged(answers: readonly Answer[]): Answer {
     end_to_end: samples('end_to_end'),
     resident: samples('resident'),
     ...(kernels.length === 0 ? {} : { kernel_ms: median(kernels) }),
-    error: all.map(({ error }) => error).reduce((one, next) => (next.relative > one.relative ? next : one)),
+    ...(errors[0] === undefined
+      ? {}
+      : { error: errors.reduce((one, next) => (next.relative > one.relative ? next : one), errors[0]) }),
     peak_rss_bytes: Math.max(...all.map(({ peak_rss_bytes }) => peak_rss_bytes)),
   }
 }

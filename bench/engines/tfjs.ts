@@ -7,23 +7,40 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { openGpu } from '../../src/gpu/gpu.ts'
 import { pacePolling } from '../../src/gpu/pace.ts'
-import type { GemmCase } from '../cases/gemm.ts'
-import { shapesOf } from './onnx.ts'
-import { errorOf, operandA, operandB } from './operands.ts'
-import type { Answer, Job } from './protocol.ts'
-import { ruleFor, sample } from './sample.ts'
+import type { Answer, Job } from '../protocol.ts'
+import type { Work } from '../work.ts'
+import { sample } from './sample.ts'
 
 /** What of tfjs-core and its backend is used here. */
-interface TfTensor {
+export interface TfTensor {
+  readonly shape: readonly number[]
   data(): Promise<Float32Array>
   dispose(): void
 }
-interface Tf {
+/** Of the four NHWC axes, before and after. */
+export type TfPadding = readonly (readonly [number, number])[]
+export interface TfConvolution {
+  readonly x: TfTensor
+  readonly filter: TfTensor
+  readonly strides: number
+  readonly pad: TfPadding
+  readonly dilations: number
+  readonly bias: TfTensor
+  readonly activation: 'linear' | 'relu' | 'relu6'
+}
+export interface Tf {
   readonly version_core: string
   registerBackend(name: string, make: () => object): boolean
   setBackend(name: string): Promise<boolean>
   tensor(values: Float32Array, shape: readonly number[]): TfTensor
   matMul(a: TfTensor, b: TfTensor, transposeA: boolean, transposeB: boolean): TfTensor
+  readonly fused: {
+    conv2d(given: TfConvolution): TfTensor
+    depthwiseConv2d(given: TfConvolution): TfTensor
+  }
+  conv2dTranspose(x: TfTensor, filter: TfTensor, outputShape: readonly number[], strides: number, pad: TfPadding): TfTensor
+  add(a: TfTensor, b: TfTensor): TfTensor
+  tidy<T>(work: () => T): T
   slice(x: TfTensor, begin: readonly number[], size: readonly number[]): TfTensor
   memory(): { readonly numBytesAllocatedInGPU?: number }
 }
@@ -32,10 +49,9 @@ interface TfWebGpu {
   readonly WebGPUBackend: new (device: GPUDevice, info?: GPUAdapterInfo) => object
 }
 
-const F32_ONLY = 'it computes in f32 only'
-
-export async function measureTfjs(job: Job, item: GemmCase, sparing: boolean): Promise<Answer> {
-  if (item.dtype !== 'f32') return { status: 'cannot', reason: F32_ONLY }
+export async function measureTfjs(job: Job, work: Work): Promise<Answer> {
+  const { tfjs } = work
+  if (typeof tfjs === 'string') return { status: 'cannot', reason: tfjs }
   // It waits through the same binding as ours, and so with the same pauses between polls.
   pacePolling()
   const dawn = await import('webgpu')
@@ -43,10 +59,6 @@ export async function measureTfjs(job: Job, item: GemmCase, sparing: boolean): P
   const load = createRequire(join(job.peersFolder, 'package.json'))
   const tf = load('@tensorflow/tfjs-core') as Tf
   const { WebGPUBackend } = load('@tensorflow/tfjs-backend-webgpu') as TfWebGpu
-  const shapes = shapesOf(item)
-  const valuesA = operandA(item)
-  const valuesB = operandB(item)
-  if (!(valuesA instanceof Float32Array) || !(valuesB instanceof Float32Array)) throw new Error(F32_ONLY)
   const begin = performance.now()
   const { device, adapter } = await openGpu({
     powerPreference: 'high-performance',
@@ -60,41 +72,46 @@ export async function measureTfjs(job: Job, item: GemmCase, sparing: boolean): P
   if (!(await tf.setBackend('webgpu'))) return { status: 'cannot', reason: 'its WebGPU backend does not start' }
   const faults: string[] = []
   device.addEventListener('uncapturederror', ({ error }) => faults.push(error.message.split('\n')[0] ?? ''))
-  const oneOf = async (x: TfTensor, rank: number): Promise<void> => {
-    const all = (value: number): number[] => Array.from({ length: rank }, () => value)
+  const oneOf = async (x: TfTensor): Promise<void> => {
+    const all = (value: number): number[] => x.shape.map(() => value)
     const part = tf.slice(x, all(0), all(1))
     await part.data()
     part.dispose()
   }
-  const rank = shapes.b.length
-  const b = tf.tensor(valuesB, shapes.b)
-  // Weights go to the device when they are first used.
-  await oneOf(b, rank)
-  const opened = performance.now()
-  const product = (a: TfTensor): TfTensor => tf.matMul(a, b, false, item.transposed)
+  let opened = performance.now()
+  const weights = tfjs.weights(tf)
+  if (!work.firstFromOpening) {
+    // Weights go to the device when they are first used.
+    for (const weight of weights) await oneOf(weight)
+    opened = performance.now()
+  }
   const fromHost = async (): Promise<Float32Array> => {
-    const a = tf.tensor(valuesA, shapes.a)
-    const c = product(a)
-    const values = await c.data()
-    a.dispose()
-    c.dispose()
+    const input = tf.tensor(tfjs.input.values, tfjs.input.shape)
+    const result = tf.tidy(() => tfjs.run(tf, input, weights))
+    const values = await result.data()
+    input.dispose()
+    result.dispose()
     return values
   }
   const values = await fromHost()
   const first_ms = performance.now() - opened
   if (faults[0] !== undefined) return { status: 'cannot', reason: faults[0] }
-  const error = errorOf(item, values)
+  const error = work.error(tfjs.result(values))
 
-  const rule = ruleFor(sparing, first_ms)
+  const rule = await work.rule(first_ms, async () => {
+    const again = performance.now()
+    await fromHost()
+    return performance.now() - again
+  })
   const end_to_end = await sample(async (repeats) => {
     for (let run = 0; run < repeats; run++) await fromHost()
   }, rule)
-  const a = tf.tensor(valuesA, shapes.a)
+  const input = tf.tensor(tfjs.input.values, tfjs.input.shape)
   const queue = async (repeats: number): Promise<void> => {
     for (let run = 0; run < repeats; run++) {
-      const c = product(a)
-      if (run === repeats - 1) await oneOf(c, rank)
-      c.dispose()
+      const result = tf.tidy(() => tfjs.run(tf, input, weights))
+      if (run === repeats - 1) await oneOf(result)
+      result.dispose()
     }
   }
   await queue(1)
@@ -107,7 +124,7 @@ export async function measureTfjs(job: Job, item: GemmCase, sparing: boolean): P
     first_ms,
     end_to_end,
     resident,
-    error,
+    ...(error === undefined ? {} : { error }),
     peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
     ...(numBytesAllocatedInGPU === undefined ? {} : { peak_gpu_bytes: numBytesAllocatedInGPU }),
     version: `tfjs-webgpu ${tf.version_core}`,

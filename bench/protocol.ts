@@ -2,8 +2,8 @@
  * What the parent asks of a peer's process, and what that answers: one job, one answer, one process. The answer is a line of JSON
  * behind a mark, since the engines print what they like.
  */
-import type { GemmError } from './operands.ts'
-import type { Samples } from './sample.ts'
+import type { BenchName } from './cases/table.ts'
+import type { Samples } from './engines/sample.ts'
 
 export const PEERS = ['tilewright', 'tilewright-safe', 'ort-webgpu', 'ort-cpu', 'tfjs-webgpu'] as const
 /** `tilewright-safe`: ours with Dawn's robustness and validation on. */
@@ -11,8 +11,13 @@ export type Peer = (typeof PEERS)[number]
 
 export interface Job {
   readonly peer: Peer
+  readonly bench: BenchName
   /** Name in the table of cases. */
   readonly case: string
+  /** Of a model: its ONNX file. */
+  readonly model?: string
+  /** Where the results of ONNX Runtime's CPU provider are kept, which the others are held against. */
+  readonly expected?: string
   /** As `openGpu` takes it. */
   readonly adapter?: string
   /** Folder with the peers' node_modules. */
@@ -22,11 +27,27 @@ export interface Job {
   readonly tuning?: string
 }
 
+/** How far a result is from what it should be. */
+export interface ResultError {
+  /** max |Δ| / max |reference| over what was compared. */
+  readonly relative: number
+  /** Rows of a product, or values of another result, that were compared, of so many. */
+  readonly rows: number
+  readonly of: number
+  /** Of class scores: whether the largest is the same one. */
+  readonly top1?: boolean
+}
+
 export interface Measured {
   readonly status: 'ok'
-  /** Opening the engine, and all that it does before inputs are known: the device, the session, weights brought there. */
+  /**
+   * Opening the engine: of a product the device, the session, and weights brought there; of a convolution or a model the device alone.
+   */
   readonly open_ms: number
-  /** The first run, A from host memory, C back in host memory; kernels chosen and compiled in it. */
+  /**
+   * The first run, inputs from host memory, the result back in host memory; kernels chosen and compiled in it. Of a convolution or a
+   * model it begins with making the session, or compiling.
+   */
   readonly first_ms: number
   /** Later runs of that kind. */
   readonly end_to_end: Samples
@@ -34,7 +55,8 @@ export interface Measured {
   readonly resident: Samples
   /** On the device's own clock, where the engine tells. */
   readonly kernel_ms?: number
-  readonly error: GemmError
+  /** Absent where there is nothing to hold the result against. */
+  readonly error?: ResultError
   /** Of the whole process, operands and this harness in it. */
   readonly peak_rss_bytes: number
   /** Most that the engine held on the device at once, where it tells. */

@@ -1,23 +1,23 @@
 /** Entry of dist/bench-child.js: one peer, one case, one process. The job comes as the only argument, as JSON. */
-import '../../src/gpu/node.ts'
-import { caseNamed, macs, SOFTWARE_REPEATED } from '../cases/gemm.ts'
-import { measureOrt } from './ort.ts'
-import { measureOurs } from './ours.ts'
+import '../src/gpu/node.ts'
+import '../src/formats/node-files.ts'
+import { workOf } from './benches.ts'
+import { measureOrt } from './engines/ort.ts'
+import { measureOurs } from './engines/ours.ts'
+import { measureTfjs } from './engines/tfjs.ts'
 import { answerLine, type Answer, type Job } from './protocol.ts'
-import { measureTfjs } from './tfjs.ts'
 
 function measure(job: Job): Promise<Answer> {
-  const item = caseNamed(job.case)
-  const sparing = job.software && macs(item) > SOFTWARE_REPEATED
+  const work = workOf(job)
   switch (job.peer) {
     case 'tilewright':
     case 'tilewright-safe':
-      return measureOurs(job, item, sparing)
+      return measureOurs(job, work)
     case 'ort-webgpu':
     case 'ort-cpu':
-      return measureOrt(job, item, sparing)
+      return measureOrt(job, work)
     case 'tfjs-webgpu':
-      return measureTfjs(job, item, sparing)
+      return measureTfjs(job, work)
   }
 }
 

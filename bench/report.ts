@@ -1,8 +1,8 @@
-/** What `tilewright bench gemm` hands over: figures of each case and peer, ratios, means, and the roof they are held under. */
-import type { AdapterDescription } from '../../src/profile/report.ts'
-import { leastBytes, macs, type GemmCase, type GemmDtype } from '../cases/gemm.ts'
+/** What `tilewright bench` hands over: figures of each case and peer, ratios, means, and the roof they are held under. */
+import type { AdapterDescription } from '../src/profile/report.ts'
+import type { Bench, BenchCase, BenchName } from './cases/table.ts'
+import { median } from './engines/sample.ts'
 import type { Answer, Measured, Peer } from './protocol.ts'
-import { median } from './sample.ts'
 
 export const BENCH_SCHEMA = 'tilewright.bench/1'
 
@@ -21,8 +21,8 @@ export interface Machine {
   readonly platform: string
 }
 
-export interface CaseAnswers {
-  readonly item: GemmCase
+export interface CaseAnswers<C extends BenchCase = BenchCase> {
+  readonly item: C
   /** Why the case was not run at all. */
   readonly left_out?: string
   readonly answers: ReadonlyMap<Peer, Answer>
@@ -40,7 +40,9 @@ export interface PeerFigures extends Measured {
 
 export type PeerRow = PeerFigures | Exclude<Answer, Measured>
 
-export interface CaseRow extends GemmCase {
+export type CaseRow<C extends BenchCase = BenchCase> = C & RowFigures
+
+export interface RowFigures {
   readonly flops: number
   readonly least_bytes: number
   readonly bound: 'peak' | 'bandwidth'
@@ -48,8 +50,8 @@ export interface CaseRow extends GemmCase {
   readonly peers: Readonly<Partial<Record<Peer, PeerRow>>>
 }
 
-/** A peer's ratios over the cases that it and ours both hold. */
-export interface Mean {
+/** A peer's ratios over the cases of a family that it and ours both hold. */
+export interface FamilyMean {
   readonly cases: number
   readonly resident: number
   readonly first: number
@@ -57,15 +59,21 @@ export interface Mean {
   readonly kernel?: number
   /** The case in which ours does worst. */
   readonly least: { readonly case: string; readonly resident: number }
+}
+
+/** The same over all cases. */
+export interface Mean extends FamilyMean {
   readonly slowest_first: { readonly case: string; readonly first: number }
+  /** By family, in benches that tell them apart. */
+  readonly families?: Readonly<Record<string, FamilyMean>>
 }
 
 /** `shipped`: tuned by the makers, part of this version. */
 export type KernelCounts = Readonly<Record<'tuned' | 'shipped' | 'rule', number>>
 
-export interface BenchReport {
+export interface BenchReport<C extends BenchCase = BenchCase> {
   readonly schema: typeof BENCH_SCHEMA
-  readonly bench: 'gemm'
+  readonly bench: BenchName
   readonly date: string
   readonly complete: boolean
   readonly adapter: AdapterDescription
@@ -81,15 +89,15 @@ export interface BenchReport {
   /** By peer, as each names itself. */
   readonly versions: Readonly<Partial<Record<Peer, string>>>
   readonly toggles: Readonly<Partial<Record<Peer, readonly string[]>>>
-  readonly cases: readonly CaseRow[]
+  readonly cases: readonly CaseRow<C>[]
   readonly means: Readonly<Partial<Record<Peer, Mean>>>
 }
 
-export interface Findings {
+export interface Findings<C extends BenchCase = BenchCase> {
   readonly adapter: AdapterDescription
   readonly roof: Roof
   readonly peers: readonly Peer[]
-  readonly results: readonly CaseAnswers[]
+  readonly results: readonly CaseAnswers<C>[]
   readonly machine: Machine
   readonly shader_caches: BenchReport['shader_caches']
   readonly rounds: number
@@ -97,11 +105,6 @@ export interface Findings {
   readonly complete: boolean
 }
 
-/**
- * Errors beyond which a product is wrong. 4-bit weights: what making bytes of the activations costs, as accuracy level 4 allows
- * it; integers are exact.
- */
-export const MOST_ERROR: Readonly<Record<GemmDtype, number>> = { f32: 1e-4, f16: 1e-3, int4: 1e-2, int8: 0 }
 /** A peer may be less careful (half floats added up in half floats); beyond this it computed something else. */
 const MOST_PEER_ERROR = 0.05
 
@@ -109,22 +112,26 @@ const MOST_PEER_ERROR = 0.05
  * The least time a case could take under a roof, in seconds, and what binds it. Half floats are added up in f32, so the larger of
  * the two peaks stands; integers are held under packed dot products, or under the bandwidth alone where there are none.
  */
-export function roofTime(item: GemmCase, { flops, bytes_per_s }: Roof): { seconds: number; bound: 'peak' | 'bandwidth' } {
+export function roofTime<C extends BenchCase>(
+  bench: Bench<C>,
+  item: C,
+  { flops, bytes_per_s }: Roof,
+): { seconds: number; bound: 'peak' | 'bandwidth' } {
   const peak =
     item.dtype === 'int8' ? (flops.i8 ?? Infinity) : item.dtype === 'f16' ? Math.max(flops.f32, flops.f16 ?? 0) : flops.f32
-  const [compute, memory] = [(2 * macs(item)) / peak, leastBytes(item) / bytes_per_s]
+  const [compute, memory] = [(2 * bench.macs(item)) / peak, bench.leastBytes(item) / bytes_per_s]
   return compute >= memory ? { seconds: compute, bound: 'peak' } : { seconds: memory, bound: 'bandwidth' }
 }
 
-export function reportOf(findings: Findings, date = new Date()): BenchReport {
+export function reportOf<C extends BenchCase>(bench: Bench<C>, findings: Findings<C>, date = new Date()): BenchReport<C> {
   const { results, peers, roof, ...rest } = findings
-  const cases = results.map((result) => caseRow(result, roof))
+  const cases = results.map((result) => caseRow(bench, result, roof))
   const means: Partial<Record<Peer, Mean>> = {}
   const versions: Partial<Record<Peer, string>> = {}
   const toggles: Partial<Record<Peer, readonly string[]>> = {}
   for (const peer of peers) {
     const mean = meanOf(peer, cases)
-    if (mean !== undefined) means[peer] = mean
+    if (mean !== undefined) means[peer] = bench.byFamily ? { ...mean, families: familyMeans(peer, bench.families, cases) } : mean
     const known = results.map(({ answers }) => answers.get(peer)).find((answer): answer is Measured => answer?.status === 'ok')
     if (known === undefined) continue
     versions[peer] = known.version
@@ -133,7 +140,7 @@ export function reportOf(findings: Findings, date = new Date()): BenchReport {
   const kernels = kernelCounts(cases)
   return {
     schema: BENCH_SCHEMA,
-    bench: 'gemm',
+    bench: bench.name,
     date: date.toISOString(),
     ...rest,
     kernels,
@@ -157,19 +164,19 @@ function kernelCounts(cases: readonly CaseRow[]): KernelCounts {
   return counts
 }
 
-function caseRow({ item, left_out, answers }: CaseAnswers, roof: Roof): CaseRow {
-  const { seconds, bound } = roofTime(item, roof)
+function caseRow<C extends BenchCase>(bench: Bench<C>, { item, left_out, answers }: CaseAnswers<C>, roof: Roof): CaseRow<C> {
+  const { seconds, bound } = roofTime(bench, item, roof)
   const own = answers.get('tilewright')
-  const ours = own?.status === 'ok' && own.error.relative <= MOST_ERROR[item.dtype] ? own : undefined
+  const ours = own?.status === 'ok' && isRight(own, bench.mostError(item)) ? own : undefined
   const peers: Partial<Record<Peer, PeerRow>> = {}
   for (const [peer, answer] of answers) {
     if (answer.status !== 'ok') {
       peers[peer] = answer
       continue
     }
-    const most = peer.startsWith('tilewright') ? MOST_ERROR[item.dtype] : MOST_PEER_ERROR
-    if (!(answer.error.relative <= most)) {
-      peers[peer] = { status: 'failed', reason: `its result is wrong: relative error ${answer.error.relative.toExponential(1)}` }
+    const most = peer.startsWith('tilewright') ? bench.mostError(item) : MOST_PEER_ERROR
+    if (!isRight(answer, most)) {
+      peers[peer] = { status: 'failed', reason: `its result is wrong: relative error ${answer.error?.relative.toExponential(1)}` }
       continue
     }
     const resident_ms = median(answer.resident.samples_ms)
@@ -177,19 +184,24 @@ function caseRow({ item, left_out, answers }: CaseAnswers, roof: Roof): CaseRow 
       ...answer,
       resident_ms,
       end_to_end_ms: median(answer.end_to_end.samples_ms),
-      gflops: (2 * macs(item)) / resident_ms / 1e6,
+      gflops: (2 * bench.macs(item)) / resident_ms / 1e6,
       share: seconds / (resident_ms / 1000),
     }
     peers[peer] = ours === undefined || peer === 'tilewright' ? figures : { ...figures, ratio: ratioOf(answer, ours) }
   }
   return {
     ...item,
-    flops: 2 * macs(item),
-    least_bytes: leastBytes(item),
+    flops: 2 * bench.macs(item),
+    least_bytes: bench.leastBytes(item),
     bound,
     ...(left_out === undefined ? {} : { left_out }),
     peers,
   }
+}
+
+/** Within `most`, or held against nothing. */
+function isRight({ error }: Measured, most: number): boolean {
+  return error === undefined || error.relative <= most
 }
 
 function ratioOf(peer: Measured, ours: Measured): NonNullable<PeerFigures['ratio']> {
@@ -202,15 +214,21 @@ function ratioOf(peer: Measured, ours: Measured): NonNullable<PeerFigures['ratio
   }
 }
 
-function meanOf(peer: Peer, cases: readonly CaseRow[]): Mean | undefined {
-  const held = cases.flatMap(({ name, peers }) => {
+interface Held {
+  readonly name: string
+  readonly ratio: NonNullable<PeerFigures['ratio']>
+}
+
+/** The cases that a peer and ours both hold. */
+function heldBy(peer: Peer, cases: readonly CaseRow[]): Held[] {
+  return cases.flatMap(({ name, peers }) => {
     const row = peers[peer]
     return row?.status === 'ok' && row.ratio !== undefined ? [{ name, ratio: row.ratio }] : []
   })
-  const [first] = held
-  if (first === undefined) return undefined
-  const least = held.reduce((one, next) => (next.ratio.resident < one.ratio.resident ? next : one), first)
-  const slowest = held.reduce((one, next) => (next.ratio.first < one.ratio.first ? next : one), first)
+}
+
+function familyMean(held: readonly [Held, ...Held[]]): FamilyMean {
+  const least = held.reduce((one, next) => (next.ratio.resident < one.ratio.resident ? next : one))
   const kernels = held.flatMap(({ ratio }) => (ratio.kernel === undefined ? [] : [ratio.kernel]))
   return {
     cases: held.length,
@@ -219,8 +237,24 @@ function meanOf(peer: Peer, cases: readonly CaseRow[]): Mean | undefined {
     end_to_end: geometricMean(held.map(({ ratio }) => ratio.end_to_end)),
     ...(kernels.length === held.length ? { kernel: geometricMean(kernels) } : {}),
     least: { case: least.name, resident: least.ratio.resident },
-    slowest_first: { case: slowest.name, first: slowest.ratio.first },
   }
+}
+
+function meanOf(peer: Peer, cases: readonly CaseRow[]): Mean | undefined {
+  const [first, ...rest] = heldBy(peer, cases)
+  if (first === undefined) return undefined
+  const slowest = rest.reduce((one, next) => (next.ratio.first < one.ratio.first ? next : one), first)
+  return { ...familyMean([first, ...rest]), slowest_first: { case: slowest.name, first: slowest.ratio.first } }
+}
+
+function familyMeans(peer: Peer, families: readonly string[], cases: readonly CaseRow[]): Record<string, FamilyMean> {
+  return Object.fromEntries(
+    families.flatMap((family): [string, FamilyMean][] => {
+      const own = cases.filter((row) => row.family === family)
+      const [first, ...rest] = heldBy(peer, own)
+      return first === undefined ? [] : [[family, familyMean([first, ...rest])]]
+    }),
+  )
 }
 
 /** @throws Error for no values */

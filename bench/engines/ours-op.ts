@@ -1,0 +1,108 @@
+/**
+ * One op of ours, by itself: the public op and the plan it chooses. Its first call is an eager call; later runs use that plan made
+ * ready once (a `CommandList`), each in a submission of its own.
+ */
+import { OptionError } from '../../src/errors.ts'
+import { CommandList, type BoundDispatch } from '../../src/gpu/commands.ts'
+import type { DeviceTensor } from '../../src/gpu/device-tensor.ts'
+import type { Gpu } from '../../src/gpu/gpu.ts'
+import { checkPlan } from '../../src/gpu/launch.ts'
+import { inlined, type OpPlan, type TensorRef } from '../../src/gpu/program.ts'
+import { timeDispatches } from '../../src/gpu/timer.ts'
+import { writeTensor } from '../../src/gpu/transfer.ts'
+import { opNamed } from '../../src/ops/registry.ts'
+import { parseAttributes, runOp, withZeros } from '../../src/ops/run.ts'
+import type { HostTensor, TensorType } from '../../src/tensor/tensor.ts'
+import { hostTensor, type OwnFigures, type Work } from '../work.ts'
+import { median, sample } from './sample.ts'
+
+/** The op of a graph of one node: its first input is fed at each run, the others are there before. */
+function soleNode({ graph, feeds, name }: Work) {
+  const [node] = typeof graph === 'string' ? [] : graph.nodes
+  if (typeof graph === 'string' || node === undefined || graph.nodes.length > 1) throw new Error(`${name} is not one op`)
+  const [fed, ...rest] = node.inputs.map((input): HostTensor => {
+    const operand = feeds[input ?? '']
+    const value = operand === undefined ? graph.constants.get(input ?? '') : hostTensor(operand)
+    if (value === undefined) throw new Error(`${name} has no value for ${input}`)
+    return value
+  })
+  if (fed === undefined) throw new Error(`${name} has no inputs`)
+  return { op: node.op, attributes: node.attributes, fed, rest }
+}
+
+export async function measureOp(gpu: Gpu, work: Work): Promise<OwnFigures> {
+  const { op, attributes, fed, rest: hostRest } = soleNode(work)
+  const definition = opNamed(op)
+  const rest = hostRest.map((host) => gpu.upload(host))
+  await gpu.idle()
+  const opened = performance.now()
+  const [eager] = await runOp(gpu, definition, [fed, ...rest], attributes)
+  if (eager === undefined) throw new OptionError('The op gave no result', { op })
+  const values = (await eager.data()) as ArrayLike<number>
+  const first_ms = performance.now() - opened
+  const error = work.error(values)
+  eager.dispose()
+
+  const a = gpu.upload(fed)
+  const inputs = [a, ...rest]
+  const context = { inputs, values: inputs.map(() => null), attributes: parseAttributes(definition, attributes) }
+  const outputs = definition.infer(context)
+  const plan = definition.plan({ ...context, outputs, device: gpu.facts })
+  const ready = await prepare(gpu, plan, inputs, outputs)
+  const fromHost = async (repeats: number): Promise<void> => {
+    for (let run = 0; run < repeats; run++) {
+      writeTensor(gpu.device.queue, fed, a.segments)
+      submit(gpu, ready.commands)
+      await gpu.read(ready.output)
+    }
+  }
+  const rule = await work.rule(first_ms, async () => {
+    const again = performance.now()
+    await fromHost(1)
+    return performance.now() - again
+  })
+  const resident = await sample(async (repeats) => {
+    for (let run = 0; run < repeats; run++) submit(gpu, ready.commands)
+    await gpu.idle()
+  }, rule)
+  const end_to_end = await sample(fromHost, rule)
+  const timing = await timeDispatches(gpu, ready.bound, { warmups: 0, samples: rule.samples === 1 ? 1 : 3 })
+  return {
+    opened,
+    first_ms,
+    end_to_end,
+    resident,
+    ...(timing.source === 'wall' ? {} : { kernel_ms: median(timing.samples_ms) }),
+    ...(error === undefined ? {} : { error }),
+    kernel: plan.reason,
+  }
+}
+
+interface Ready {
+  readonly commands: CommandList
+  readonly bound: readonly BoundDispatch[]
+  readonly output: DeviceTensor
+}
+
+async function prepare(gpu: Gpu, plan: OpPlan, inputs: readonly DeviceTensor[], types: readonly TensorType[]): Promise<Ready> {
+  const whole = withZeros(inlined(plan))
+  checkPlan(whole, { inputs, outputs: types }, gpu.facts)
+  const outputs = types.map((type) => gpu.allocate(type))
+  const temps = whole.temps.map((type) => gpu.allocate(type))
+  const tensorAt = ({ kind, index }: TensorRef): DeviceTensor => {
+    const found = { input: inputs, output: outputs, temp: temps, prepared: [] }[kind][index]
+    if (found === undefined) throw new Error(`The plan has no ${kind} ${index}`)
+    return found
+  }
+  const bound = whole.dispatches.map((dispatch): BoundDispatch => ({ dispatch, tensors: dispatch.bind.map(tensorAt) }))
+  const commands = await CommandList.create(gpu, bound)
+  return { commands, bound, output: tensorAt({ kind: 'output', index: 0 }) }
+}
+
+function submit({ device }: Gpu, commands: CommandList): void {
+  const encoder = device.createCommandEncoder()
+  const pass = encoder.beginComputePass()
+  commands.encode(pass)
+  pass.end()
+  device.queue.submit([encoder.finish()])
+}
