@@ -16,11 +16,10 @@ import type { ProfileReport } from '../profile/report.ts'
 import { formatShape, type Shape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor, type TensorType } from '../tensor/tensor.ts'
 import { Execution, type CompileProgress } from './execution.ts'
-import { fuseGraph } from './fuse.ts'
 import type { Graph, GraphInput } from './graph.ts'
-import { checkGraph, fedInputs, resolveInputs, typeGraph, type Folds, type Ops, type TypedGraph, type TypedNode } from './passes.ts'
-import { planNodes, planOne, type PlannedNode, type PlanNode } from './planning.ts'
-import { halveGraph } from './precision.ts'
+import { checkGraph, fedInputs, resolveInputs, typeGraph, type Folds, type Ops, type TypedGraph } from './passes.ts'
+import { planNodes, type PlannedNode, type PlanNode } from './planning.ts'
+import { runningGraph } from './running.ts'
 import { Weights } from './weights.ts'
 
 export type { CompileProgress } from './execution.ts'
@@ -254,21 +253,17 @@ export class Model {
   }
 
   #type(fed: Fed, keep: 'outputs' | 'all'): TypedGraph {
-    const options = { keep, folds: this.#folds, ...(this.#options.ops === undefined ? {} : { ops: this.#options.ops }) }
-    const typed = typeGraph(this.graph, fed.types, fed.values, options)
+    const { ops, planNode } = this.#options
+    const { typed, running } = runningGraph(this.graph, fed, {
+      precision: this.precision,
+      device: this.gpu.facts,
+      planNode,
+      keep,
+      folds: this.#folds,
+      ...(ops === undefined ? {} : { ops }),
+    })
     if (this.#symbols.length === 0 && fed.values.size === 0) this.#outputs ??= outputsOf(typed, typed, [])
-    const stored = this.precision === 'f16' ? halveGraph(typed, options) : typed
-    return keep === 'all' ? stored : fuseGraph(stored, (node) => this.#runs(node))
-  }
-
-  #runs(node: TypedNode): boolean {
-    try {
-      planOne(node, this.gpu.facts, this.#options.planNode)
-      return true
-    } catch (error) {
-      if (error instanceof TilewrightError) return false
-      throw error
-    }
+    return running
   }
 
   async #planFor(fed: Fed, keep: 'outputs' | 'all', signal?: AbortSignal): Promise<KeptPlan> {

@@ -1,0 +1,49 @@
+/**
+ * The graph as it runs: the one place that says which passes a typed graph goes through before its nodes are planned. A model runs it,
+ * the tuner tunes it. Pure: no GPU.
+ */
+import { TilewrightError } from '../errors.ts'
+import type { DeviceFacts } from '../gpu/program.ts'
+import { fuseGraph } from './fuse.ts'
+import type { Graph } from './graph.ts'
+import { typeGraph, type TypedGraph, type TypedNode, type TypeOptions } from './passes.ts'
+import { planOne, type PlanNode } from './planning.ts'
+import { halveGraph } from './precision.ts'
+
+/** Types of inputs by name, and values that shape the plan, as `typeGraph` takes them. */
+export interface Fed {
+  readonly types: Parameters<typeof typeGraph>[1]
+  readonly values?: Parameters<typeof typeGraph>[2]
+}
+
+export interface RunningOptions extends TypeOptions {
+  readonly precision: 'f32' | 'f16'
+  readonly device: DeviceFacts
+  readonly planNode?: PlanNode | undefined
+}
+
+export interface RunningGraph {
+  /** As the graph gives it, before any pass. */
+  readonly typed: TypedGraph
+  /** In the precision, and fused unless all nodes are kept. */
+  readonly running: TypedGraph
+}
+
+/** @throws as `typeGraph` */
+export function runningGraph(graph: Graph, { types, values }: Fed, given: RunningOptions): RunningGraph {
+  const { precision, device, planNode, ...options } = given
+  const typed = typeGraph(graph, types, values, options)
+  const stored = precision === 'f16' ? halveGraph(typed, options) : typed
+  if (options.keep === 'all') return { typed, running: stored }
+  return { typed, running: fuseGraph(stored, (node) => runs(node, device, planNode)) }
+}
+
+function runs(node: TypedNode, device: DeviceFacts, planNode: PlanNode | undefined): boolean {
+  try {
+    planOne(node, device, planNode)
+    return true
+  } catch (error) {
+    if (error instanceof TilewrightError) return false
+    throw error
+  }
+}
