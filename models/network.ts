@@ -116,7 +116,7 @@ export class Network {
     if (bias) inputs.push(this.#constant(`${name}.bias`, [filters], BIAS))
     const extent = (size: number, axis: 0 | 1): number =>
       (size - 1) * stride[axis] - 2 * padding[axis] + dilation[axis] * (kernel[axis] - 1) + more[axis] + 1
-    const attributes = { stride, padding: [...padding, ...padding], dilation, groups, outputPadding: more }
+    const attributes = { strides: stride, pads: [...padding, ...padding], dilations: dilation, group: groups, outputPadding: more }
     return this.#node('convTranspose2d', name, inputs, attributes, [batch, filters, extent(height, 0), extent(width, 1)])
   }
 
@@ -213,8 +213,9 @@ export class Network {
     return this.#node('flatten', name, [x], {}, [this.#batch, sizeOf(x.shape.slice(1))])
   }
 
-  softmax(name: string, x: Value): Value {
-    return this.#node('softmax', name, [x], { axis: -1 }, x.shape)
+  /** Along the last axis, or the one given. */
+  softmax(name: string, x: Value, axis = -1): Value {
+    return this.#node('softmax', name, [x], { axis }, x.shape)
   }
 
   /** The finished network, with one output of the value's own name. */

@@ -101,9 +101,13 @@ export class GraphBuilder {
     return outputs.map((output) => ({ name: output }))
   }
 
-  /** Convolution of x [N, C, H, W] with filters w [M, C/groups, R, S], and a bias [M] if given. */
-  conv2d(x: Operand, w: Operand, { bias, ...attributes }: Attributes & { readonly bias?: Operand } = {}): Value {
-    return this.node('conv2d', [x, w, bias ?? null], attributes)
+  /** Convolution of x [N, C, H, W] with filters w [M, C/groups, R, S]; a bias [M] and a residual like the result are added if given. */
+  conv2d(
+    x: Operand,
+    w: Operand,
+    { bias, residual, ...attributes }: Attributes & { readonly bias?: Operand; readonly residual?: Operand } = {},
+  ): Value {
+    return this.node('conv2d', [x, w, bias ?? null, residual ?? null], attributes)
   }
 
   /** activation(alpha · scale · op(a) · op(b) + beta · c + residual), matrices; c and scale broadcast. */

@@ -35,16 +35,22 @@ import type { TypedGraph, TypedNode } from './passes.ts'
 
 const PRODUCTS: ReadonlySet<OpDefinition> = new Set<OpDefinition>([gemm, linear, matmul])
 
-/** Convolutions, and how their filters lie. */
-const CONVOLUTIONS: ReadonlyMap<OpDefinition, (attributes: unknown) => FilterOrder> = new Map([
-  [conv2d as OpDefinition, () => ({ outermost: 'filters' })],
+/** Of a convolution's attributes, where its channels lie: those of lines are dimension 1. */
+const placed = z.looseObject({ layout: z.enum(LAYOUTS).default('nchw'), groups: z.number().default(1) })
+
+/** Convolutions by name, and how their filters lie. */
+const CONVOLUTIONS: ReadonlyMap<string, (groups: number) => FilterOrder> = new Map<string, (groups: number) => FilterOrder>([
+  ['conv2d', () => ({ outermost: 'filters' })],
+  ['convTranspose2d', (groups) => ({ outermost: 'channels', groups })],
 ])
+
+function orderOf({ node, definition, context }: TypedNode): FilterOrder | undefined {
+  const order = REGISTRY.get(node.op) === definition ? CONVOLUTIONS.get(node.op) : undefined
+  return order?.(placed.parse(context.attributes).groups)
+}
 
 /** Of a product's attributes, what later steps depend on. */
 const epilogue = z.looseObject({ activation: activationField })
-
-/** Where channels lie: those of the lines are of dimension 1. */
-const placed = z.looseObject({ layout: z.enum(LAYOUTS).default('nchw') })
 
 /** Nodes that are a line of each channel or element. */
 const LINES: ReadonlySet<string> = new Set(['batchNorm', 'mul', 'div', 'add', 'sub'])
@@ -190,8 +196,8 @@ class Fusion {
     const [made] = product?.context.outputs ?? []
     if (at === undefined || product === undefined || output === undefined || made === undefined) return false
     // A node may read the value twice (x + x), and an output is read by the caller.
-    const isConvolution = CONVOLUTIONS.has(product.definition)
-    if ((!isConvolution && !PRODUCTS.has(product.definition)) || this.#uses.get(step.value) !== 1 + step.with.length) return false
+    const isProduct = PRODUCTS.has(product.definition) || orderOf(product) !== undefined
+    if (!isProduct || this.#uses.get(step.value) !== 1 + step.with.length) return false
     if (output.dtype !== made.dtype || !sameShape(output.shape, made.shape)) return false
     const folded = [...step.with.flatMap((other) => this.#nodes[other]?.node.name ?? []), item.node.name]
     for (const change of this.#changes(product, item, made, step)) {
@@ -210,7 +216,8 @@ class Fusion {
     const { node, context } = product
     if (epilogue.parse(context.attributes).activation !== 'none') return []
     if (step.does === 'activate') return [{ inputs: node.inputs, attributes: { ...node.attributes, activation: step.activation } }]
-    if (CONVOLUTIONS.has(product.definition)) return this.#convolutionChanges(product, item, made, step)
+    const order = orderOf(product)
+    if (order !== undefined) return this.#convolutionChanges(product, order, item, made, step)
     const [other] = step.others
     if (other === undefined) return []
     // A vector operand of matmul leaves an axis out of the result, and the terms of the epilogue broadcast to both.
@@ -230,21 +237,20 @@ class Fusion {
   }
 
   /** Lines of each channel go into filters and bias, where these are constants; what is like the result is added to it. */
-  #convolutionChanges(product: TypedNode, item: TypedNode, made: TensorType, { does, others }: Step): Change[] {
-    const { node, context, definition } = product
+  #convolutionChanges(product: TypedNode, order: FilterOrder, item: TypedNode, made: TensorType, { does, others }: Step): Change[] {
+    const { node, context } = product
     const [other] = others
     const [, w, b] = node.inputs
-    const order = CONVOLUTIONS.get(definition)
     const weights = this.#known.get(w ?? '')
     const bias = this.#known.get(b ?? '')
     const changes = does === 'add' && other !== undefined ? this.#residual(product, made, other, INPUT.residual) : []
-    if (does === 'activate' || order === undefined || placed.parse(context.attributes).layout !== 'nchw') return changes
+    if (does === 'activate' || placed.parse(context.attributes).layout !== 'nchw') return changes
     if (weights === undefined || (bias === undefined && !isFree(node, INPUT.bias))) return changes
     const constants = others.map((name) => this.#known.get(name))
     const lines = linesOf({ op: does, constants, attributes: item.context.attributes }, made.shape)
     // What is added before a scale would have to be scaled too.
     if (lines === undefined || (!isFree(node, INPUT.residual) && does !== 'add' && does !== 'sub')) return changes
-    const folded = foldLines(weights, bias ?? null, lines, order(context.attributes))
+    const folded = foldLines(weights, bias ?? null, lines, order)
     if (folded === undefined) return changes
     const names = [
       [INPUT.w, this.#folded(w ?? '', item, weights, folded.weights)],

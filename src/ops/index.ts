@@ -63,17 +63,18 @@ export {
 // Convolutions
 
 /**
- * Convolution of x [N, C, H, W] with filters w [M, C/groups, R, S] → [N, M, P, Q]; 1-D without H, R and P.
- * `bias` [M] is added, then `activation` applied. `padding` is one number, or top, left, bottom, right.
+ * Convolution of x [N, C, H, W] with filters w [M, C/groups, R, S] → [N, M, P, Q]; 1-D without H, R and P, 3-D with another axis before.
+ * `bias` [M] and a `residual` like the result are added, then `activation` applied (see `gemm`). `padding` is one number, or all befores
+ * (top, left), then all afters (bottom, right). `algorithm` forces how it is computed.
  */
 export function conv2d(
   gpu: Gpu,
   x: Tensor,
   w: Tensor,
-  options: Options<ConvAttributes> & { readonly bias?: Tensor } = {},
+  options: Options<ConvAttributes> & { readonly bias?: Tensor; readonly residual?: Tensor } = {},
 ): Promise<DeviceTensor> {
-  const { bias, ...rest } = options
-  return one(gpu, 'conv2d', [x, w, bias ?? null], rest)
+  const { bias, residual, ...rest } = options
+  return one(gpu, 'conv2d', [x, w, bias ?? null, residual ?? null], rest)
 }
 
 // Pooling and normalisation

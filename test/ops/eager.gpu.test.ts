@@ -48,6 +48,17 @@ const CALLS: readonly Call[] = [
   ],
   [
     'conv2d',
+    () =>
+      ops.conv2d(gpu, PICTURE, tensor([1, 0, 0, 1], [1, 1, 2, 2]), {
+        bias: tensor([-5]),
+        residual: tensor([1, 1, 1, -9], [1, 1, 2, 2]),
+        activation: { name: 'clip', min: 0, max: 6 },
+      }),
+    [1, 1, 2, 2],
+    [0, 2, 6, 0],
+  ],
+  [
+    'conv2d',
     () => ops.conv2d(gpu, PICTURE, tensor([1], [1, 1, 1, 1]), { stride: 2, padding: [0, 0, 0, 1] }),
     [1, 1, 2, 2],
     [0, 2, 6, 8],
