@@ -229,8 +229,9 @@ function directRefusal(product: Product, tiles: Tiles, { limits }: DeviceFacts):
     return `fragments of ${unitName(tiles.unit)} do not fall evenly on ${tiles.size} lanes`
   }
   for (const which of ['a', 'b'] as const) {
-    const { line, depth: step, type } = product[which]
+    const { line, depth: step, type, window } = product[which]
     const name = which.toUpperCase()
+    if (window !== undefined) return `${name} is read through a window, and direct loads read what lies in memory`
     if (readForm(product, which) === 'any') return `${name} is contiguous along neither dimension, as direct loads need`
     const stride = stagingOf(product, which) === 'along' ? line : step
     if (stride % ALIGNED !== 0) return `${name} has a stride of ${stride}, no multiple of ${ALIGNED}, as direct loads need`
