@@ -1,8 +1,8 @@
 // Folding to the maximum; NaN is greater than anything.
-fn combine(a: f32, b: f32) -> f32 {
-  return select(a, b, !is_nan(a) && (b > a || is_nan(b)));
+fn combine(a: x_t, b: x_t) -> x_t {
+  return select(a, b, !is_nan(a) & ((b > a) | is_nan(b)));
 }
 
-fn finished(value: f32) -> f32 {
+fn finished(value: x_t, count: u32) -> x_t {
   return value;
 }

@@ -1,8 +1,8 @@
 // Folding to the mean.
-fn combine(a: f32, b: f32) -> f32 {
+fn combine(a: x_t, b: x_t) -> x_t {
   return a + b;
 }
 
-fn finished(sum: f32) -> f32 {
-  return sum / f32(params.row_size);
+fn finished(sum: x_t, count: u32) -> x_t {
+  return sum / f32(count);
 }

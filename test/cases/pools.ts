@@ -5,6 +5,20 @@ import { globalMaxPool } from '../../src/ops/global-max-pool/op.ts'
 import { maxPool } from '../../src/ops/max-pool/op.ts'
 import type { Case, CaseTable } from './case.ts'
 
+/** Windows in the layouts whose channels lie side by side: quads of channels, and channels that are none. */
+const IN_LAYOUTS: readonly Case[] = [
+  { name: 'nhwc, quads', inputs: [[2, 13, 11, 8]], attributes: { kernel: 3, stride: 2, padding: 1, layout: 'nhwc' } },
+  { name: 'nhwc, 5 channels', inputs: [[2, 9, 7, 5]], attributes: { kernel: [3, 2], pads: [2, 0, 1, 1], layout: 'nhwc' } },
+  {
+    name: 'nhwc, 3-D',
+    inputs: [[1, 5, 6, 7, 4]],
+    attributes: { kernel: 2, stride: [1, 2, 3], dilation: [1, 2, 1], layout: 'nhwc' },
+  },
+  { name: 'nhwc, 1-D', inputs: [[2, 17, 3]], attributes: { kernel: [4], stride: 3, pads: [1, 2], layout: 'nhwc' } },
+  { name: 'nchw4', inputs: [[2, 2, 9, 8, 4]], attributes: { kernel: 3, stride: 2, padding: 1, ceilMode: true, layout: 'nchw4' } },
+  { name: 'nhwc, special values', data: 'special', inputs: [[1, 9, 9, 4]], attributes: { kernel: 2, stride: 1, layout: 'nhwc' } },
+]
+
 /** Windows that both pools take. */
 const WINDOWS: readonly Case[] = [
   { name: '1×1', inputs: [[1, 1, 1, 1]], attributes: { kernel: 1 } },
@@ -43,6 +57,8 @@ export const MAX_POOL: CaseTable = {
   definition: maxPool,
   cases: [
     ...WINDOWS,
+    ...IN_LAYOUTS,
+    { name: 'nhwc, u8', inputs: [[2, 9, 8, 4]], attributes: { kernel: 3, stride: 2, padding: 1, layout: 'nhwc' }, dtypes: ['u8'] },
     { name: 'i8 and u8', inputs: [[2, 3, 9, 8]], attributes: { kernel: 3, stride: 2, padding: 1 }, dtypes: ['i8', 'u8'] },
     {
       name: 'indices',
@@ -96,6 +112,10 @@ const PLANES: readonly Case[] = [
   { name: 'empty batch', inputs: [[0, 5, 2, 2]] },
   { name: 'many workgroups', inputs: [[70_000, 1, 2]], dtypes: ['f32'] },
   { name: 'special values', data: 'special', inputs: [[1, 40, 2, 3]] },
+  { name: 'nhwc, quads', inputs: [[2, 7, 6, 44]], attributes: { layout: 'nhwc' } },
+  { name: 'nhwc, 13 channels', inputs: [[2, 5, 5, 13]], attributes: { layout: 'nhwc' } },
+  { name: 'nhwc, one channel', inputs: [[3, 5, 7, 1]], attributes: { layout: 'nhwc' } },
+  { name: 'nchw4', inputs: [[2, 3, 5, 7, 4]], attributes: { layout: 'nchw4' } },
 ]
 
 export const GLOBAL_MAX_POOL: CaseTable = { definition: globalMaxPool, cases: PLANES }

@@ -1,5 +1,5 @@
 /** Kernel choice of averagePool. */
-import average from '../../../shaders/pool/average.wgsl?raw'
+import mean from '../../../shaders/pool/mean.wgsl?raw'
 import type { OpPlan } from '../../gpu/program.ts'
 import { requireInput } from '../checks.ts'
 import type { PlanContext } from '../op.ts'
@@ -10,11 +10,8 @@ import type { AveragePoolAttributes } from './rule.ts'
 export function plan({ inputs, outputs, attributes }: PlanContext<AveragePoolAttributes>): OpPlan {
   const x = requireInput('averagePool', inputs, 0, 'X')
   const kernel = {
-    name: 'average_pool/window',
-    body: average,
-    outputNames: ['y'],
-    params: { include_pad: attributes.countIncludePad ? 1 : 0 },
-    withAfter: true,
+    ...({ name: 'average_pool/window', fold: mean, start: 0, type: 'f32' } as const),
+    includePad: attributes.countIncludePad,
   }
   return planWindowPool(kernel, x, outputs, poolSizes('averagePool', x, attributes))
 }

@@ -1,6 +1,7 @@
 /** Average pooling on the CPU in f64. Bound: the sum of n values, and a division that WGSL allows 2.5 ULP (5 u). */
 import { sizeOf } from '../../tensor/shape.ts'
 import { requireInput } from '../checks.ts'
+import { referenceIn } from '../layout-reference.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
 import { forEachWindow, poolSizes } from '../pool/window-pool.ts'
 import { gamma } from '../tolerance.ts'
@@ -9,6 +10,10 @@ import type { WindowAxis } from '../window.ts'
 import type { AveragePoolAttributes } from './rule.ts'
 
 export function reference(inputs: InputValues, attributes: AveragePoolAttributes): ReferenceOutput[] {
+  return referenceIn(attributes.layout, inputs, (plain) => inNchw(plain, { ...attributes, layout: 'nchw' }))
+}
+
+function inNchw(inputs: InputValues, attributes: AveragePoolAttributes): ReferenceOutput[] {
   const x = requireInput('averagePool', inputs, 0, 'X')
   const sizes = poolSizes('averagePool', x, attributes)
   const values = floatsOf(x)

@@ -8,14 +8,10 @@
  */
 import type { TensorType } from '../../tensor/tensor.ts'
 import type { Activation } from '../gemm/activation.ts'
+import type { Layout } from '../layout.ts'
 import type { WindowAxis } from '../window.ts'
 
-/**
- * How values of N pictures of C channels lie: channels outermost [N, C, …], channels innermost [N, …, C], or channels in quads
- * [N, ⌈C/4⌉, …, 4], of which those past the last are undefined.
- */
-export const LAYOUTS = ['nchw', 'nhwc', 'nchw4'] as const
-export type Layout = (typeof LAYOUTS)[number]
+export { LAYOUTS, layoutStrides, type Layout, type LayoutStrides } from '../layout.ts'
 
 /** Input indices of the op. */
 export const INPUT = { x: 0, w: 1, bias: 2, residual: 3 } as const
@@ -31,8 +27,10 @@ export interface Convolution {
   readonly filters: number
   /** Depth, height, width. */
   readonly axes: readonly [z: WindowAxis, y: WindowAxis, x: WindowAxis]
-  /** Of X, the residual and Y. */
+  /** Of X. */
   readonly layout: Layout
+  /** Of Y and the residual. Algorithms that take one that differs from X's say so (`Algorithm.mixes`); others are refused then. */
+  readonly outputLayout: Layout
   /** Input 0. */
   readonly x: TensorType
   /** Input 1, [M, C/groups, …kernel]. */
@@ -46,8 +44,8 @@ export interface Convolution {
   readonly accumulate: 'f32' | 'f16'
   readonly output: TensorType
   /**
-   * The most that an algorithm's own rounding may add, relative to Σ|w||x| over the patch that it works on at once; algorithms whose
-   * `error` is larger are refused. Absent: the default of choose.ts.
+   * The most that an algorithm's `error` may be, relative to the magnitude of the patch that it works on at once (tolerance.ts).
+   * Absent: `DEFAULT_MAX_ERROR` of algorithm.ts.
    */
   readonly maxError?: number
 }
@@ -66,46 +64,4 @@ export function tapsOf({ axes }: Pick<Convolution, 'axes'>): number {
 export function macsOf(conv: Pick<Convolution, 'batch' | 'groups' | 'filters' | 'channels' | 'axes'>): number {
   const { batch, groups, channels, filters } = conv
   return batch * groups * filters * pixelsOf(conv) * channels * tapsOf(conv)
-}
-
-/** Strides in elements of a tensor in a layout: of a picture, a channel (within its quad in nchw4), and the three axes. */
-export interface LayoutStrides {
-  readonly picture: number
-  readonly channel: number
-  /** Of a quad of channels. */
-  readonly quad: number
-  readonly z: number
-  readonly y: number
-  readonly x: number
-}
-
-/** @param channels of all groups; extents of depth, height and width */
-export function layoutStrides(
-  layout: Layout,
-  channels: number,
-  [depth, height, width]: readonly [number, number, number],
-): LayoutStrides {
-  const plane = depth * height * width
-  switch (layout) {
-    case 'nchw':
-      return { picture: channels * plane, channel: plane, quad: 4 * plane, z: height * width, y: width, x: 1 }
-    case 'nhwc':
-      return {
-        picture: channels * plane,
-        channel: 1,
-        quad: 4,
-        z: height * width * channels,
-        y: width * channels,
-        x: channels,
-      }
-    case 'nchw4':
-      return {
-        picture: 4 * Math.ceil(channels / 4) * plane,
-        channel: 1,
-        quad: 4 * plane,
-        z: 4 * height * width,
-        y: 4 * width,
-        x: 4,
-      }
-  }
 }

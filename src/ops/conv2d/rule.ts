@@ -7,8 +7,9 @@ import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireSameDType, requireVector } from '../checks.ts'
 import { activationField } from '../gemm/activation.ts'
 import type { InferContext, InputTypes } from '../op.ts'
+import { dimensionsOf, layoutShape } from '../layout.ts'
 import { onnxNames, windowAxes, windowFields, type WindowAxis } from '../window.ts'
-import { INPUT, LAYOUTS, macsOf, type Convolution, type Layout } from './convolution.ts'
+import { INPUT, LAYOUTS, macsOf, type Convolution } from './convolution.ts'
 
 export const attributes = z.preprocess(
   onnxNames,
@@ -20,8 +21,10 @@ export const attributes = z.preprocess(
     groups: z.number().int().min(1).default(1),
     /** Applied last, before the result is stored. */
     activation: activationField,
-    /** How X, the residual and Y lie (their shapes are those of the layout); W is [M, C/groups, …] in any. */
+    /** How X lies (its shape is that of the layout), and Y and the residual unless `outputLayout` says otherwise; W is [M, C/groups, …] in any. */
     layout: z.enum(LAYOUTS).default('nchw'),
+    /** How Y and the residual lie: so that a network's borders need no transposes. */
+    outputLayout: z.enum(LAYOUTS).optional(),
     /** Forces an algorithm: its name, or its configuration. One that cannot run the convolution is an error. */
     algorithm: z
       .union([z.string(), z.looseObject({ algorithm: z.string() })], { error: 'give a name, or {algorithm: name, …}' })
@@ -35,7 +38,10 @@ export const attributes = z.preprocess(
 export type ConvAttributes = z.infer<typeof attributes>
 
 /** Everything about the loops: channels and filters are of one group. */
-export interface ConvSizes extends Pick<Convolution, 'batch' | 'groups' | 'channels' | 'filters' | 'axes' | 'layout'> {
+export interface ConvSizes extends Pick<
+  Convolution,
+  'batch' | 'groups' | 'channels' | 'filters' | 'axes' | 'layout' | 'outputLayout'
+> {
   /** Of Y, in its layout. */
   readonly shape: readonly number[]
 }
@@ -43,36 +49,11 @@ export interface ConvSizes extends Pick<Convolution, 'batch' | 'groups' | 'chann
 /** An axis that the op lacks. */
 const ONE: WindowAxis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1 }
 
-/** Batch, channels of all groups (rounded up to quads in nchw4) and spatial extents of a tensor in a layout. */
-function dimensionsOf(shape: readonly number[], layout: Layout): { batch: number; channels: number; extents: readonly number[] } {
-  const [batch = 0, second = 0] = shape
-  switch (layout) {
-    case 'nchw':
-      return { batch, channels: second, extents: shape.slice(2) }
-    case 'nhwc':
-      return { batch, channels: shape.at(-1) ?? 0, extents: shape.slice(1, -1) }
-    case 'nchw4':
-      return { batch, channels: 4 * second, extents: shape.slice(2, -1) }
-  }
-}
-
-/** The shape in a layout of `batch` pictures of `channels` channels. */
-export function layoutShape(layout: Layout, batch: number, channels: number, extents: readonly number[]): number[] {
-  switch (layout) {
-    case 'nchw':
-      return [batch, channels, ...extents]
-    case 'nhwc':
-      return [batch, ...extents, channels]
-    case 'nchw4':
-      return [batch, Math.ceil(channels / 4), ...extents, 4]
-  }
-}
-
 /** @throws ShapeError when x, w and the attributes do not fit; UnsupportedOpError for more than three spatial axes */
 export function convSizes(inputs: InputTypes, given: ConvAttributes): ConvSizes {
   const x = requireInput('conv2d', inputs, INPUT.x, 'X')
   const w = requireInput('conv2d', inputs, INPUT.w, 'W')
-  const { groups, layout } = given
+  const { groups, layout, outputLayout = layout } = given
   const { batch, channels: allChannels, extents } = dimensionsOf(x.shape, layout)
   const [allFilters = 0, channels = 0, ...kernel] = w.shape
   if (extents.length > 3) {
@@ -104,8 +85,8 @@ export function convSizes(inputs: InputTypes, given: ConvAttributes): ConvSizes 
   const own = windowAxes('conv2d', extents, kernel, given)
   const [z = ONE, y = ONE, horizontal = ONE] = [...Array.from({ length: 3 - own.length }, () => ONE), ...own]
   const outputs = own.map(({ output }) => output)
-  const shape = layoutShape(layout, batch, allFilters, outputs)
-  return { batch, groups, channels, filters: allFilters / groups, axes: [z, y, horizontal], layout, shape }
+  const shape = layoutShape(outputLayout, batch, allFilters, outputs)
+  return { batch, groups, channels, filters: allFilters / groups, axes: [z, y, horizontal], layout, outputLayout, shape }
 }
 
 /** Of the output's shape in its layout, in the dtype of X. @throws ShapeError, DtypeError, UnsupportedOpError */

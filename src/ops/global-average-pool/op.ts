@@ -10,7 +10,7 @@ export const globalAveragePool: OpDefinition<GlobalPoolAttributes> = {
   name: 'globalAveragePool',
   attributes,
   hostInputs: [],
-  infer: ({ inputs }) => inferGlobalPool('globalAveragePool', inputs),
+  infer: ({ inputs, attributes: given }) => inferGlobalPool('globalAveragePool', inputs, given),
   reference,
   plan,
   flops: ({ inputs }) => sizeOf(requireInput('globalAveragePool', inputs, 0, 'X').shape),

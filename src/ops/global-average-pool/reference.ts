@@ -1,11 +1,16 @@
 /** Global average pooling on the CPU in f64. Bound: the sum of n values, and a division that WGSL allows 2.5 ULP (5 u). */
 import { requireInput } from '../checks.ts'
+import { referenceIn } from '../layout-reference.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
-import { planesOf } from '../pool/global-pool.ts'
+import { planesOf, type GlobalPoolAttributes } from '../pool/global-pool.ts'
 import { gamma } from '../tolerance.ts'
 import { floatsOf, rounded } from '../values.ts'
 
-export function reference(inputs: InputValues): ReferenceOutput[] {
+export function reference(inputs: InputValues, { layout }: GlobalPoolAttributes): ReferenceOutput[] {
+  return referenceIn(layout, inputs, inNchw)
+}
+
+function inNchw(inputs: InputValues): ReferenceOutput[] {
   const x = requireInput('globalAveragePool', inputs, 0, 'X')
   const { planes, size } = planesOf(x)
   const values = floatsOf(x)

@@ -10,7 +10,7 @@ export const globalMaxPool: OpDefinition<GlobalPoolAttributes> = {
   name: 'globalMaxPool',
   attributes,
   hostInputs: [],
-  infer: ({ inputs }) => inferGlobalPool('globalMaxPool', inputs),
+  infer: ({ inputs, attributes: given }) => inferGlobalPool('globalMaxPool', inputs, given),
   reference,
   plan,
   flops: ({ inputs }) => sizeOf(requireInput('globalMaxPool', inputs, 0, 'X').shape),

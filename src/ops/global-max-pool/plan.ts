@@ -5,6 +5,11 @@ import type { OpPlan } from '../../gpu/program.ts'
 import type { PlanContext } from '../op.ts'
 import { planGlobalPool, type GlobalPoolAttributes } from '../pool/global-pool.ts'
 
-export function plan({ inputs, outputs }: PlanContext<GlobalPoolAttributes>): OpPlan {
-  return planGlobalPool('globalMaxPool', 'global_max_pool/rows', [float, maximum].join('\n'), -Infinity, inputs, outputs)
+export function plan({ inputs, outputs, attributes }: PlanContext<GlobalPoolAttributes>): OpPlan {
+  return planGlobalPool(
+    { op: 'globalMaxPool', name: 'global_max_pool/maximum', fold: [float, maximum].join('\n'), start: -Infinity },
+    inputs,
+    outputs,
+    attributes,
+  )
 }

@@ -1,10 +1,15 @@
 /** Global max pooling on the CPU: exact. NaN is greater than anything. */
 import { requireInput } from '../checks.ts'
+import { referenceIn } from '../layout-reference.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
-import { planesOf } from '../pool/global-pool.ts'
+import { planesOf, type GlobalPoolAttributes } from '../pool/global-pool.ts'
 import { floatsOf, rounded } from '../values.ts'
 
-export function reference(inputs: InputValues): ReferenceOutput[] {
+export function reference(inputs: InputValues, { layout }: GlobalPoolAttributes): ReferenceOutput[] {
+  return referenceIn(layout, inputs, inNchw)
+}
+
+function inNchw(inputs: InputValues): ReferenceOutput[] {
   const x = requireInput('globalMaxPool', inputs, 0, 'X')
   const { planes, size } = planesOf(x)
   const values = floatsOf(x)

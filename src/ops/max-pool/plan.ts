@@ -2,8 +2,8 @@
 import float from '../../../shaders/pool/float.wgsl?raw'
 import indices from '../../../shaders/pool/indices.wgsl?raw'
 import integer from '../../../shaders/pool/integer.wgsl?raw'
-import max from '../../../shaders/pool/max.wgsl?raw'
-import noIndices from '../../../shaders/pool/no-indices.wgsl?raw'
+import maxIndices from '../../../shaders/pool/max_indices.wgsl?raw'
+import maximum from '../../../shaders/pool/maximum.wgsl?raw'
 import type { OpPlan } from '../../gpu/program.ts'
 import type { DType } from '../../tensor/dtype.ts'
 import { requireInput } from '../checks.ts'
@@ -21,13 +21,10 @@ const LOWEST: Partial<Record<DType, { value: number; type: 'f32' | 'i32' | 'u32'
 export function plan({ inputs, outputs, attributes }: PlanContext<MaxPoolAttributes>): OpPlan {
   const x = requireInput('maxPool', inputs, 0, 'X')
   const lowest = LOWEST[x.dtype] ?? { value: -Infinity, type: 'f32' }
-  const kernel = {
-    name: 'max_pool/window',
-    body: [lowest.type === 'f32' ? float : integer, attributes.indices ? indices : noIndices, max].join('\n'),
-    outputNames: ['y', 'indices'],
-    params: { lowest: lowest.value, ...(attributes.indices ? { first_innermost: attributes.storageOrder } : {}) },
-    types: { lowest: lowest.type },
-    withAfter: false,
-  }
-  return planWindowPool(kernel, x, outputs, poolSizes('maxPool', x, attributes))
+  const order = lowest.type === 'f32' ? float : integer
+  const kernel = { name: 'max_pool/window', start: lowest.value, type: lowest.type, includePad: false }
+  const sizes = poolSizes('maxPool', x, attributes)
+  if (!attributes.indices) return planWindowPool({ ...kernel, fold: [order, maximum].join('\n') }, x, outputs, sizes)
+  const own = { body: maxIndices, outputNames: ['y', 'indices'], params: { first_innermost: attributes.storageOrder } }
+  return planWindowPool({ ...kernel, name: 'max_pool/indices', fold: [order, indices].join('\n'), own }, x, outputs, sizes)
 }

@@ -3,12 +3,17 @@ import { allocate } from '../../tensor/dtype.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { HostTensor } from '../../tensor/tensor.ts'
 import { requireInput } from '../checks.ts'
+import { referenceIn } from '../layout-reference.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
 import { forEachWindow, poolSizes, type PoolAxes } from '../pool/window-pool.ts'
 import { numbersOf } from '../values.ts'
 import type { MaxPoolAttributes } from './rule.ts'
 
 export function reference(inputs: InputValues, attributes: MaxPoolAttributes): ReferenceOutput[] {
+  return referenceIn(attributes.layout, inputs, (plain) => inNchw(plain, { ...attributes, layout: 'nchw' }))
+}
+
+function inNchw(inputs: InputValues, attributes: MaxPoolAttributes): ReferenceOutput[] {
   const x = requireInput('maxPool', inputs, 0, 'X')
   const sizes = poolSizes('maxPool', x, attributes)
   const values = numbersOf(x)

@@ -1,5 +1,6 @@
 /** Attributes and shape rule of maxPool. */
 import { z } from 'zod'
+import { UnsupportedOpError } from '../../errors.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput } from '../checks.ts'
 import type { InferContext } from '../op.ts'
@@ -22,6 +23,13 @@ export type MaxPoolAttributes = z.infer<typeof attributes>
 export function infer({ inputs, attributes: given }: InferContext<MaxPoolAttributes>): TensorType[] {
   const x = requireInput('maxPool', inputs, 0, 'X')
   requireDType('maxPool', 'X', x, ['f32', 'f16', 'i8', 'u8'])
+  if (given.indices && given.layout !== 'nchw') {
+    throw new UnsupportedOpError(`Positions of maxima are those in nchw, not in ${given.layout}`, {
+      op: 'maxPool',
+      shape: x.shape,
+      remedy: 'Pool in nchw, or without indices',
+    })
+  }
   const { shape } = poolSizes('maxPool', x, given)
   const output: TensorType = { dtype: x.dtype, shape }
   requireIndexable('maxPool', x, output)

@@ -1,8 +1,10 @@
 /** What max and average pooling share: attributes, sizes, the loop over windows on the CPU, and the params of their kernels. */
 import { z } from 'zod'
-import { UnsupportedOpError } from '../../errors.ts'
+import { ShapeError, UnsupportedOpError } from '../../errors.ts'
+import { formatShape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireRank } from '../checks.ts'
+import { dimensionsOf, layoutField, layoutShape, type Layout } from '../layout.ts'
 import { flag, windowAxes, windowFields, type WindowAttributes, type WindowAxis } from '../window.ts'
 
 const positive = z.number().int().min(1)
@@ -13,21 +15,27 @@ export const poolFields = {
   kernel: z.union([positive, z.array(positive)]),
   /** Rounds the number of windows up: the last may reach beyond the padding. */
   ceilMode: flag,
+  /** How X and Y lie. */
+  layout: layoutField,
 }
 
 export interface PoolAttributes extends WindowAttributes {
   readonly kernel: number | readonly number[]
   readonly ceilMode: boolean
+  readonly layout: Layout
 }
 
 export type PoolAxes = readonly [WindowAxis, WindowAxis, WindowAxis]
 
 export interface PoolSizes {
-  /** N · C. */
+  readonly layout: Layout
+  /** Of all pictures. */
   readonly planes: number
+  /** Of one picture; in nchw4 in whole quads. */
+  readonly channels: number
   /** Three spatial axes, the missing first ones of extent 1. */
   readonly axes: PoolAxes
-  /** [N, C, …outputs] */
+  /** Of Y, in its layout. */
   readonly shape: readonly number[]
 }
 
@@ -36,7 +44,11 @@ const ONE: WindowAxis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0
 /** @throws ShapeError when x and the attributes do not fit; UnsupportedOpError for more than three spatial axes */
 export function poolSizes(op: string, x: TensorType, attributes: PoolAttributes): PoolSizes {
   requireRank(op, 'X', x, 3, Infinity)
-  const [batch = 0, channels = 0, ...extents] = x.shape
+  const { kernel, layout } = attributes
+  const { batch, channels, extents } = dimensionsOf(x.shape, layout)
+  if (extents.length < 1 || (layout === 'nchw4' && x.shape.at(-1) !== 4)) {
+    throw new ShapeError(`X ${formatShape(x.shape)} is no feature map in ${layout}`, { op, shape: x.shape })
+  }
   if (extents.length > 3) {
     throw new UnsupportedOpError(`Pooling over ${extents.length} spatial axes is not supported`, {
       op,
@@ -44,11 +56,14 @@ export function poolSizes(op: string, x: TensorType, attributes: PoolAttributes)
       remedy: 'Pool over one to three axes',
     })
   }
-  const { kernel } = attributes
   const sizes = typeof kernel === 'number' ? extents.map(() => kernel) : kernel
   const axes = windowAxes(op, extents, sizes, attributes, attributes.ceilMode)
   const [a = ONE, b = ONE, c = ONE] = [...Array.from({ length: 3 - axes.length }, () => ONE), ...axes]
-  return { planes: batch * channels, axes: [a, b, c], shape: [batch, channels, ...axes.map(({ output }) => output)] }
+  const outputs = axes.map(({ output }) => output)
+  return {
+    ...{ layout, planes: batch * channels, channels, axes: [a, b, c] },
+    shape: layoutShape(layout, batch, channels, outputs),
+  }
 }
 
 /** Positions of the input under window `at` of an axis, padding left out. */
@@ -66,7 +81,7 @@ export interface Window {
   readonly positions: readonly number[]
 }
 
-/** Calls `visit` for every window of every plane, in the order of the outputs. */
+/** Calls `visit` for every window of every plane, in the order of the outputs in nchw. */
 export function forEachWindow({ planes, axes }: PoolSizes, visit: (window: Window) => void): void {
   const [a, b, c] = axes
   const [coverA, coverB, coverC] = axes.map((axis) => Array.from({ length: axis.output }, (_, at) => covered(axis, at)))
@@ -91,10 +106,10 @@ export function forEachWindow({ planes, axes }: PoolSizes, visit: (window: Windo
 }
 
 /** Sizes of the three axes as kernel params: in0, out0, kernel0, …; all u32. */
-export function axisParams(axes: PoolAxes, withAfter: boolean): Record<string, number> {
+export function axisParams(axes: PoolAxes): Record<string, number> {
   const params: Record<string, number> = {}
   axes.forEach(({ input, output, kernel, stride, dilation, before, after }, axis) => {
-    const named = { in: input, out: output, kernel, stride, dilation, before, ...(withAfter ? { after } : {}) }
+    const named = { in: input, out: output, kernel, stride, dilation, before, after }
     for (const [name, value] of Object.entries(named)) params[`${name}${axis}`] = value
   })
   return params

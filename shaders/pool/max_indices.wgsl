@@ -1,5 +1,6 @@
-// Max pooling, one output per invocation, over three spatial axes (an axis that is not there has extent 1).
-// Padding is never the maximum; NaN is, and among equals the first. A window of nothing but padding gives params.lowest.
+// Max pooling with the positions of the maxima, in nchw: one output per invocation, over three spatial axes (an axis that is not there
+// has extent 1).
+// Padding is never the maximum; NaN is, and among equals the first. A window of nothing but padding gives params.start.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -20,7 +21,7 @@ fn main(
   let plane = rest / params.out0;
 
   var found = false;
-  var best = x_t(params.lowest);
+  var best = x_t(params.start);
   var best0 = 0u;
   var best1 = 0u;
   var best2 = 0u;
