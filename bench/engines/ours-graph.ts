@@ -7,6 +7,7 @@ import { loadModel } from '../../src/graph/load.ts'
 import type { Gpu } from '../../src/gpu/gpu.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { hostTensor, type OwnFigures, type Work } from '../work.ts'
+import { boundModel, kernelTime } from './bound.ts'
 import { sample } from './sample.ts'
 
 export async function measureGraph(gpu: Gpu, work: Work): Promise<OwnFigures> {
@@ -41,7 +42,9 @@ export async function measureGraph(gpu: Gpu, work: Work): Promise<OwnFigures> {
     await gpu.idle()
   }
   await queue(1)
-  return { ...figures, resident: await sample(queue, rule), kernel: reasonsOf(model) }
+  const resident = await sample(queue, rule)
+  const kernel_ms = await kernelTime(gpu, await boundModel(gpu, model, onDevice), rule.samples === 1 ? 1 : 3)
+  return { ...figures, resident, ...(kernel_ms === undefined ? {} : { kernel_ms }), kernel: reasonsOf(model) }
 }
 
 /** Why each node runs as it does, in order. */

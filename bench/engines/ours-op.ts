@@ -3,18 +3,16 @@
  * ready once (a `CommandList`), each in a submission of its own.
  */
 import { OptionError } from '../../src/errors.ts'
-import { CommandList, type BoundDispatch } from '../../src/gpu/commands.ts'
-import type { DeviceTensor } from '../../src/gpu/device-tensor.ts'
+import { CommandList } from '../../src/gpu/commands.ts'
 import type { Gpu } from '../../src/gpu/gpu.ts'
 import { checkPlan } from '../../src/gpu/launch.ts'
-import { inlined, type OpPlan, type TensorRef } from '../../src/gpu/program.ts'
-import { timeDispatches } from '../../src/gpu/timer.ts'
 import { writeTensor } from '../../src/gpu/transfer.ts'
 import { opNamed } from '../../src/ops/registry.ts'
 import { parseAttributes, runOp, withZeros } from '../../src/ops/run.ts'
-import type { HostTensor, TensorType } from '../../src/tensor/tensor.ts'
+import type { HostTensor } from '../../src/tensor/tensor.ts'
 import { hostTensor, type OwnFigures, type Work } from '../work.ts'
-import { median, sample } from './sample.ts'
+import { boundPlan, kernelTime } from './bound.ts'
+import { sample } from './sample.ts'
 
 /** The op of a graph of one node: its first input is fed at each run, the others are there before. */
 function soleNode({ graph, feeds, name }: Work) {
@@ -48,12 +46,18 @@ export async function measureOp(gpu: Gpu, work: Work): Promise<OwnFigures> {
   const context = { inputs, values: inputs.map(() => null), attributes: parseAttributes(definition, attributes) }
   const outputs = definition.infer(context)
   const plan = definition.plan({ ...context, outputs, device: gpu.facts })
-  const ready = await prepare(gpu, plan, inputs, outputs)
+  const whole = withZeros(plan)
+  checkPlan(whole, { inputs, outputs }, gpu.facts)
+  const made = outputs.map((type) => gpu.allocate(type))
+  const bound = await boundPlan(gpu, whole, inputs, made)
+  const commands = await CommandList.create(gpu, bound)
+  const [result] = made
+  if (result === undefined) throw new OptionError('The op gives no result', { op })
   const fromHost = async (repeats: number): Promise<void> => {
     for (let run = 0; run < repeats; run++) {
       writeTensor(gpu.device.queue, fed, a.segments)
-      submit(gpu, ready.commands)
-      await gpu.read(ready.output)
+      submit(gpu, commands)
+      await gpu.read(result)
     }
   }
   const rule = await work.rule(first_ms, async () => {
@@ -62,41 +66,20 @@ export async function measureOp(gpu: Gpu, work: Work): Promise<OwnFigures> {
     return performance.now() - again
   })
   const resident = await sample(async (repeats) => {
-    for (let run = 0; run < repeats; run++) submit(gpu, ready.commands)
+    for (let run = 0; run < repeats; run++) submit(gpu, commands)
     await gpu.idle()
   }, rule)
   const end_to_end = await sample(fromHost, rule)
-  const timing = await timeDispatches(gpu, ready.bound, { warmups: 0, samples: rule.samples === 1 ? 1 : 3 })
+  const kernel_ms = await kernelTime(gpu, bound, rule.samples === 1 ? 1 : 3)
   return {
     opened,
     first_ms,
     end_to_end,
     resident,
-    ...(timing.source === 'wall' ? {} : { kernel_ms: median(timing.samples_ms) }),
+    ...(kernel_ms === undefined ? {} : { kernel_ms }),
     ...(error === undefined ? {} : { error }),
     kernel: plan.reason,
   }
-}
-
-interface Ready {
-  readonly commands: CommandList
-  readonly bound: readonly BoundDispatch[]
-  readonly output: DeviceTensor
-}
-
-async function prepare(gpu: Gpu, plan: OpPlan, inputs: readonly DeviceTensor[], types: readonly TensorType[]): Promise<Ready> {
-  const whole = withZeros(inlined(plan))
-  checkPlan(whole, { inputs, outputs: types }, gpu.facts)
-  const outputs = types.map((type) => gpu.allocate(type))
-  const temps = whole.temps.map((type) => gpu.allocate(type))
-  const tensorAt = ({ kind, index }: TensorRef): DeviceTensor => {
-    const found = { input: inputs, output: outputs, temp: temps, prepared: [] }[kind][index]
-    if (found === undefined) throw new Error(`The plan has no ${kind} ${index}`)
-    return found
-  }
-  const bound = whole.dispatches.map((dispatch): BoundDispatch => ({ dispatch, tensors: dispatch.bind.map(tensorAt) }))
-  const commands = await CommandList.create(gpu, bound)
-  return { commands, bound, output: tensorAt({ kind: 'output', index: 0 }) }
 }
 
 function submit({ device }: Gpu, commands: CommandList): void {
