@@ -2,7 +2,9 @@
  * Precision of a model. In f16, every float value between the model's inputs and outputs is stored as a half float and summed in
  * f32; inputs are rounded on their way in, outputs come back in the dtype the model declares.
  */
-import { allocate, type DType } from '../tensor/dtype.ts'
+import { floatsOf } from '../ops/values.ts'
+import { isFloat, type DType, type HostArrays } from '../tensor/dtype.ts'
+import { float16Array } from '../tensor/half.ts'
 import { HostTensor, type TensorType } from '../tensor/tensor.ts'
 import type { Graph, GraphNode } from './graph.ts'
 import { typeGraph, type TypedGraph, type TypeOptions } from './passes.ts'
@@ -12,15 +14,15 @@ const halves = new WeakMap<HostTensor, HostTensor>()
 
 /** `tensor` in another float dtype, made when its values are read. Other dtypes pass through. */
 export function toFloat(tensor: HostTensor, dtype: DType): HostTensor {
-  if (tensor.dtype === dtype || (tensor.dtype !== 'f32' && tensor.dtype !== 'f16')) return tensor
+  if (tensor.dtype === dtype || !isFloat(tensor.dtype) || !isFloat(dtype)) return tensor
   return new HostTensor(dtype, tensor.shape, () => convert(tensor, dtype))
 }
 
-function convert(tensor: HostTensor, dtype: DType): ReturnType<typeof allocate> {
-  const target = allocate(dtype, tensor.values.length)
-  const from = tensor.values as Float32Array
-  const into = target as Float32Array
-  for (let i = 0; i < from.length; i++) into[i] = from[i]!
+/** All at once: one by one, half floats of a library are twenty times slower. */
+function convert(tensor: HostTensor, dtype: 'f32' | 'f16'): HostArrays['f32' | 'f16'] {
+  if (dtype === 'f32') return floatsOf(tensor)
+  const target = float16Array(tensor.values.length)
+  target.set(floatsOf(tensor))
   return target
 }
 

@@ -9,8 +9,18 @@ import { HostTensor } from '../tensor/tensor.ts'
 export function floatsOf(tensor: HostTensor): Float32Array {
   const { values } = tensor
   if (values instanceof Float32Array) return values
-  if (isFloat16Array(values)) return Float32Array.from(halfBits(values), halfToNumber)
+  if (isFloat16Array(values)) return widened(halfBits(values))
   throw new DtypeError('The reference takes f32 and f16 here', { dtype: tensor.dtype })
+}
+
+let numbers: Float32Array | undefined
+
+/** By a table of all half floats, made when it is first needed. */
+function widened(bits: Uint16Array): Float32Array {
+  numbers ??= Float32Array.from({ length: 2 ** 16 }, (_, pattern) => halfToNumber(pattern))
+  const result = new Float32Array(bits.length)
+  for (let i = 0; i < bits.length; i++) result[i] = numbers[bits[i]!]!
+  return result
 }
 
 /** The values of a tensor of any dtype but i64 as numbers. @throws DtypeError for i64. */
