@@ -1,0 +1,186 @@
+/**
+ * Winograd convolution, F(2×2, 3×3) and F(4×4, 3×3) (Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks", 2015). Think of
+ * a product of polynomials that is computed by their values at a few points: X and W are taken to the points of a patch, there the
+ * convolution is one matrix product for each point, and the way back gives a tile of outputs.
+ *
+ *     X ──▶ V [point][group][tile][channel]  ┐
+ *                                            ├─▶ M = V·U [point][group][tile][filter] ──▶ Y, through the epilogue
+ *     W ──▶ U [point][group][channel][filter]┘
+ *           once
+ *
+ * A patch of (tile+2)² points gives tile² outputs of 9 taps each: 2.25 and 4 times fewer multiplications. Along an axis whose kernel is 1
+ * (one spatial axis, filters of 1×3) patches are one row.
+ */
+import { z } from 'zod'
+import { rewired, segmentBytes, segmentCount, type TensorRef } from '../../../gpu/program.ts'
+import { sizeOf } from '../../../tensor/shape.ts'
+import type { TensorType } from '../../../tensor/tensor.ts'
+import { planProduct } from '../../gemm/choose.ts'
+import { kernelRefusal } from '../../gemm/families.ts'
+import type { Product } from '../../gemm/product.ts'
+import { DEFAULT_MAX_ERROR, widest, type Algorithm, type Spread } from '../algorithm.ts'
+import { INPUT, type Convolution } from '../convolution.ts'
+import { bytesOf } from '../filters.ts'
+import { additionsOf, errorOf } from '../winograd/points.ts'
+import { filterTransform, inputTransform, outputTransform } from '../winograd/transforms.ts'
+import { filterPointsType, geometryOf, productsType, valuePointsType, type Geometry, type Tile } from '../winograd/geometry.ts'
+
+const schema = z.strictObject({
+  algorithm: z.literal('winograd'),
+  /** Outputs of a tile along an axis. */
+  tile: z.union([z.literal(2), z.literal(4)]),
+  /** U and V are stored in f16: half the memory, and matrix units take them; the error is that of f16. */
+  half: z.boolean().default(false),
+  /** The kernel of the product: its name, or its configuration. Absent: its choice. */
+  kernel: z.union([z.string(), z.looseObject({ kernel: z.string() })]).optional(),
+})
+
+export type WinogradConfig = z.infer<typeof schema>
+
+const TILES: readonly Tile[] = [4, 2]
+/** Elements that 32-bit indices reach. */
+const INDEXABLE = 2 ** 31
+
+export const winograd: Algorithm<WinogradConfig> = {
+  name: 'winograd',
+  schema,
+  mixes: true,
+
+  refusal(conv, config, device) {
+    const unfit = unfitness(conv)
+    if (unfit !== undefined) return unfit
+    if (config.half && !device.features.has('shader-f16')) return 'half asks for shader-f16, which the device lacks'
+    const { x, bias, residual, output } = conv
+    const [v, u, m] = temporaries(conv, config)
+    const large = [v, u, m].find(({ shape }) => sizeOf(shape) >= INDEXABLE)
+    if (large !== undefined) return `${sizeOf(large.shape)} values at the points, 32-bit indices reach ${INDEXABLE}`
+    const most = device.limits.maxStorageBuffersPerShaderStage
+    const bytes = segmentBytes(device.limits)
+    for (const types of [
+      [x, v],
+      [v, u, m],
+      [m, bias, residual, output],
+    ]) {
+      const segments = types.reduce((sum, type) => sum + (type === undefined ? 0 : segmentCount(type, bytes)), 0)
+      if (segments > most) return `${segments} segments of tensors in one dispatch, maxStorageBuffersPerShaderStage ${most}`
+    }
+    return config.kernel === undefined ? undefined : kernelRefusal(productOf(conv, config), config.kernel, device)
+  },
+
+  candidates(conv, device) {
+    if (!isWorthwhile(conv)) return []
+    const halves = conv.x.dtype === 'f16' && !device.software ? [true, false] : [false]
+    return TILES.flatMap((tile) => halves.map((half): WinogradConfig => ({ algorithm: 'winograd', tile, half }))).filter(
+      (config) => winograd.refusal(conv, config, device) === undefined,
+    )
+  },
+
+  plan(conv, config, device) {
+    const geometry = geometryOf(conv, config.tile)
+    const [v, u, m] = temporaries(conv, config)
+    const values = temp(0)
+    const products = temp(1)
+    const points: TensorRef = { kind: 'prepared', index: 0 }
+    const product = planProduct(productOf(conv, config), device, config.kernel)
+    const embedded = rewired(product, { inputs: [values, points], outputs: [products], firstTemp: 2 })
+    const size = geometry.isTall ? `${config.tile}×${config.tile}, 3×3` : `${config.tile}, 3`
+    return {
+      reason: `Winograd F(${size})${config.half ? ' in halves' : ''}, ${product.reason}`,
+      dispatches: [
+        inputTransform(conv, geometry, { type: v, ref: values }),
+        ...embedded.dispatches,
+        outputTransform(conv, geometry, { type: m, ref: products }),
+      ],
+      temps: [v, m, ...embedded.temps],
+      prepared: [{ type: u, from: INPUT.w, dispatches: [filterTransform(conv, geometry, { type: u, ref: points })] }],
+    }
+  },
+
+  work(conv, config) {
+    const { groups, channels, filters, bias, residual, x, output } = conv
+    const { tiles, points, isTall } = geometryOf(conv, config.tile)
+    const [v, u, m] = temporaries(conv, config)
+    const products = points * tiles * groups * channels * filters
+    const transforms = additionsOf(config.tile, isTall)
+    return {
+      multiplications: products,
+      additions: products + tiles * groups * (channels * transforms.input + filters * transforms.output),
+      bytes: bytesOf([x, v, v, u, m, m, bias, residual, output]),
+    }
+  },
+
+  error: (conv, config) => spreadBy(conv, config).error,
+
+  spread(conv, config) {
+    if (unfitness(conv) !== undefined) return undefined
+    if (config !== undefined) return spreadBy(conv, config)
+    if (!isWorthwhile(conv)) return undefined
+    const halves = conv.x.dtype === 'f16' ? [true, false] : [false]
+    const most = conv.maxError ?? DEFAULT_MAX_ERROR
+    const spreads = TILES.flatMap((tile) => halves.map((half) => spreadBy(conv, { tile, half }))).filter(
+      ({ error }) => error <= most,
+    )
+    return spreads.length === 0 ? undefined : spreads.reduce(widest)
+  },
+}
+
+/** Below so many channels or filters of a group the transforms cost more than the products save. */
+const LEAST_SIDE = 16
+
+/** Whether it is worth measuring. */
+function isWorthwhile(conv: Convolution): boolean {
+  return conv.channels >= LEAST_SIDE && conv.filters >= LEAST_SIDE
+}
+
+/** Why it cannot compute this convolution on any device. */
+function unfitness({ axes, groups, filters, outputLayout }: Convolution): string | undefined {
+  const [depth, height, width] = axes
+  const kernel = axes.map((axis) => axis.kernel).join('×')
+  if (width.kernel !== 3 || (height.kernel !== 3 && height.kernel !== 1) || depth.kernel !== 1) {
+    return `the kernel is ${kernel}, not 3×3 or 3 in a row`
+  }
+  if (height.stride !== 1 || width.stride !== 1) return `strides are ${height.stride} and ${width.stride}, not 1`
+  if ((height.kernel > 1 && height.dilation !== 1) || width.dilation !== 1) {
+    return `dilations are ${height.dilation} and ${width.dilation}, not 1`
+  }
+  if (outputLayout === 'nchw4' && groups > 1 && filters % 4 !== 0) return `${filters} filters of a group begin within a quad`
+  return undefined
+}
+
+function spreadBy(conv: Convolution, { tile, half }: Pick<WinogradConfig, 'tile' | 'half'>): Spread {
+  const isTall = conv.axes[1].kernel > 1
+  const stored = half ? 'f16' : 'f32'
+  const error = errorOf(tile, { isTall, channels: conv.channels, stored, accumulate: half ? conv.accumulate : 'f32' })
+  return { error, reach: [0, isTall ? tile - 1 : 0, tile - 1], ...(half ? { least: 2 ** -11 } : {}) }
+}
+
+function temp(index: number): TensorRef {
+  return { kind: 'temp', index }
+}
+
+/** V, U and M. */
+function temporaries(conv: Convolution, { tile, half }: WinogradConfig): readonly [v: TensorType, u: TensorType, m: TensorType] {
+  const geometry: Geometry = geometryOf(conv, tile)
+  const dtype = half ? 'f16' : 'f32'
+  return [valuePointsType(geometry, dtype), filterPointsType(geometry, dtype), productsType(geometry)]
+}
+
+/** The products at all points: inputs 0 V and 1 U, a slice for each point and group. */
+function productOf(conv: Convolution, config: WinogradConfig): Product {
+  const { tiles, points, groups, quads, filterQuads } = geometryOf(conv, config.tile)
+  const [v, u, m] = temporaries(conv, config)
+  const depth = 4 * quads
+  const columns = 4 * filterQuads
+  return {
+    op: conv.op,
+    rows: tiles,
+    columns,
+    depth,
+    a: { input: 0, type: v, line: depth, depth: 1 },
+    b: { input: 1, type: u, line: 1, depth: columns },
+    batch: [{ size: points * groups, a: tiles * depth, b: depth * columns }],
+    epilogue: { alpha: 1, activation: 'none' },
+    accumulate: config.half ? conv.accumulate : 'f32',
+    output: m,
+  }
+}
