@@ -110,6 +110,15 @@ export class GraphBuilder {
     return this.node('conv2d', [x, w, bias ?? null, residual ?? null], attributes)
   }
 
+  /** Transposed convolution of x [N, C, H, W] with filters w [C, M/groups, R, S]; a bias [M] and a residual like the result if given. */
+  convTranspose2d(
+    x: Operand,
+    w: Operand,
+    { bias, residual, ...attributes }: Attributes & { readonly bias?: Operand; readonly residual?: Operand } = {},
+  ): Value {
+    return this.node('convTranspose2d', [x, w, bias ?? null, residual ?? null], attributes)
+  }
+
   /** activation(alpha · scale · op(a) · op(b) + beta · c + residual), matrices; c and scale broadcast. */
   gemm(a: Operand, b: Operand, { c, ...attributes }: Attributes & EpilogueOperands & { readonly c?: Operand } = {}): Value {
     return this.#product('gemm', [a, b, c ?? null], attributes)

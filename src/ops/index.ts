@@ -19,6 +19,7 @@ import { tensor, type Tensor } from '../tensor/tensor.ts'
 import type { AveragePoolAttributes } from './average-pool/rule.ts'
 import type { BatchNormAttributes } from './batch-norm/rule.ts'
 import { all, one, type CallOptions, type Options } from './call.ts'
+import type { ConvTransposeAttributes } from './conv-transpose2d/rule.ts'
 import type { ConvAttributes } from './conv2d/rule.ts'
 import type { HardSigmoidAttributes } from './hard-sigmoid/op.ts'
 import type { LrnAttributes } from './lrn/rule.ts'
@@ -75,6 +76,21 @@ export function conv2d(
 ): Promise<DeviceTensor> {
   const { bias, residual, ...rest } = options
   return one(gpu, 'conv2d', [x, w, bias ?? null, residual ?? null], rest)
+}
+
+/**
+ * Transposed convolution of x [N, C, H, W] with filters w [C, M/groups, R, S] → [N, M, P, Q], P = stride · (H − 1) + dilation · (R − 1) + 1
+ * + outputPadding − padding; 1-D without H, R and P, 3-D with an axis more. `bias` [M] and `residual`, of the result's shape, are added,
+ * then `activation` applied.
+ */
+export function convTranspose2d(
+  gpu: Gpu,
+  x: Tensor,
+  w: Tensor,
+  options: Options<ConvTransposeAttributes> & { readonly bias?: Tensor; readonly residual?: Tensor } = {},
+): Promise<DeviceTensor> {
+  const { bias, residual, ...rest } = options
+  return one(gpu, 'convTranspose2d', [x, w, bias ?? null, residual ?? null], rest)
 }
 
 // Pooling and normalisation

@@ -2,6 +2,7 @@
 import { UnsupportedOpError } from '../errors.ts'
 import { averagePool } from './average-pool/op.ts'
 import { batchNorm } from './batch-norm/op.ts'
+import { convTranspose2d } from './conv-transpose2d/op.ts'
 import { conv2d } from './conv2d/op.ts'
 import { gemm } from './gemm/op.ts'
 import { globalAveragePool } from './global-average-pool/op.ts'
@@ -52,6 +53,7 @@ import { unsqueeze } from './unsqueeze/op.ts'
 
 const DEFINITIONS: readonly OpDefinition[] = [
   conv2d,
+  convTranspose2d,
   gemm,
   matmul,
   matmulInteger,

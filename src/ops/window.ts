@@ -20,7 +20,7 @@ const positive = z.number().int().min(1)
 const natural = z.number().int().min(0)
 
 /** One number for all axes, or one per axis. */
-const perAxis = z.union([positive, z.array(positive)])
+export const perAxis = z.union([positive, z.array(positive)])
 
 /** The attributes of a window, after `onnxNames`. */
 export const windowFields = {
@@ -46,6 +46,8 @@ const ONNX_NAMES: Readonly<Record<string, string>> = {
   ceil_mode: 'ceilMode',
   count_include_pad: 'countIncludePad',
   storage_order: 'storageOrder',
+  output_padding: 'outputPadding',
+  output_shape: 'outputShape',
 }
 
 /** Renames ONNX's attributes to Tilewright's, for `z.preprocess`. What is given under both names keeps both, and is refused. */
@@ -135,7 +137,8 @@ export function windowAxes(
   })
 }
 
-function spread(op: string, name: string, value: number | readonly number[], length: number): readonly number[] {
+/** A value for each of `length` axes. @throws ShapeError for a list of another length */
+export function spread(op: string, name: string, value: number | readonly number[], length: number): readonly number[] {
   if (typeof value === 'number') return Array.from({ length }, () => value)
   if (value.length === length) return value
   throw new ShapeError(`Attribute ${name} has ${value.length} values, not ${length}`, { op, [name]: value })

@@ -2,7 +2,7 @@
 
 /// One value; row and column lie inside.
 fn finish(slice: Slice, row: u32, column: u32, sum: f32) {
-  let index = slice.y + row * params.y_row + column / 4u * params.y_quad + column % 4u * params.y_column;
+  let index = slice.y + row_at(row) + column / 4u * params.y_quad + column % 4u * params.y_column;
   store_y(index, finished(slice.terms, index, row, column, sum));
 }
 

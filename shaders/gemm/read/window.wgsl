@@ -28,14 +28,14 @@ fn SIDE_pixel(slice: Slice, line: u32) -> Pixel {
   var z = 0;
   if (WINDOW_DEEP) {
     let picture = SIDE_divided(plane, params.window_out_z, params.window_out_z_inverse);
-    z = i32((plane - picture * params.window_out_z) * params.window_stride_z) - i32(params.window_pad_z);
+    z = i32((plane - picture * params.window_out_z) * params.window_stride_z) - params.window_pad_z;
     plane = picture;
   }
   return Pixel(
     slice.SIDE + plane * params.window_picture,
     z,
-    i32(p * params.window_stride_y) - i32(params.window_pad_y),
-    i32(q * params.window_stride_x) - i32(params.window_pad_x),
+    i32(p * params.window_stride_y) - params.window_pad_y,
+    i32(q * params.window_stride_x) - params.window_pad_x,
   );
 }
 

@@ -7,7 +7,19 @@ import type { GraphSketch, ValueFacts } from './convert.ts'
 import { isDType } from '../../tensor/dtype.ts'
 
 const SAME_RANK = new Set([
-  ...['conv2d', 'maxPool', 'averagePool', 'globalAveragePool', 'globalMaxPool', 'lrn', 'batchNorm', 'relu', 'leakyRelu', 'prelu'],
+  ...[
+    'conv2d',
+    'convTranspose2d',
+    'maxPool',
+    'averagePool',
+    'globalAveragePool',
+    'globalMaxPool',
+    'lrn',
+    'batchNorm',
+    'relu',
+    'leakyRelu',
+    'prelu',
+  ],
   ...[
     'elu',
     'sigmoid',

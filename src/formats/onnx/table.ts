@@ -29,6 +29,9 @@ export interface OpRule {
   readonly convert?: (node: Conversion, rule: OpRule) => void
 }
 
+const CONV: OpRule['attributes'] = {
+  ...{ auto_pad: 'string', dilations: 'ints', group: 'int', kernel_shape: 'ints', pads: 'ints', strides: 'ints' },
+}
 const POOL: OpRule['attributes'] = { auto_pad: 'string', ceil_mode: 'bool', kernel_shape: 'ints', pads: 'ints', strides: 'ints' }
 
 function unary(op: string, attributes: OpRule['attributes'] = {}): OpRule {
@@ -46,8 +49,17 @@ export const OP_TABLE: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
       op: 'conv2d',
       since: 1,
       inputs: [2, 3],
-      attributes: { auto_pad: 'string', dilations: 'ints', group: 'int', kernel_shape: 'ints', pads: 'ints', strides: 'ints' },
+      attributes: CONV,
       convert: conv,
+    },
+  ],
+  [
+    'ConvTranspose',
+    {
+      op: 'convTranspose2d',
+      since: 1,
+      inputs: [2, 3],
+      attributes: { ...CONV, output_padding: 'ints', output_shape: 'ints' },
     },
   ],
   ['Gemm', { op: 'gemm', since: 7, inputs: [2, 3], attributes: { alpha: 'float', beta: 'float', transA: 'bool', transB: 'bool' } }],
@@ -134,11 +146,11 @@ export function rename(node: Conversion, rule: OpRule): void {
   node.emit(rule.op, node.inputs, [node.output], node.read(rule.attributes))
 }
 
-/** Three-dimensional convolutions are refused here where their weights or their kernel tell. */
+/** Convolutions over four axes and more are refused here where their weights or their kernel tell. */
 function conv(node: Conversion, rule: OpRule): void {
   const attributes = node.read(rule.attributes)
   const axes = Array.isArray(attributes.kernel) ? attributes.kernel.length : (node.facts(1).rank ?? node.facts(0).rank ?? 2) - 2
-  if (axes > 2) node.refuse(`convolutions over ${axes} axes are not supported`)
+  if (axes > 3) node.refuse(`convolutions over ${axes} axes are not supported`)
   node.emit(rule.op, node.inputs, [node.output], attributes)
 }
 

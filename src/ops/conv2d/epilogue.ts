@@ -21,7 +21,7 @@ export interface EpilogueParts {
   readonly values: Readonly<Record<string, number>>
 }
 
-export function epilogueParts(conv: Convolution): EpilogueParts {
+export function epilogueParts(conv: Pick<Convolution, 'bias' | 'residual' | 'activation'>): EpilogueParts {
   const operands: OperandSpec[] = []
   const bind: TensorRef[] = []
   if (conv.bias !== undefined) {

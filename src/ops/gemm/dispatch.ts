@@ -17,6 +17,8 @@ import noResidual from '../../../shaders/gemm/epilogue/no-residual.wgsl?raw'
 import noScale from '../../../shaders/gemm/epilogue/no-scale.wgsl?raw'
 import residual from '../../../shaders/gemm/epilogue/residual.wgsl?raw'
 import scale from '../../../shaders/gemm/epilogue/scale.wgsl?raw'
+import rowsBox from '../../../shaders/gemm/epilogue/rows_box.wgsl?raw'
+import rowsEven from '../../../shaders/gemm/epilogue/rows_even.wgsl?raw'
 import storeOne from '../../../shaders/gemm/epilogue/store.wgsl?raw'
 import storeWide from '../../../shaders/gemm/epilogue/store_wide.wgsl?raw'
 import across from '../../../shaders/gemm/read/across.wgsl?raw'
@@ -38,7 +40,7 @@ import {
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { activationParams, activationWgsl } from './activation.ts'
-import { flopsOf, slicesOf, type BatchDimension, type Product, type Side, type Stores, type Window } from './product.ts'
+import { flopsOf, slicesOf, type BatchDimension, type Box, type Product, type Side, type Stores, type Window } from './product.ts'
 
 /** How a side is read: four values along a line at a time, four lines at a time, or one by one. */
 export type ReadForm = 'along' | 'across' | 'any'
@@ -106,7 +108,8 @@ function isWide({ window, type: { shape } }: Side, batch: readonly number[]): bo
 /** Whether Y can be stored four columns at a time. */
 export function storesWide({ columns, stores }: Product): boolean {
   if (stores === undefined) return columns % 4 === 0
-  const steps = [stores.offset, stores.row, stores.quad, ...stores.batch]
+  const { offset, row, quad, batch, box } = stores
+  const steps = [offset, quad, ...batch, ...(box?.strides ?? [row])]
   return columns % 4 === 0 && stores.column === 1 && steps.every((stride) => stride % 4 === 0)
 }
 
@@ -173,15 +176,17 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
 
   const types: Record<string, ParamType> = Object.fromEntries(sizeNames().map((name): [string, ParamType] => [name, 'u32']))
   const windowed = window === undefined ? undefined : windowParams(window)
+  const boxed = boxParams(product.stores?.box)
   Object.assign(types, windowed?.types)
   for (const name of Object.keys(kernel.params ?? {})) types[name] = 'u32'
-  if (stores !== 'none') Object.assign(types, epilogueTypes(product))
+  if (stores !== 'none') Object.assign(types, epilogueTypes(product), boxed.types)
   const body = [
     `alias value_t = ${halves ? 'f16' : 'f32'};`,
     `alias acc_t = ${half ? 'f16' : 'f32'};`,
     `const WHOLE_DEPTH = ${product.depth % 4 === 0};`,
     slice,
-    ...(window === undefined ? [] : [divided, windowConstants(product, window)]),
+    ...(window === undefined && product.stores?.box === undefined ? [] : [divided]),
+    ...(window === undefined ? [] : [windowConstants(product, window)]),
     ...(reads ? [side(product.a, forms.a, wide('a'), 'left', 'a'), side(product.b, forms.b, wide('b'), 'right', 'b')] : []),
     ...(stores === 'none' ? [] : epilogueWgsl(product, stores)),
     kernel.body,
@@ -205,7 +210,7 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
       ...sizes(product, inner, offset),
       ...windowed?.values,
       ...kernel.params,
-      ...(stores === 'none' ? {} : epilogueValues(product)),
+      ...(stores === 'none' ? {} : { ...epilogueValues(product), ...boxed.values }),
     },
     groups: kernel.groups(slices),
     cost,
@@ -233,7 +238,7 @@ const LARGE = 2 ** 21
 
 function windowConstants({ a, rows, columns, depth }: Product, { axes, channels, order }: Window): string {
   const [{ input, kernel, output, before }] = axes
-  const deep = input > 1 || kernel > 1 || output > 1 || before > 0
+  const deep = input > 1 || kernel > 1 || output > 1 || before !== 0
   const lines = a.window === undefined ? columns : rows
   return [
     `const WINDOW_DEEP = ${deep};`,
@@ -243,7 +248,30 @@ function windowConstants({ a, rows, columns, depth }: Product, { axes, channels,
   ].join('\n')
 }
 
-function windowParams({ axes, channels, strides }: Window): { types: Record<string, ParamType>; values: Record<string, number> } {
+/** Types and values of params. */
+interface Params {
+  readonly types: Record<string, ParamType>
+  readonly values: Record<string, number>
+}
+
+function boxParams(box: Box | undefined): Params {
+  const types: Record<string, ParamType> = {}
+  const values: Record<string, number> = {}
+  if (box === undefined) return { types, values }
+  for (const [index, name] of (['x', 'y', 'z', 'picture'] as const).entries()) {
+    types[`box_step_${name}`] = 'u32'
+    values[`box_step_${name}`] = box.strides[index] ?? 0
+    const size = box.sizes[index]
+    if (size === undefined) continue
+    types[`box_${name}`] = 'u32'
+    values[`box_${name}`] = size
+    types[`box_${name}_inverse`] = 'f32'
+    values[`box_${name}_inverse`] = 1 / size
+  }
+  return { types, values }
+}
+
+function windowParams({ axes, channels, strides }: Window): Params {
   const types: Record<string, ParamType> = {}
   const values: Record<string, number> = {}
   const put = (name: string, value: number): void => {
@@ -262,7 +290,8 @@ function windowParams({ axes, channels, strides }: Window): { types: Record<stri
     divisor(`kernel_${name}`, axis.kernel)
     put(`stride_${name}`, axis.stride)
     put(`dilation_${name}`, axis.dilation)
-    put(`pad_${name}`, axis.before)
+    types[`window_pad_${name}`] = 'i32'
+    values[`window_pad_${name}`] = axis.before
     put(name, strides[name])
   }
   const [depth, height, width] = axes
@@ -289,6 +318,7 @@ export function epilogueWgsl(product: Product, stores: 'quad' | 'one'): string[]
     epilogue.residual === undefined ? noResidual : residual,
     activationWgsl(epilogue.activation),
     finished,
+    ...(product.stores?.box === undefined ? [rowsEven] : [`const BOX_LARGE = ${product.rows >= LARGE};`, rowsBox]),
     stores === 'quad' && storesWide(product) ? storeWide : storeOne,
   ]
 }

@@ -51,6 +51,14 @@ export interface Stores {
   readonly quad: number
   readonly batch: readonly number[]
   readonly terms: readonly number[]
+  /** Set where rows lie as positions of a box in another; `row` is then not used. */
+  readonly box?: Box
+}
+
+/** Positions x, y, z and picture that a row counts, x first: how many there are of the first three, and strides of each in elements. */
+export interface Box {
+  readonly sizes: readonly [x: number, y: number, z: number]
+  readonly strides: readonly [x: number, y: number, z: number, picture: number]
 }
 
 /** A term of the epilogue, broadcast to [rows, columns] by strides of 0. The same for all of a batch. */

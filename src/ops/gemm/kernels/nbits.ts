@@ -8,6 +8,7 @@ import finished from '../../../../shaders/gemm/epilogue/finished.wgsl?raw'
 import noBias from '../../../../shaders/gemm/epilogue/no-bias.wgsl?raw'
 import noResidual from '../../../../shaders/gemm/epilogue/no-residual.wgsl?raw'
 import noScale from '../../../../shaders/gemm/epilogue/no-scale.wgsl?raw'
+import rowsEven from '../../../../shaders/gemm/epilogue/rows_even.wgsl?raw'
 import storeOne from '../../../../shaders/gemm/epilogue/store.wgsl?raw'
 import storeWide from '../../../../shaders/gemm/epilogue/store_wide.wgsl?raw'
 import broadcast from '../../../../shaders/gemm/nbits/broadcast.wgsl?raw'
@@ -153,6 +154,7 @@ export function planNBits(product: NBitsProduct, device: DeviceFacts, forced?: s
         noResidual,
         activationWgsl(activation),
         finished,
+        rowsEven,
         wide ? storeWide : storeOne,
         BODY[kernel],
       ].join('\n'),
