@@ -84,3 +84,24 @@ export function layoutStrides(
       }
   }
 }
+
+/** How a kernel finds the channel of element i: ⌊i / inner⌋ mod span · step + i mod step. */
+export interface ChannelWalk {
+  readonly inner: number
+  readonly span: number
+  readonly step: 1 | 4
+}
+
+/** @param shape of a tensor in the layout; in nchw of rank 1 (one channel) or more */
+export function channelWalk(layout: Layout, shape: readonly number[]): ChannelWalk {
+  const [, second = 1] = shape
+  const product = (extents: readonly number[]): number => extents.reduce((size, extent) => size * extent, 1)
+  switch (layout) {
+    case 'nchw':
+      return { inner: product(shape.slice(2)), span: second, step: 1 }
+    case 'nhwc':
+      return { inner: 1, span: shape.at(-1) ?? 1, step: 1 }
+    case 'nchw4':
+      return { inner: product(shape.slice(2)), span: second, step: 4 }
+  }
+}

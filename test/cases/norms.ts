@@ -15,6 +15,8 @@ export const LRN: CaseTable = {
     { name: 'no spatial axes', inputs: [[5, 8]], attributes: { size: 3, alpha: 1 } },
     { name: 'empty', inputs: [[0, 8, 2, 2]], attributes: { size: 3 } },
     { name: 'special values', data: 'special', inputs: [[2, 9, 3, 3]], attributes: { size: 3, alpha: 1 } },
+    { name: 'nhwc', inputs: [[2, 3, 5, 11]], attributes: { size: 5, alpha: 1, layout: 'nhwc' } },
+    { name: 'nchw4', inputs: [[2, 3, 5, 2, 4]], attributes: { size: 5, alpha: 1, layout: 'nchw4' } },
   ],
 }
 
@@ -27,6 +29,8 @@ export const BATCH_NORM: CaseTable = {
     { name: 'a vector', inputs: [[6], [1], [1], [1], [1]], positive: [4] },
     { name: '3-D', inputs: [[1, 2, 3, 4, 5], [2], [2], [2], [2]], positive: [4] },
     { name: 'empty', inputs: [[0, 3, 2], [3], [3], [3], [3]], positive: [4] },
+    { name: 'nhwc', inputs: [[2, 5, 3, 7], [7], [7], [7], [7]], positive: [4], attributes: { layout: 'nhwc' } },
+    { name: 'nchw4', inputs: [[2, 2, 5, 3, 4], [8], [8], [8], [8]], positive: [4], attributes: { layout: 'nchw4' } },
     { name: 'special values', data: 'special', inputs: [[2, 31, 4], [31], [31], [31], [31]], positive: [4] },
   ],
 }

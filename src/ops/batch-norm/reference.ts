@@ -4,12 +4,17 @@
  */
 import { requireInput } from '../checks.ts'
 import { compounded, DIVISION, SQUARE_ROOT } from '../elementary-accuracy.ts'
+import { referenceIn } from '../layout-reference.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
 import { gamma } from '../tolerance.ts'
 import { floatsOf, rounded } from '../values.ts'
 import { channelsOf, STATISTICS, type BatchNormAttributes } from './rule.ts'
 
 export function reference(inputs: InputValues, attributes: BatchNormAttributes): ReferenceOutput[] {
+  return referenceIn(attributes.layout, inputs, (plain) => inNchw(plain, attributes))
+}
+
+function inNchw(inputs: InputValues, attributes: BatchNormAttributes): ReferenceOutput[] {
   const x = requireInput('batchNorm', inputs, 0, 'X')
   const [scale, bias, mean, variance] = STATISTICS.map((name, index) =>
     floatsOf(requireInput('batchNorm', inputs, index + 1, name)),

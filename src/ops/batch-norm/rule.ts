@@ -4,6 +4,7 @@ import { UnsupportedOpError } from '../../errors.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireRank, requireVector } from '../checks.ts'
+import { channelWalk, layoutField } from '../layout.ts'
 import type { InferContext, InputTypes } from '../op.ts'
 import { flag } from '../window.ts'
 
@@ -24,6 +25,8 @@ export const attributes = z.preprocess(
     trainingMode: flag,
     /** 1: statistics per channel, the only form since opset 9. */
     spatial: z.union([z.literal(0), z.literal(1)]).default(1),
+    /** How X and Y lie. */
+    layout: layoutField,
   }),
 )
 export type BatchNormAttributes = z.infer<typeof attributes>
@@ -31,7 +34,7 @@ export type BatchNormAttributes = z.infer<typeof attributes>
 /** Names of the inputs after X, in order. */
 export const STATISTICS = ['scale', 'bias', 'mean', 'variance'] as const
 
-/** Channels of X [N, C, …] (1 for a vector), and the values of each in one picture. */
+/** Channels of X [N, C, …] in nchw (1 for a vector), and the values of each in one picture. */
 export function channelsOf(inputs: InputTypes): { channels: number; inner: number } {
   const x = requireInput('batchNorm', inputs, 0, 'X')
   const [, channels = 1, ...rest] = x.shape
@@ -50,8 +53,11 @@ export function infer({ inputs, attributes: given }: InferContext<BatchNormAttri
   }
   if (given.spatial === 0) throw new UnsupportedOpError('Statistics per element are not supported', { op: 'batchNorm', spatial: 0 })
   requireDType('batchNorm', 'X', x, ['f32', 'f16'])
-  requireRank('batchNorm', 'X', x, 1, Infinity)
-  const { channels } = channelsOf(inputs)
+  requireRank('batchNorm', 'X', x, { nchw: 1, nhwc: 2, nchw4: 3 }[given.layout], Infinity)
+  const { span, step } = channelWalk(given.layout, x.shape)
+  const scale = requireInput('batchNorm', inputs, 1, 'scale')
+  // The last quad of nchw4 may have fewer channels than four.
+  const channels = step === 4 && Math.ceil(sizeOf(scale.shape) / 4) === span ? sizeOf(scale.shape) : span * step
   STATISTICS.forEach((name, index) => {
     const type = requireInput('batchNorm', inputs, index + 1, name)
     requireDType('batchNorm', name, type, ['f32', 'f16'])

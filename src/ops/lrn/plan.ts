@@ -1,11 +1,13 @@
 /** Kernel choice of lrn. */
+import quotient from '../../../shaders/runtime/quotient.wgsl?raw'
 import body from '../../../shaders/norm/lrn.wgsl?raw'
 import type { OpPlan } from '../../gpu/program.ts'
 import { deviceByteSize } from '../../gpu/program.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { requireInput } from '../checks.ts'
+import { channelWalk } from '../layout.ts'
 import type { PlanContext } from '../op.ts'
-import { lrnSizes, type LrnAttributes } from './rule.ts'
+import { windowOf, type LrnAttributes } from './rule.ts'
 
 const LANES = 64
 
@@ -14,7 +16,9 @@ export function plan({ inputs, outputs, attributes }: PlanContext<LrnAttributes>
   const y = requireInput('lrn', outputs, 0, 'Y')
   const count = sizeOf(x.shape)
   if (count === 0) return { reason: 'empty output: nothing to do', dispatches: [], temps: [] }
-  const { channels, inner, before, after } = lrnSizes(x, attributes)
+  const { before, after } = windowOf(attributes)
+  const walk = channelWalk(attributes.layout, x.shape)
+  const channels = walk.span * walk.step
   const { size, alpha, beta, bias } = attributes
   return {
     reason: 'default kernel: one value per invocation',
@@ -22,15 +26,18 @@ export function plan({ inputs, outputs, attributes }: PlanContext<LrnAttributes>
       {
         program: {
           name: 'lrn/window',
-          body,
+          body: [quotient, body].join('\n'),
           operands: [
             { name: 'x', dtype: x.dtype, access: 'read' },
             { name: 'y', dtype: y.dtype, access: 'write' },
           ],
           params: {
             count: 'u32',
-            channels: 'u32',
+            span: 'u32',
+            step: 'u32',
             inner: 'u32',
+            inner_inverse: 'f32',
+            span_inverse: 'f32',
             before: 'u32',
             after: 'u32',
             scale: 'f32',
@@ -45,8 +52,9 @@ export function plan({ inputs, outputs, attributes }: PlanContext<LrnAttributes>
         ],
         params: {
           count,
-          channels,
-          inner,
+          ...walk,
+          inner_inverse: 1 / walk.inner,
+          span_inverse: 1 / walk.span,
           before: Math.min(before, channels),
           after: Math.min(after, channels),
           scale: Math.fround(alpha) / size,

@@ -2,16 +2,24 @@
  * Local response normalisation on the CPU in f64.
  * Bound: the errors of the sum, the power and the division, see elementary-accuracy.ts.
  */
+import { sizeOf } from '../../tensor/shape.ts'
 import { requireInput } from '../checks.ts'
 import { compounded, DIVISION, power } from '../elementary-accuracy.ts'
+import { referenceIn } from '../layout-reference.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
 import { gamma } from '../tolerance.ts'
 import { floatsOf, rounded } from '../values.ts'
-import { lrnSizes, type LrnAttributes } from './rule.ts'
+import { windowOf, type LrnAttributes } from './rule.ts'
 
 export function reference(inputs: InputValues, attributes: LrnAttributes): ReferenceOutput[] {
+  return referenceIn(attributes.layout, inputs, (plain) => inNchw(plain, attributes))
+}
+
+function inNchw(inputs: InputValues, attributes: LrnAttributes): ReferenceOutput[] {
   const x = requireInput('lrn', inputs, 0, 'X')
-  const { channels, inner, before, after } = lrnSizes(x, attributes)
+  const [, channels = 1, ...rest] = x.shape
+  const inner = sizeOf(rest)
+  const { before, after } = windowOf(attributes)
   const [alpha, beta, bias] = [Math.fround(attributes.alpha), Math.fround(attributes.beta), Math.fround(attributes.bias)]
   const values = floatsOf(x)
   const exact = new Float64Array(values.length)

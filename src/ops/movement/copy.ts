@@ -1,11 +1,11 @@
 /** Copies of one strided nest into another: what transpose, slice, concat, depth-to-space and space-to-depth come down to. */
 import copyBody from '../../../shaders/movement/copy.wgsl?raw'
-import stridesBody from '../../../shaders/movement/strides.wgsl?raw'
 import type { DispatchPlan, OpPlan, TensorRef } from '../../gpu/program.ts'
 import { sizeOf, stridesOf, type Shape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { aliasPlan, inputRef, linearDispatch, outputRef, planOf } from './linear.ts'
-import { isContiguous, STRIDE_PARAMS, strideParams, type Nest } from './strides.ts'
+import { isContiguous, STRIDE_PARAMS, strideParams, stridesBody, type Nest } from './strides.ts'
+import { transposeDispatch } from './transpose.ts'
 
 /** Copies the elements of a nest: its first tensor is read, its second written. */
 export function copyDispatch(
@@ -15,13 +15,16 @@ export function copyDispatch(
   to: { type: TensorType; ref: TensorRef },
 ): DispatchPlan {
   const count = sizeOf(nest.extents)
+  const operands = [
+    { name: 'x', access: 'read', ...from },
+    { name: 'y', access: 'write', ...to },
+  ] as const
+  const blocked = count === 0 ? undefined : transposeDispatch(nest, ...operands)
+  if (blocked !== undefined) return blocked
   return linearDispatch(count, {
     name: 'movement/copy',
     body: [stridesBody, copyBody],
-    operands: [
-      { name: 'x', access: 'read', ...from },
-      { name: 'y', access: 'write', ...to },
-    ],
+    operands,
     params: STRIDE_PARAMS,
     values: count === 0 ? {} : strideParams(op, nest),
   })

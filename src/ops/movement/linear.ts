@@ -10,6 +10,8 @@ export interface LinearOperand {
   readonly type: TensorType
   readonly access: 'read' | 'write'
   readonly ref: TensorRef
+  /** Elements of one access (`OperandSpec`). */
+  readonly width?: 4
 }
 
 export interface LinearKernel {
@@ -20,16 +22,21 @@ export interface LinearKernel {
   readonly params?: Readonly<Record<string, ParamType>>
   readonly values?: Readonly<Record<string, number>>
   readonly flops?: number
+  /** Elements moved, for the bytes (default: one an invocation). */
+  readonly elements?: number
 }
 
 /** Invocations 0 … count − 1, one for each element computed; `params.count` tells the kernel where to stop. */
 export function linearDispatch(count: number, kernel: LinearKernel): DispatchPlan {
-  const { name, body, operands, params = {}, values = {}, flops = 0 } = kernel
+  const { name, body, operands, params = {}, values = {}, flops = 0, elements = count } = kernel
   return {
     program: {
       name,
       body: body.join('\n'),
-      operands: operands.map(({ name: operand, type, access }) => ({ name: operand, dtype: type.dtype, access })),
+      operands: operands.map(({ name: operand, type, access, width }) => ({
+        ...{ name: operand, dtype: type.dtype, access },
+        ...(width === undefined ? {} : { width }),
+      })),
       params: { count: 'u32', ...params },
       workgroupSize: [LANES, 1, 1],
     },
@@ -38,7 +45,7 @@ export function linearDispatch(count: number, kernel: LinearKernel): DispatchPla
     groups: Math.ceil(count / LANES),
     cost: {
       flops,
-      bytes: operands.reduce((sum, { type }) => sum + Math.min(count, sizeOf(type.shape)) * deviceByteSize(type.dtype), 0),
+      bytes: operands.reduce((sum, { type }) => sum + Math.min(elements, sizeOf(type.shape)) * deviceByteSize(type.dtype), 0),
     },
   }
 }

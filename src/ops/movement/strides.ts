@@ -2,6 +2,8 @@
  * Where elements lie: a loop nest over `extents` with one stride per axis in each of two tensors (read and written, or the two operands
  * of a sum). Axes that can be walked as one are merged, so that most nests shrink to one to three axes.
  */
+import quotient from '../../../shaders/runtime/quotient.wgsl?raw'
+import strides from '../../../shaders/movement/strides.wgsl?raw'
 import { DeviceLimitError } from '../../errors.ts'
 import type { ParamType } from '../../gpu/program.ts'
 import type { Shape } from '../../tensor/shape.ts'
@@ -47,12 +49,16 @@ export function isContiguous(nest: Nest): boolean {
 
 const INNER = Array.from({ length: MAX_AXES - 1 }, (_, axis) => axis)
 
+/** What shaders that call `locate` begin with. */
+export const stridesBody = [quotient, strides].join('\n')
+
 /** The params that `shaders/movement/strides.wgsl` reads. */
 export const STRIDE_PARAMS: Readonly<Record<string, ParamType>> = {
   rank: 'u32',
   ...Object.fromEntries(
-    INNER.flatMap((axis) => [`extent_${axis}`, `p_${axis}`, `q_${axis}`].map((name) => [name, 'u32'] as const)),
+    INNER.flatMap((axis) => [`extent_${axis}`, `p_${axis}`, `q_${axis}`].map((name): [string, ParamType] => [name, 'u32'])),
   ),
+  ...Object.fromEntries(INNER.map((axis): [string, ParamType] => [`inverse_${axis}`, 'f32'])),
   p_outer: 'u32',
   q_outer: 'u32',
   p_offset: 'u32',
@@ -76,6 +82,7 @@ export function strideParams(op: string, nest: Nest): Record<string, number> {
   for (const axis of INNER) {
     const at = rank - 1 - axis
     params[`extent_${axis}`] = extents[at] ?? 1
+    params[`inverse_${axis}`] = 1 / (extents[at] ?? 1)
     params[`p_${axis}`] = (p[at] ?? 0) >>> 0
     params[`q_${axis}`] = (q[at] ?? 0) >>> 0
   }
