@@ -10,6 +10,7 @@ import type { NetworkBuilder } from './network.ts'
 import { overfeat } from './overfeat.ts'
 import { resnet50 } from './resnet50.ts'
 import { squeezenet } from './squeezenet.ts'
+import { unet, unet16 } from './unet.ts'
 import { vgg16 } from './vgg16.ts'
 
 export type { NetworkBuilder, NetworkOptions } from './network.ts'
@@ -32,6 +33,8 @@ export const NETWORKS: readonly NetworkEntry[] = [
   { name: 'mobilenetv1', title: 'MobileNet v1', build: mobilenetv1 },
   { name: 'mobilenetv2', title: 'MobileNet v2', build: mobilenetv2 },
   { name: 'efficientnetb0', title: 'EfficientNet-B0', build: efficientnetb0 },
+  { name: 'unet', title: 'U-Net', build: unet },
+  { name: 'unet16', title: 'U-Net of 16 filters', build: unet16 },
 ]
 
 /** Whether `name` is a network that `networkNamed` knows; case and punctuation do not matter (`VGG-16`, `vgg16`). */

@@ -123,6 +123,15 @@ describe('a convolution takes up', () => {
     expect(fused.nodes[0]?.node.inputs).toHaveLength(3)
   })
 
+  it.each([1, 2])('a transposed convolution of %d groups: bias, batch norm, residual and activation', (groups) => {
+    const w = random(0, 4, 6 / groups, 3, 2)
+    const build: Build = (g, x) => {
+      const y = g.node('convTranspose2d', [x, w, random(0, 6)], { groups, stride: 2, padding: 1, name: 'up' })
+      return g.relu(g.add(norm(g, y), random(0, 2, 6, 11, 8)))
+    }
+    expectSame(build, ['convTranspose2d'])
+  })
+
   it('what is 1-D', () => {
     expectSame((g, x) => g.relu(g.batchNorm(g.conv2d(x, random(0, 6, 4, 3)), ...NORM)), ['conv2d'], [2, 4, 9])
   })
@@ -266,6 +275,12 @@ describe('padding', () => {
     ['a batch', (g, x) => conv(g, pad(g, x, [1, 0, 0, 0, 0, 0, 0, 0]))],
   ])('of %s stays', (_, build) => {
     expect(opsOf(fusedGraph(build))).toEqual(['pad', 'conv2d'])
+  })
+
+  it('in front of a transposed convolution stays: zeros there are none of its own', () => {
+    const w = random(0, 4, 6, 3, 2)
+    const build: Build = (g, x) => g.node('convTranspose2d', [pad(g, x, [0, 0, 1, 1, 0, 0, 1, 1]), w])
+    expect(opsOf(fusedGraph(build))).toEqual(['pad', 'convTranspose2d'])
   })
 
   it('that is an output stays, and is not read', () => {
@@ -428,6 +443,7 @@ describe('networks', () => {
     ['mobilenetv2', { conv2d: 52, globalAveragePool: 1, linear: 1, softmax: 1 }],
     // A mean and a product for each of the 16 gates.
     ['efficientnetb0', { conv2d: 81, globalAveragePool: 17, mul: 16, linear: 1, softmax: 1 }],
+    ['unet', { conv2d: 19, convTranspose2d: 4, maxPool: 4, slice: 4, concat: 4, softmax: 1 }],
     ['vgg16', { conv2d: 13, maxPool: 5, linear: 3, softmax: 1 }],
     ['googlenet', { conv2d: 57, maxPool: 13, lrn: 2, concat: 9, globalAveragePool: 1, linear: 1, softmax: 1 }],
     ['alexnet', { conv2d: 5, lrn: 2, maxPool: 3, linear: 3, softmax: 1 }],

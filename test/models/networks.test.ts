@@ -21,6 +21,9 @@ const FIGURES = {
   mobilenetv1: { conv: [27, 567_716_352, 3_185_088], fc: [1, 1_024_000, 1_024_000] },
   mobilenetv2: { conv: [52, 299_494_272, 2_189_760], fc: [1, 1_280_000, 1_280_000] },
   efficientnetb0: { conv: [81, 384_534_752, 3_956_192], fc: [1, 1_280_000, 1_280_000] },
+  // Without the four transposed convolutions, which are no loop nest of dataflows.
+  unet: { conv: [19, 144_797_047_040, 28_238_528], fc: [0, 0, 0] },
+  unet16: { conv: [19, 933_033_536, 1_765_040], fc: [0, 0, 0] },
 } as const
 
 describe.each(Object.entries(FIGURES))('%s', (name, { conv, fc }) => {
@@ -62,6 +65,22 @@ test.each([
   const sizes = [...built.constants].map(([weight, { shape }]) => (/\.(weight|bias)$/.test(weight) ? sizeOf(shape) : 0))
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(trained)
   expect(Math.abs(inspectGraph(built).macs - macs)).toBeLessThan(within)
+})
+
+test('U-Net has the 23 convolutions and the extents of its figure, and 31 million parameters', () => {
+  const built = networkNamed('U-Net').build()
+  const { layers, outputs } = inspectGraph(built)
+  const convolutions = layers.filter(({ op }) => op === 'conv2d' || op === 'convTranspose2d')
+  expect(convolutions).toHaveLength(23)
+  expect(convolutions.map(({ output }) => output?.at(-1))).toEqual([
+    ...[570, 568, 282, 280, 138, 136, 66, 64, 30, 28],
+    ...[56, 54, 52, 104, 102, 100, 200, 198, 196, 392, 390, 388, 388],
+  ])
+  expect(layers.filter(({ op }) => op === 'concat').map(({ output }) => output?.[1])).toEqual([1024, 512, 256, 128])
+  expect(outputs[0]?.shape).toEqual([1, 2, 388, 388])
+  // 31,030,593 where one class is told instead of two.
+  const sizes = [...built.constants].map(([name, { shape }]) => (/\.(weight|bias)$/.test(name) ? sizeOf(shape) : 0))
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(31_030_593 + 65)
 })
 
 test.each([
