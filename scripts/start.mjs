@@ -9,7 +9,7 @@ import { main, ROOT, setUp } from './setup/index.mjs'
 
 const MAIN_JOB = ['profile', 'alexnet', '--dataflow', 'all', '--html', 'out/alexnet.html', '--json', 'out/alexnet.json']
 /** These compute without a GPU, or are there to say what is missing. */
-const WITHOUT_ADAPTER = ['inspect', 'evaluate', 'map', 'doctor']
+const WITHOUT_ADAPTER = ['inspect', 'evaluate', 'map', 'export', 'doctor']
 
 await main(async () => {
   const given = process.argv.slice(2)

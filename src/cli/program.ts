@@ -6,6 +6,7 @@ import { benchCommand } from './commands/bench.ts'
 import { diffCommand } from './commands/diff.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { evaluateCommand } from './commands/evaluate.ts'
+import { exportCommand } from './commands/export.ts'
 import { figuresCommand } from './commands/figures.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { mapCommand } from './commands/map.ts'
@@ -29,6 +30,7 @@ const COMMANDS: readonly CommandFactory[] = [
   tuneCommand,
   figuresCommand,
   diffCommand,
+  exportCommand,
   benchCommand,
   doctorCommand,
 ]

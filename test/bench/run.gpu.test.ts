@@ -7,12 +7,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { benchTasks } from '../../src/cli/tune-work.ts'
 import { openGpu } from '../../src/gpu/node.ts'
 import { choose, productKey } from '../../src/ops/gemm/choose.ts'
-import { KERNELS_VERSION } from '../../src/ops/gemm/kept.ts'
+import { KERNELS_VERSION } from '../../src/ops/kept.ts'
 import { distinctTasks } from '../../src/profile/autotune.ts'
 import { tuningText } from '../../src/profile/tuning.ts'
-import { GEMM, type GemmCase } from '../../bench/cases/gemm.ts'
-import { casesNamed } from '../../bench/cases/table.ts'
+import { CONV } from '../../bench/cases/conv.ts'
+import { GEMM } from '../../bench/cases/gemm.ts'
+import { casesNamed, type Bench, type BenchCase } from '../../bench/cases/table.ts'
 import { answerLine, type Measured } from '../../bench/protocol.ts'
+import { faultsOf } from '../../bench/report.ts'
 import { runBench, type BenchOptions } from '../../bench/run.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -40,8 +42,8 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const adapter = process.env['TILEWRIGHT_ADAPTER'] ?? 'software'
-const options = (more: Partial<BenchOptions<GemmCase>>): BenchOptions<GemmCase> => ({
-  bench: GEMM,
+const options = <C extends BenchCase>(bench: Bench<C>, more: Partial<BenchOptions<C>>): BenchOptions<C> => ({
+  bench,
   cases: [],
   peers: ['tilewright'],
   adapter,
@@ -55,7 +57,7 @@ describe('ours, measured', () => {
   test('with and without robustness, right, under the roof', async () => {
     const told: string[] = []
     const report = await runBench(
-      options({
+      options(GEMM, {
         cases: casesNamed(GEMM, 'odd-127x131x137-f32'),
         peers: ['tilewright', 'tilewright-safe'],
         child: join(folder, 'bench-child.mjs'),
@@ -101,9 +103,27 @@ describe('ours, measured', () => {
     gpu.dispose()
     const tuning = join(folder, 'tuning.json')
     writeFileSync(tuning, tuningText([{ ...entry, time_ms: 1, before_ms: 2, at: new Date().toISOString() }]))
-    const report = await runBench(options({ cases, child: join(folder, 'bench-child.mjs'), tuning }))
+    const report = await runBench(options(GEMM, { cases, child: join(folder, 'bench-child.mjs'), tuning }))
     expect(report).toMatchObject({ tuned: true, kernels: { tuned: 1, shipped: 0, rule: 0 } })
     expect(report.cases[0]?.peers.tilewright).toHaveProperty('kernel', expect.stringMatching(/^tuned: /))
+  })
+})
+
+describe('a convolution', () => {
+  test('is compiled as a model, right, its kernels named', async () => {
+    const cases = casesNamed(CONV, 'mobilenet1-dw3x3-1024-7-f32')
+    const report = await runBench(options(CONV, { cases, child: join(folder, 'bench-child.mjs') }))
+    expect(report).toMatchObject({ bench: 'conv', complete: true })
+    const row = report.cases[0]?.peers.tilewright
+    expect(row).toMatchObject({ status: 'ok', error: { rows: 1024 * 49, of: 1024 * 49 } })
+    if (row?.status !== 'ok') return
+    expect(row.error?.relative).toBeLessThan(1e-5)
+    expect(row.resident.samples_ms).toHaveLength(7)
+    expect(row.kernel_ms).toBeGreaterThan(0)
+    // Compiling is in the first call, opening the device is not.
+    expect(row.first_ms).toBeGreaterThan(row.end_to_end_ms)
+    expect(row.kernel).toBeTruthy()
+    expect(faultsOf(report)).toEqual([])
   })
 })
 
@@ -133,7 +153,7 @@ else if (process.env.MESA_SHADER_CACHE_DISABLE !== 'true') throw new Error('cach
     )
     const stop = new AbortController()
     const report = await runBench(
-      options({
+      options(GEMM, {
         cases: casesNamed(GEMM, 'square-256-f32,square-512-f32,square-1024-f32'),
         peers: ['tilewright', 'ort-webgpu', 'ort-cpu', 'tfjs-webgpu'],
         child,

@@ -15,7 +15,6 @@ import {
   ValueInfoProtoSchema,
   type ValueInfoProto,
 } from 'onnx-buf'
-import packageJson from '../../../package.json' with { type: 'json' }
 import { ModelFormatError, TilewrightError, UnsupportedOpError } from '../../errors.ts'
 import { bindDimensions, symbolicDimensions } from '../../graph/dimensions.ts'
 import type { Graph, GraphNode } from '../../graph/graph.ts'
@@ -81,8 +80,7 @@ export function exportOnnx(graph: Graph): Uint8Array<ArrayBuffer> {
   ]
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
-    producerName: packageJson.name,
-    producerVersion: packageJson.version,
+    producerName: 'tilewright',
     opsetImport: opsets.map((opset) => create(OperatorSetIdProtoSchema, opset)),
   })
   return joined(graph, [toBinary(ModelProtoSchema, model), header(FIELD.modelGraph, lengthOf(inner)), ...inner])
