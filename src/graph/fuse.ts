@@ -24,7 +24,7 @@ import { matmul } from '../ops/matmul/op.ts'
 import type { OpDefinition } from '../ops/op.ts'
 import { REGISTRY } from '../ops/registry.ts'
 import { parseAttributes } from '../ops/run.ts'
-import { sameShape } from '../tensor/shape.ts'
+import { sameShape, sizeOf } from '../tensor/shape.ts'
 import type { HostTensor, TensorType } from '../tensor/tensor.ts'
 import { activationOf, gatedBy } from './activations.ts'
 import { reciprocal, shortened } from './constants.ts'
@@ -48,6 +48,9 @@ function orderOf({ node, definition, context }: TypedNode): FilterOrder | undefi
   const order = REGISTRY.get(node.op) === definition ? CONVOLUTIONS.get(node.op) : undefined
   return order?.(placed.parse(context.attributes).groups)
 }
+
+/** Of a matrix product's attributes, how its weights lie. */
+const matrix = z.looseObject({ transB: z.boolean().default(false), beta: z.number().default(1) })
 
 /** Of a product's attributes, what later steps depend on. */
 const epilogue = z.looseObject({ activation: activationField })
@@ -218,45 +221,67 @@ class Fusion {
     if (step.does === 'activate') return [{ inputs: node.inputs, attributes: { ...node.attributes, activation: step.activation } }]
     const order = orderOf(product)
     if (order !== undefined) return this.#convolutionChanges(product, order, item, made, step)
+    if (step.does === 'batchNorm') return this.#normalised(product, item, made, step)
     const [other] = step.others
     if (other === undefined) return []
     // A vector operand of matmul leaves an axis out of the result, and the terms of the epilogue broadcast to both.
-    const matrix = context.inputs.slice(0, 2).every((type) => (type?.shape.length ?? 0) >= 2)
+    const isMatrix = context.inputs.slice(0, 2).every((type) => (type?.shape.length ?? 0) >= 2)
     if (step.does === 'mul' || step.does === 'div') {
       const factor = step.does === 'mul' ? other : this.#inverse(other)
-      if (!matrix || factor === undefined || ![BIAS, RESIDUAL, SCALE].every((slot) => isFree(node, slot))) return []
+      if (!isMatrix || factor === undefined || ![BIAS, RESIDUAL, SCALE].every((slot) => isFree(node, slot))) return []
       return [{ inputs: put(node, [[SCALE, this.#term(factor)]]), attributes: node.attributes }]
     }
     if (step.does !== 'add') return []
     const changes: Change[] = this.#residual(product, made, other, RESIDUAL)
-    if (matrix && isFree(node, BIAS)) {
+    if (isMatrix && isFree(node, BIAS)) {
       const factor = 'beta' in node.attributes ? { beta: 1 } : {}
       changes.push({ inputs: put(node, [[BIAS, this.#term(other)]]), attributes: { ...node.attributes, ...factor } })
     }
     return changes
   }
 
-  /** Lines of each channel go into filters and bias, where these are constants; what is like the result is added to it. */
-  #convolutionChanges(product: TypedNode, order: FilterOrder, item: TypedNode, made: TensorType, { does, others }: Step): Change[] {
+  /** A batch norm of a matrix [N, M] goes into the weights, as into filters of one element. */
+  #normalised(product: TypedNode, item: TypedNode, made: TensorType, step: Step): Change[] {
+    const { node, context, definition } = product
+    const { transB, beta } = matrix.parse(context.attributes)
+    const isPlain = made.shape.length === 2 && context.inputs[1]?.shape.length === 2
+    if (!isPlain || !isFree(node, SCALE) || !isFree(node, RESIDUAL) || (beta !== 1 && !isFree(node, BIAS))) return []
+    const inRows = definition === linear || transB
+    const order: FilterOrder = inRows ? { outermost: 'filters' } : { outermost: 'channels', groups: 1 }
+    const changes = this.#lineChanges(product, order, item, made, step)
+    return changes.map(({ inputs, attributes }) => ({
+      inputs,
+      attributes: 'beta' in attributes ? { ...attributes, beta: 1 } : attributes,
+    }))
+  }
+
+  /** Lines of each channel go into filters and bias; what is like the result is added to it. */
+  #convolutionChanges(product: TypedNode, order: FilterOrder, item: TypedNode, made: TensorType, step: Step): Change[] {
     const { node, context } = product
-    const [other] = others
+    const [other] = step.others
+    const residual = step.does === 'add' && other !== undefined ? this.#residual(product, made, other, INPUT.residual) : []
+    // What is added before a scale would have to be scaled too.
+    const isLate = !isFree(node, INPUT.residual) && step.does !== 'add' && step.does !== 'sub'
+    if (isLate || placed.parse(context.attributes).layout !== 'nchw') return residual
+    return [...this.#lineChanges(product, order, item, made, step), ...residual]
+  }
+
+  /** Weights (input 1) and bias (input 2) with the lines of a node in them, where all are constants. */
+  #lineChanges({ node }: TypedNode, order: FilterOrder, item: TypedNode, made: TensorType, { does, others }: Step): Change[] {
     const [, w, b] = node.inputs
     const weights = this.#known.get(w ?? '')
     const bias = this.#known.get(b ?? '')
-    const changes = does === 'add' && other !== undefined ? this.#residual(product, made, other, INPUT.residual) : []
-    if (does === 'activate' || placed.parse(context.attributes).layout !== 'nchw') return changes
-    if (weights === undefined || (bias === undefined && !isFree(node, INPUT.bias))) return changes
+    if (does === 'activate' || weights === undefined || (bias === undefined && !isFree(node, INPUT.bias))) return []
+    if (bias !== undefined && (sizeOf(bias.shape) !== made.shape[1] || bias.shape.at(-1) !== made.shape[1])) return []
     const constants = others.map((name) => this.#known.get(name))
     const lines = linesOf({ op: does, constants, attributes: item.context.attributes }, made.shape)
-    // What is added before a scale would have to be scaled too.
-    if (lines === undefined || (!isFree(node, INPUT.residual) && does !== 'add' && does !== 'sub')) return changes
-    const folded = foldLines(weights, bias ?? null, lines, order)
-    if (folded === undefined) return changes
+    const folded = lines === undefined ? undefined : foldLines(weights, bias ?? null, lines, order)
+    if (folded === undefined) return []
     const names = [
       [INPUT.w, this.#folded(w ?? '', item, weights, folded.weights)],
       [INPUT.bias, this.#folded(b ?? `${node.name}.bias`, item, bias, folded.bias)],
     ] as const
-    return [{ inputs: put(node, names), attributes: node.attributes }, ...changes]
+    return [{ inputs: put(node, names), attributes: node.attributes }]
   }
 
   /** The name of what a constant became: its own where it is as it was. */

@@ -228,6 +228,34 @@ describe('stays as it is', () => {
   })
 })
 
+describe('a matrix product takes up a batch norm', () => {
+  const rows = [5, 4]
+  it.each<[string, Build]>([
+    ['of linear', (g, x) => norm(g, g.linear(x, random(0, 6, 4), { bias: random(0, 6) }))],
+    ['of gemm', (g, x) => g.relu(norm(g, g.gemm(x, random(0, 4, 6), { alpha: 0.5, c: random(0, 1, 6) })))],
+    ['of gemm, transposed, a beta for the C that it lacked', (g, x) => norm(g, g.gemm(x, random(0, 6, 4), { transB: 1, beta: 3 }))],
+    ['of matmul', (g, x) => g.add(norm(g, g.matmul(x, random(0, 4, 6))), random(0, 5, 6))],
+  ])('%s', (what, build) => {
+    expectSame(build, [what.split(/[ ,]/)[1] ?? ''], rows)
+  })
+
+  it.each<[string, Build, readonly string[], readonly number[]]>([
+    ['with a beta', (g, x) => norm(g, g.gemm(x, random(0, 4, 6), { beta: 3, c: random(0, 6) })), ['gemm', 'batchNorm'], rows],
+    ['with a C of one value', (g, x) => norm(g, g.gemm(x, random(0, 4, 6), { c: random(0) })), ['gemm', 'batchNorm'], rows],
+    ['with a C of columns', (g, x) => norm(g, g.gemm(x, random(0, 4, 6), { c: random(0, 5, 1) })), ['gemm', 'batchNorm'], rows],
+    [
+      'with a residual',
+      (g, x) => norm(g, g.linear(x, random(0, 6, 4), { residual: random(0, 5, 6) })),
+      ['linear', 'batchNorm'],
+      rows,
+    ],
+    ['with a scale', (g, x) => norm(g, g.linear(x, random(0, 6, 4), { scale: random(0, 6) })), ['linear', 'batchNorm'], rows],
+    ['of three dimensions', (g, x) => norm(g, g.matmul(x, random(0, 4, 3))), ['matmul', 'batchNorm'], [2, 6, 4]],
+  ])('but not %s', (_, build, ops, shape) => {
+    expectSame(build, ops, shape)
+  })
+})
+
 describe('padding', () => {
   const pad = (g: GraphBuilder, x: Value, pads: readonly number[], more = {}): Value => g.pad(x, { pads, name: 'pad', ...more })
   const paddingOf = ({ nodes }: TypedGraph): unknown => nodes[0]?.context.attributes
