@@ -4,7 +4,7 @@ import type { DispatchPlan, OpPlan, TensorRef } from '../../gpu/program.ts'
 import { sizeOf, stridesOf, type Shape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { aliasPlan, inputRef, linearDispatch, outputRef, planOf } from './linear.ts'
-import { isContiguous, STRIDE_PARAMS, strideParams, stridesBody, type Nest } from './strides.ts'
+import { collapse, isContiguous, STRIDE_PARAMS, strideParams, stridesBody, type Nest } from './strides.ts'
 import { transposeDispatch } from './transpose.ts'
 
 /** Copies the elements of a nest: its first tensor is read, its second written. */
@@ -21,13 +21,31 @@ export function copyDispatch(
   ] as const
   const blocked = count === 0 ? undefined : transposeDispatch(nest, ...operands)
   if (blocked !== undefined) return blocked
-  return linearDispatch(count, {
+  const wide = count === 0 ? undefined : inQuads(nest, from.type, to.type)
+  return linearDispatch(wide === undefined ? count : count / 4, {
     name: 'movement/copy',
     body: [stridesBody, copyBody],
-    operands,
+    operands: wide === undefined ? operands : operands.map((operand) => ({ ...operand, width: 4 })),
     params: STRIDE_PARAMS,
-    values: count === 0 ? {} : strideParams(op, nest),
+    values: count === 0 ? {} : strideParams(op, wide ?? nest),
+    elements: count,
   })
+}
+
+/** The same copy in quads of elements, where both tensors have them side by side and begin where a vector may. */
+function inQuads(nest: Nest, x: TensorType, y: TensorType): Nest | undefined {
+  if (x.dtype === 'i64' || x.dtype === 'bool') return undefined
+  const { extents, strides, offsets = [0, 0] } = collapse(nest)
+  const last = extents.length - 1
+  const [p, q] = strides
+  const steps = [...p.slice(0, -1), ...q.slice(0, -1), ...offsets, extents[last] ?? 1, sizeOf(x.shape), sizeOf(y.shape)]
+  if (p[last] !== 1 || q[last] !== 1 || steps.some((step) => step % 4 !== 0)) return undefined
+  const quarter = (list: readonly number[]): number[] => list.map((step, axis) => (axis === last ? step : step / 4))
+  return {
+    extents: extents.map((extent, axis) => (axis === last ? extent / 4 : extent)),
+    strides: [quarter(p), quarter(q)],
+    offsets: [offsets[0] / 4, offsets[1] / 4],
+  }
 }
 
 /** All elements of two row-major tensors of `shape`. */

@@ -1,0 +1,4 @@
+import { RELAYOUT } from '../cases/relayout.ts'
+import { runTables } from './run-table.ts'
+
+runTables(RELAYOUT)
