@@ -9,6 +9,7 @@
  */
 import { z } from 'zod'
 import { floatsOf, rounded } from '../ops/values.ts'
+import type { HostArrays } from '../tensor/dtype.ts'
 import type { Shape } from '../tensor/shape.ts'
 import { HostTensor } from '../tensor/tensor.ts'
 
@@ -116,7 +117,7 @@ function applied(weights: HostTensor, bias: HostTensor | null, { scale, shift }:
   if (!isFair(weights, scale, order)) return undefined
   const isSame = scale.every((value) => value === 1)
   return {
-    weights: isSame ? weights : new HostTensor(dtype, shape, () => scaled(weights, dtype, scale, order).values),
+    weights: isSame ? weights : new HostTensor(dtype, shape, () => scaled(weights, dtype, scale, order)),
     bias: rounded(dtype, [scale.length], addends),
   }
 }
@@ -154,13 +155,15 @@ function largestOf(weights: HostTensor, filters: number, order: FilterOrder): Fl
   return largest
 }
 
-function scaled<D extends 'f32' | 'f16'>(weights: HostTensor, dtype: D, scale: Float64Array, order: FilterOrder): HostTensor<D> {
-  const result = Float64Array.from(floatsOf(weights))
+/** Each value times the factor of its filter, rounded once: a Float32Array rounds what is stored in it. */
+function scaled(weights: HostTensor, dtype: 'f32' | 'f16', scale: Float64Array, order: FilterOrder): HostArrays['f32' | 'f16'] {
+  const values = floatsOf(weights)
+  const products = dtype === 'f32' ? new Float32Array(values.length) : new Float64Array(values.length)
   eachRun(weights, scale.length, order, (m, from, to) => {
     const factor = scale[m]!
-    for (let at = from; at < to; at++) result[at] = result[at]! * factor
+    for (let at = from; at < to; at++) products[at] = values[at]! * factor
   })
-  return rounded(dtype, weights.shape, result)
+  return products instanceof Float32Array ? products : rounded(dtype, weights.shape, products).values
 }
 
 /** Calls `visit` with the filter, the start and the end of every run of neighbouring values that belong to one filter. */
