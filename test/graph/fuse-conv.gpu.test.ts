@@ -70,6 +70,30 @@ describe('fused convolutions', () => {
     expect(found.largest).toBeGreaterThan(1)
   })
 
+  it('NaN and infinities come out where the nodes one by one give them', async () => {
+    const values = Float32Array.from(seededInput(5, 'x', [2, 8, 9, 7]).values)
+    // Far enough apart, so that finite results lie between.
+    for (const [at, value] of [
+      [3, NaN],
+      [45, Infinity],
+      [2 * 63 + 60, -Infinity],
+      [8 * 63 + 30, 3e38],
+    ] as const)
+      values[at] = value
+    const input = { x: new HostTensor('f32', [2, 8, 9, 7], values) }
+    using model = await compile(gpu, blocks())
+    const apart = Array.from((await model.runAll(input))['y']?.values ?? [], Number)
+    const fused = Array.from((await (await model.run(input))['y']?.data()) ?? [], Number)
+    const kinds = new Set<string>()
+    for (const [index, want] of apart.entries()) {
+      const got = fused[index] ?? 0
+      kinds.add(Number.isNaN(want) ? 'NaN' : want === 0 || want === 6 ? 'bound' : 'between')
+      if (Number.isNaN(want)) expect(got).toBeNaN()
+      else expect(Math.abs(got - want)).toBeLessThan(1e-5)
+    }
+    expect([...kinds].toSorted()).toEqual(['NaN', 'between', 'bound'])
+  })
+
   it('and in f16', async () => {
     // Each of three layers rounds its operands and its result: 3 · 3 roundings of sums whose terms add up to at most ten.
     const found = await difference({ precision: 'f16' })
