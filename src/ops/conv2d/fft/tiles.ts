@@ -9,7 +9,7 @@
  *     Y    |-valid-|-valid-|-valid-|
  */
 import { gamma, F32_ROUNDOFF } from '../../tolerance.ts'
-import { tapsOf, type Convolution } from '../convolution.ts'
+import type { Convolution } from '../convolution.ts'
 
 /** Points of a transform along an axis. */
 export const TRANSFORM_SIZES = [16, 32, 64] as const
@@ -92,13 +92,21 @@ export function productMacs({ groups, channels, filters }: Convolution, { freque
 }
 
 /**
- * What a size costs, in operations of the matrix product: an operation of a transform, which moves what it computes, as much as six, a
- * word of the filters' spectra, which no cache holds, as much as twelve.
+ * What an operation of a transform costs, in operations of the matrix product: transforms move all that they compute, and lines of 64
+ * leave the registers.
  */
+const TRANSFORM_COST: Readonly<Record<TransformSize, number>> = { 16: 6, 32: 6, 64: 12 }
+/** What a word of the filters' spectra costs, which no cache holds. */
+const WORD_COST = 12
+
+/** What transforms of a size cost, in operations of the matrix product. */
 export function costOf(conv: Convolution, tiles: Tiles): number {
   const { multiplications, additions } = lineWork(tiles.size)
-  const words = tiles.single ? 4 * tiles.filterPairs : conv.groups * conv.channels * 8 * tiles.groupPairs
-  return 6 * linesOf(tiles) * (multiplications + additions) + 2 * productMacs(conv, tiles) + 12 * tiles.frequencies * words
+  return (
+    TRANSFORM_COST[tiles.size] * linesOf(tiles) * (multiplications + additions) +
+    2 * productMacs(conv, tiles) +
+    WORD_COST * 4 * spectraQuads(conv, tiles)
+  )
 }
 
 /** Sizes that fit, the cheapest first. */
@@ -147,8 +155,10 @@ export function fftWork(conv: Convolution, tiles: Tiles): { multiplications: num
   return { multiplications: lines * line.multiplications + macs, additions: lines * line.additions + macs }
 }
 
-/** Whether a filter is large enough for transforms to be worth measuring. */
-export function isLarge(conv: Convolution): boolean {
-  const [, y, x] = conv.axes
-  return tapsOf(conv) >= 49 && Math.min(y.kernel, x.kernel) >= 5
+/** Least extent of a filter, along both axes, for which transforms are worth measuring. */
+const LEAST_KERNEL = 5
+
+export function isLarge({ axes }: Convolution): boolean {
+  const [, y, x] = axes
+  return Math.min(y.kernel, x.kernel) >= LEAST_KERNEL
 }
