@@ -149,6 +149,15 @@ export class GraphBuilder {
     )
   }
 
+  /** Convolution of x and w of i8 or u8, each less its zero point → i32. */
+  convInteger(
+    x: Operand,
+    w: Operand,
+    { xZeroPoint, wZeroPoint, ...attributes }: Attributes & { readonly xZeroPoint?: Operand; readonly wZeroPoint?: Operand } = {},
+  ): Value {
+    return this.node('convInteger', [x, w, xZeroPoint ?? null, wZeroPoint ?? null], attributes)
+  }
+
   /** x [..., K] with weights [N, K] packed in 4 or 8 bits and a scale for each block along K: [..., N]. */
   matmulNBits(
     x: Operand,

@@ -51,10 +51,12 @@ function pair(gpu: Gpu, op: string, a: Scalar, b: Scalar, options?: CallOptions)
 export type { CallOptions, Options } from './call.ts'
 export { gemm, linear, matmul, type EpilogueOperands } from './products.ts'
 export {
+  convInteger,
   dequantizeLinear,
   dynamicQuantizeLinear,
   matmulInteger,
   matmulNBits,
+  qlinearConv,
   qlinearMatmul,
   quantizeLinear,
   type IntegerOperands,

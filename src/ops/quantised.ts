@@ -5,6 +5,7 @@ import type { Gpu } from '../gpu/gpu.ts'
 import type { PackedWeights } from '../precision/weights.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { all, one, type CallOptions, type Options } from './call.ts'
+import type { IntegerConvAttributes } from './conv-integer/sizes.ts'
 import type { MatmulIntegerAttributes } from './matmul-integer/rule.ts'
 import type { NBitsAttributes } from './matmul-nbits/rule.ts'
 import type { QuantizeAttributes } from './quantize-linear/rule.ts'
@@ -66,6 +67,36 @@ export function qlinearMatmul(
 ): Promise<DeviceTensor> {
   const sides = [a, b].flatMap(({ values, scale, zeroPoint }) => [values, scale, zeroPoint])
   return one(gpu, 'qlinearMatmul', [...sides, y.scale, y.zeroPoint], options)
+}
+
+/**
+ * Convolution of x [N, C, H, W] with filters w [M, C/groups, R, S], i8 or u8, each less its zero point (one for x, one or M for w) → i32
+ * [N, M, P, Q], exact; 1-D without H, R and P, 3-D with an axis more. Padding is x's zero point: it adds nothing.
+ */
+export function convInteger(
+  gpu: Gpu,
+  x: Tensor,
+  w: Tensor,
+  options: Options<IntegerConvAttributes> & { readonly xZeroPoint?: Tensor; readonly wZeroPoint?: Tensor } = {},
+): Promise<DeviceTensor> {
+  const { xZeroPoint, wZeroPoint, ...rest } = options
+  return one(gpu, 'convInteger', [x, w, xZeroPoint ?? null, wZeroPoint ?? null], rest)
+}
+
+/**
+ * As `convInteger`, in the scale of the result: saturate(round half to even((sum + bias) · sx · sw / sy) + zy), in the dtype of its zero
+ * point. Scale and zero point of w are one for all or one for each filter; `bias` is i32 [M], in units of sx · sw.
+ */
+export function qlinearConv(
+  gpu: Gpu,
+  x: QuantisedTensor,
+  w: QuantisedTensor,
+  y: Omit<QuantisedTensor, 'values'>,
+  options: Options<IntegerConvAttributes> & { readonly bias?: Tensor } = {},
+): Promise<DeviceTensor> {
+  const { bias, ...rest } = options
+  const sides = [x, w].flatMap(({ values, scale, zeroPoint }) => [values, scale, zeroPoint])
+  return one(gpu, 'qlinearConv', [...sides, y.scale, y.zeroPoint, bias ?? null], rest)
 }
 
 /** What `matmulNBits` takes besides its weights. */

@@ -2,6 +2,7 @@
 import { UnsupportedOpError } from '../errors.ts'
 import { averagePool } from './average-pool/op.ts'
 import { batchNorm } from './batch-norm/op.ts'
+import { convInteger } from './conv-integer/op.ts'
 import { convTranspose2d } from './conv-transpose2d/op.ts'
 import { conv2d } from './conv2d/op.ts'
 import { gemm } from './gemm/op.ts'
@@ -35,8 +36,10 @@ import { maxout } from './maxout/op.ts'
 import { mul } from './mul/op.ts'
 import { pad } from './pad/op.ts'
 import { prelu } from './prelu/op.ts'
+import { qlinearConv } from './qlinear-conv/op.ts'
 import { qlinearMatmul } from './qlinear-matmul/op.ts'
 import { quantizeLinear } from './quantize-linear/op.ts'
+import { relayout } from './relayout/op.ts'
 import { relu } from './relu/op.ts'
 import { reshape } from './reshape/op.ts'
 import { shape } from './shape/op.ts'
@@ -54,6 +57,8 @@ import { unsqueeze } from './unsqueeze/op.ts'
 const DEFINITIONS: readonly OpDefinition[] = [
   conv2d,
   convTranspose2d,
+  convInteger,
+  qlinearConv,
   gemm,
   matmul,
   matmulInteger,
@@ -90,6 +95,7 @@ const DEFINITIONS: readonly OpDefinition[] = [
   squeeze,
   unsqueeze,
   transpose,
+  relayout,
   depthToSpace,
   spaceToDepth,
   dropout,

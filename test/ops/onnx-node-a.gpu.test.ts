@@ -2,6 +2,7 @@ import { nodeCaseTests } from '../conformance/onnx-node.ts'
 
 const OPS = [
   'Conv',
+  'ConvTranspose',
   'Gemm',
   'MatMul',
   'MaxPool',
@@ -25,4 +26,4 @@ const REFUSED = {
   ),
 }
 
-nodeCaseTests(OPS, 67, REFUSED)
+nodeCaseTests(OPS, 75, REFUSED)

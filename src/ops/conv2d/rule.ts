@@ -49,16 +49,20 @@ export interface ConvSizes extends Pick<
 /** An axis that the op lacks. */
 const ONE: WindowAxis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1 }
 
-/** @throws ShapeError when x, w and the attributes do not fit; UnsupportedOpError for more than three spatial axes */
-export function convSizes(inputs: InputTypes, given: ConvAttributes): ConvSizes {
-  const x = requireInput('conv2d', inputs, INPUT.x, 'X')
-  const w = requireInput('conv2d', inputs, INPUT.w, 'W')
-  const { groups, layout, outputLayout = layout } = given
+/** Attributes that say sizes. */
+type ConvSizeAttributes = Pick<ConvAttributes, 'stride' | 'dilation' | 'padding' | 'autoPad' | 'kernel' | 'groups'> &
+  Partial<Pick<ConvAttributes, 'layout' | 'outputLayout'>>
+
+/** Inputs X and W. @throws ShapeError when x, w and the attributes do not fit; UnsupportedOpError for more than three spatial axes */
+export function convSizes(inputs: InputTypes, given: ConvSizeAttributes, op = 'conv2d'): ConvSizes {
+  const x = requireInput(op, inputs, INPUT.x, 'X')
+  const w = requireInput(op, inputs, INPUT.w, 'W')
+  const { groups, layout = 'nchw', outputLayout = layout } = given
   const { batch, channels: allChannels, extents } = dimensionsOf(x.shape, layout)
   const [allFilters = 0, channels = 0, ...kernel] = w.shape
   if (extents.length > 3) {
     throw new UnsupportedOpError(`Convolutions over ${extents.length} spatial axes are not supported`, {
-      op: 'conv2d',
+      op,
       shape: x.shape,
       remedy: 'Convolve over one, two or three axes',
     })
@@ -66,23 +70,23 @@ export function convSizes(inputs: InputTypes, given: ConvAttributes): ConvSizes 
   if (extents.length < 1 || w.shape.length !== extents.length + 2) {
     const forms = { nchw: '[N, C, H, W] or [N, C, L]', nhwc: '[N, H, W, C]', nchw4: '[N, C/4, H, W, 4]' }
     const wanted = layout === 'nchw' ? `both ${forms.nchw}` : `${forms[layout]} and [M, C, R, S]`
-    throw new ShapeError(`X ${formatShape(x.shape)} and W ${formatShape(w.shape)} are not ${wanted}`, { op: 'conv2d' })
+    throw new ShapeError(`X ${formatShape(x.shape)} and W ${formatShape(w.shape)} are not ${wanted}`, { op })
   }
   if (given.kernel !== undefined && !sameShape(given.kernel, kernel)) {
-    throw new ShapeError(`Attribute kernel ${formatShape(given.kernel)} contradicts W ${formatShape(w.shape)}`, { op: 'conv2d' })
+    throw new ShapeError(`Attribute kernel ${formatShape(given.kernel)} contradicts W ${formatShape(w.shape)}`, { op })
   }
-  if (kernel.includes(0)) throw new ShapeError('The filters are empty', { op: 'conv2d', shape: w.shape })
+  if (kernel.includes(0)) throw new ShapeError('The filters are empty', { op, shape: w.shape })
   const fits = layout === 'nchw4' ? 4 * Math.ceil((channels * groups) / 4) === allChannels : channels * groups === allChannels
   if (!fits || (layout === 'nchw4' && x.shape.at(-1) !== 4)) {
     throw new ShapeError(`X has ${allChannels} channels, but W takes ${channels} in each of ${groups} groups`, {
-      op: 'conv2d',
+      op,
       x: x.shape,
       w: w.shape,
     })
   }
   if (allFilters % groups !== 0)
-    throw new ShapeError(`${allFilters} filters do not split into ${groups} groups`, { op: 'conv2d', w: w.shape })
-  const own = windowAxes('conv2d', extents, kernel, given)
+    throw new ShapeError(`${allFilters} filters do not split into ${groups} groups`, { op, w: w.shape })
+  const own = windowAxes(op, extents, kernel, given)
   const [z = ONE, y = ONE, horizontal = ONE] = [...Array.from({ length: 3 - own.length }, () => ONE), ...own]
   const outputs = own.map(({ output }) => output)
   const shape = layoutShape(outputLayout, batch, allFilters, outputs)
@@ -142,10 +146,14 @@ export function convMacs(inputs: InputTypes, given: ConvAttributes): number {
 
 /** The loop nest. @throws ShapeError where a loop is empty; UnsupportedOpError for three spatial axes, which it lacks */
 export function problem({ inputs, attributes: given }: InferContext<ConvAttributes>): Problem {
-  const { batch, groups, channels, filters, axes } = convSizes(inputs, given)
+  return convProblemOf(convSizes(inputs, given))
+}
+
+/** The loop nest of sizes. @throws as `problem` */
+export function convProblemOf({ batch, groups, channels, filters, axes }: ConvSizes, op = 'conv2d'): Problem {
   const [z, y, x] = axes
   if (z.input > 1 || z.kernel > 1 || z.output > 1) {
-    throw new UnsupportedOpError('A convolution over three axes is no loop nest of dataflows, which have two', { op: 'conv2d' })
+    throw new UnsupportedOpError('A convolution over three axes is no loop nest of dataflows, which have two', { op })
   }
   return convProblem({
     N: batch,

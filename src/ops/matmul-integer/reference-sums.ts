@@ -2,8 +2,11 @@
  * Sums of products of integers on the CPU, exact: what the kernels' i32 results are held to. Partial sums of i8·u8 differences stay
  * below 2^53 for every depth that an array can have, and only the result wraps to 32 bits.
  */
+import { BYTE_RANGE, quantized, saturate } from '../../precision/integers.ts'
 import type { HostTensor } from '../../tensor/tensor.ts'
-import { numbersOf } from '../values.ts'
+import type { ReferenceOutput } from '../op.ts'
+import { gamma } from '../tolerance.ts'
+import { numbersOf, rounded } from '../values.ts'
 import { walkOf, type IntegerSizes, type Walk } from './sizes.ts'
 
 /** The offset of every batch entry for strides over the batch dimensions. */
@@ -60,4 +63,33 @@ export function integerSums(
     }
   }
   return sums
+}
+
+/** What a sum is multiplied by, those of both factors, divided by, that of the result, and what is added then. */
+export interface Requantising {
+  readonly scales: readonly [a: number, b: number, y: number]
+  readonly zero: number
+}
+
+/** Integer sums as bytes of another scale: saturate(round half to even(sum · sa · sb / sy) + zy). Sums wrap to 32 bits first. */
+export function requantised(
+  sums: Float64Array,
+  { dtype, shape }: { readonly dtype: 'i8' | 'u8'; readonly shape: readonly number[] },
+  at: (index: number) => Requantising,
+): ReferenceOutput {
+  const values = new Float64Array(sums.length)
+  const exact = new Float64Array(sums.length)
+  const bound = new Float64Array(sums.length)
+  for (let index = 0; index < sums.length; index++) {
+    const {
+      scales: [sa, sb, sy],
+      zero,
+    } = at(index)
+    const quotient = (((sums[index]! % 2 ** 32) | 0) * sa * sb) / sy
+    values[index] = quantized(quotient, zero, dtype)
+    exact[index] = saturate(quotient + zero, BYTE_RANGE[dtype], zero)
+    // Roundings: the sum to f32, two products, a division of 2.5 units in the last place.
+    bound[index] = 0.5 + Math.min(gamma(7) * Math.abs(quotient), 0.01)
+  }
+  return { tensor: rounded(dtype, shape, values), exact, tolerance: { kind: 'bound', bound } }
 }

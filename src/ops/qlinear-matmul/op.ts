@@ -5,17 +5,14 @@
  */
 import { z } from 'zod'
 import type { OpPlan } from '../../gpu/program.ts'
-import { BYTE_RANGE, quantized, saturate } from '../../precision/integers.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireSameDType } from '../checks.ts'
 import { planInteger } from '../gemm/kernels/packed-dot.ts'
 import type { SideValue } from '../gemm/kernels/packed-sides.ts'
-import { integerSums, reader } from '../matmul-integer/reference-sums.ts'
+import { integerSums, reader, requantised } from '../matmul-integer/reference-sums.ts'
 import { integerLoops, integerProblem } from '../matmul-integer/rule.ts'
 import { integerSizes, walkOf, type IntegerSizes } from '../matmul-integer/sizes.ts'
 import type { InferContext, InputTypes, InputValues, OpDefinition, PlanContext, ReferenceOutput } from '../op.ts'
-import { gamma } from '../tolerance.ts'
-import { rounded } from '../values.ts'
 
 const OP = 'qlinearMatmul'
 const NAMES = ['a', 'a_scale', 'a_zero_point', 'b', 'b_scale', 'b_zero_point', 'y_scale', 'y_zero_point'] as const
@@ -78,19 +75,12 @@ function reference(inputs: InputValues, given: QLinearAttributes): ReferenceOutp
   const sums = integerSums(OP, { a, b, aZero: inputs[2] ?? null, bZero: inputs[5] ?? null }, sizes)
   const read = (side: SideValue): ReturnType<typeof reader> => reader(inputs[side.input] ?? null, side, batch, NaN)
   const [sa, sb, sy, zy] = [read(sides.aScale), read(sides.bScale), read(sides.yScale), read(sides.yZero)]
-  const values = new Float64Array(sums.length)
-  const exact = new Float64Array(sums.length)
-  const bound = new Float64Array(sums.length)
-  for (let at = 0; at < sums.length; at++) {
-    const [column, row, entry] = [at % j, Math.floor(at / j) % i, Math.floor(at / (i * j))]
-    const zero = zy(entry, row)
-    const quotient = (((sums[at]! % 2 ** 32) | 0) * sa(entry, row) * sb(entry, column)) / sy(entry, row)
-    values[at] = quantized(quotient, zero, dtype)
-    exact[at] = saturate(quotient + zero, BYTE_RANGE[dtype], zero)
-    // Roundings: the sum to f32, two products, a division of 2.5 units in the last place.
-    bound[at] = 0.5 + Math.min(gamma(7) * Math.abs(quotient), 0.01)
-  }
-  return [{ tensor: rounded(dtype, sizes.shape, values), exact, tolerance: { kind: 'bound', bound } }]
+  return [
+    requantised(sums, { dtype, shape: sizes.shape }, (at) => {
+      const [row, entry] = [Math.floor(at / j) % i, Math.floor(at / (i * j))]
+      return { scales: [sa(entry, row), sb(entry, at % j), sy(entry, row)], zero: zy(entry, row) }
+    }),
+  ]
 }
 
 function plan({ inputs, outputs, attributes: { kernel }, device }: PlanContext<QLinearAttributes>): OpPlan {
@@ -105,7 +95,7 @@ function plan({ inputs, outputs, attributes: { kernel }, device }: PlanContext<Q
       b: { input: 3, type: requireInput(OP, inputs, 3, 'b') },
       aZero,
       bZero,
-      finish: { kind: 'requantised', ...finish },
+      finish: { kind: 'requantised', ...finish, bias: null },
       output: requireInput(OP, outputs, 0, 'y'),
     },
     device,

@@ -69,6 +69,8 @@ export interface IntegerProduct {
         readonly bScale: SideValue
         readonly yScale: SideValue
         readonly yZero: SideValue | null
+        /** i32, by rows: added to the sums. */
+        readonly bias: SideValue | null
       }
   readonly output: TensorType
 }
@@ -257,6 +259,7 @@ function foldedRows(product: IntegerProduct): IntegerProduct {
             bScale: bare(finish.bScale),
             yScale: bare(finish.yScale),
             yZero: bare(finish.yZero),
+            bias: bare(finish.bias),
           }
   return {
     ...product,
@@ -272,10 +275,18 @@ function valuesOf({ aZero, bZero, finish }: IntegerProduct): { byRow: SideValue[
   const there = (values: readonly (SideValue | null)[]): SideValue[] => values.filter((value) => value !== null)
   if (finish.kind === 'sum') return { byRow: there([aZero]), byColumn: there([bZero]) }
   if (finish.kind === 'float') return { byRow: there([aZero, finish.aScale]), byColumn: there([bZero, finish.bScale, finish.bias]) }
-  return { byRow: there([aZero, finish.aScale, finish.yScale, finish.yZero]), byColumn: there([bZero, finish.bScale]) }
+  const { aScale, yScale, yZero, bias } = finish
+  return { byRow: there([aZero, aScale, yScale, yZero, bias]), byColumn: there([bZero, finish.bScale]) }
 }
 
-function sidesOf({ a, b, aZero, bZero, finish }: IntegerProduct): NamedSide[] {
+/** The sides of a product, by the names that its kernels call. */
+export function sidesOf({
+  a,
+  b,
+  aZero,
+  bZero,
+  finish,
+}: Pick<IntegerProduct, 'a' | 'b' | 'aZero' | 'bZero' | 'finish'>): NamedSide[] {
   const zero = (name: string, type: TensorType, value: SideValue | null): NamedSide => {
     const shift = type.dtype === 'u8' ? 128 : 0
     return { name, value, as: 'i32', absent: `${-shift}`, shift }
@@ -285,7 +296,8 @@ function sidesOf({ a, b, aZero, bZero, finish }: IntegerProduct): NamedSide[] {
   if (finish.kind === 'sum') return zeros
   const scales = [...zeros, scale('a_scale', finish.aScale), scale('b_scale', finish.bScale)]
   if (finish.kind === 'float') return [...scales, { name: 'bias', value: finish.bias, as: 'f32', absent: '0.0', shift: 0 }]
-  return [...scales, scale('y_scale', finish.yScale), { name: 'y_zero', value: finish.yZero, as: 'i32', absent: '0', shift: 0 }]
+  const whole = (name: string, value: SideValue | null): NamedSide => ({ name, value, as: 'i32', absent: '0', shift: 0 })
+  return [...scales, scale('y_scale', finish.yScale), whole('y_zero', finish.yZero), whole('bias', finish.bias)]
 }
 
 function finishText({ finish, output }: IntegerProduct, wide: boolean): string[] {
@@ -294,8 +306,13 @@ function finishText({ finish, output }: IntegerProduct, wide: boolean): string[]
     const residual = `fn residual(index: u32) -> f32 { return ${finish.residual === null ? '0.0' : 'load_residuals(index)'}; }`
     return [residual, activationWgsl(finish.activation), finishFloat]
   }
-  const [least, most] = BYTE_RANGE[output.dtype === 'i8' ? 'i8' : 'u8']
-  return [`const LEAST = ${least};\nconst MOST = ${most};`, float, requantised, wide ? finishWord : finishBytes]
+  return [...requantisedText(output), wide ? finishWord : finishBytes]
+}
+
+/** WGSL that makes a byte of the result from a sum, for slices of any kind. */
+export function requantisedText({ dtype }: TensorType): string[] {
+  const [least, most] = BYTE_RANGE[dtype === 'i8' ? 'i8' : 'u8']
+  return [`const LEAST = ${least};\nconst MOST = ${most};`, float, requantised]
 }
 
 function operandsOf({ a, b, finish, output }: IntegerProduct, sides: readonly OperandSpec[], wide: boolean): OperandSpec[] {
