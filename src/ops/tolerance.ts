@@ -65,6 +65,7 @@ export function compare(result: HostTensor, reference: ReferenceOutput): Compari
   const allowed = (index: number): number => {
     const magnitude = Math.abs(exact[index] ?? NaN)
     const computed = own(index, magnitude)
+    if (computed === Infinity) return Infinity
     const limit = computed + relative * (magnitude + computed) + absolute
     // Where rounding may carry a value past the largest number, the infinity is right as well.
     return magnitude + limit > largest && actual[index] === Math.sign(exact[index] ?? NaN) * Infinity ? Infinity : limit

@@ -29,6 +29,8 @@ export interface GridOptions {
   readonly channels?: readonly number[]
   readonly filters?: readonly number[]
   readonly groups?: readonly number[]
+  /** One channel a group; the groups of nchw4 fill quads. */
+  readonly depthwise?: boolean
   /** Every axis has the same kernel. */
   readonly square?: boolean
 }
@@ -50,9 +52,10 @@ export function gridOf(count: number, options: GridOptions = {}, seed = 1): Grid
   return Array.from({ length: count }, (): GridPoint => {
     const rank = pick(axes)
     const layout = pick(layouts)
-    const group = pick(groups)
-    const whole = layout === 'nchw4'
-    const inner = whole ? 4 * Math.ceil(pick(channels) / 4) : pick(channels)
+    const apart = options.depthwise === true
+    const group = apart && layout === 'nchw4' ? 4 * Math.ceil(pick(groups) / 4) : pick(groups)
+    const whole = layout === 'nchw4' && !apart
+    const inner = apart ? 1 : whole ? 4 * Math.ceil(pick(channels) / 4) : pick(channels)
     const outer = whole ? 4 * Math.ceil(pick(filters) / 4) : pick(filters)
     const one = pick(kernels)
     const kernel = Array.from({ length: rank }, () => (options.square === true ? one : pick(kernels)))
