@@ -1,12 +1,21 @@
 #!/bin/sh
-# Times matrix products on this machine's GPU: nothing is installed and no network is needed.
+# Times matrix products, convolutions or networks on this machine's GPU: nothing is installed and no network is needed.
 #
-#   ./run.sh             every case; with the peers, where they were packed
-#   ./run.sh --quick     five small cases, seconds; any other option of `tilewright bench gemm` goes here too
+#   ./run.sh                 matrix products, every case; with the peers, where they were packed
+#   ./run.sh conv            convolutions; ./run.sh model: networks end to end
+#   ./run.sh conv --quick    a few small cases, seconds; any other option of `tilewright bench` goes here too
 #
 # It leaves results/*.json and results/*.txt, named after the adapter and the time. README.txt says more.
 set -u
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit 1
+
+bench=gemm
+case "${1:-}" in
+  gemm | conv | model)
+    bench=$1
+    shift
+    ;;
+esac
 
 # Node: the packed one, unpacked once, else the machine's.
 node=''
@@ -63,23 +72,25 @@ work="$here/results/$stamp"
 cat "$work-doctor.txt"
 peers=''
 [ -d "$here/bench/peers/node_modules" ] && peers=--peers
-"$node" "$here/dist/cli.js" bench gemm $peers --json "$work-gemm.json" --text "$work-gemm.txt" "$@"
+"$node" "$here/dist/cli.js" bench "$bench" $peers --json "$work-$bench.json" --text "$work-$bench.txt" "$@"
 code=$?
-if [ ! -f "$work-gemm.json" ]; then
+if [ ! -f "$work-$bench.json" ]; then
   # A wrong option, or stopped before the first case: nothing is left behind.
-  rm -f "$work-doctor.txt" "$work-gemm.txt"
+  rm -f "$work-doctor.txt" "$work-$bench.txt"
   rmdir "$here/results" 2>/dev/null
   exit "$code"
 fi
 
-# cuBLAS, through PyTorch, where there is one.
-if python3 -c 'import torch' 2>/dev/null; then
-  python3 "$here/torch_gemm.py" --cases "$here/cases.json" --ours "$work-gemm.json" --json "$work-torch.json" \
+# cuBLAS and cuDNN, through PyTorch, where there is one.
+if [ ! -f "$here/cases-$bench.json" ]; then
+  echo "PyTorch is not asked about whole networks."
+elif python3 -c 'import torch' 2>/dev/null; then
+  python3 "$here/torch_bench.py" --cases "$here/cases-$bench.json" --ours "$work-$bench.json" --json "$work-torch.json" \
     > "$work-torch.txt" 2>&1 ||
     echo "PyTorch did not measure; see $work-torch.txt" >&2
   cat "$work-torch.txt"
 else
-  echo "python3 has no torch here: cuBLAS was not timed."
+  echo "python3 has no torch here: cuBLAS and cuDNN were not timed."
 fi
 
 # The adapter's name goes into the files' names.
@@ -87,7 +98,7 @@ adapter=$("$node" -p '
   const { adapter } = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"))
   const name = adapter.description || adapter.device || adapter.vendor
   name.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 40).replace(/^-|-$/g, "")
-' "$work-gemm.json") || adapter=unknown
+' "$work-$bench.json") || adapter=unknown
 for file in "$work"-*; do
   mv "$file" "$here/results/$adapter-${file##*/}"
 done

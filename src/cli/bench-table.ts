@@ -191,7 +191,7 @@ function errorTable({ bench, peers }: BenchReport, rows: readonly CaseRow[], col
 /** How ours runs each case, where that is its own choice among algorithms. */
 function kernelLines({ bench }: BenchReport, rows: readonly CaseRow[], colors: Colors): string[] {
   if (bench !== 'conv') return []
-  const cells = rows.map((row) => [row.name, cell(row, 'tilewright', ({ kernel }) => kernel)])
+  const cells = rows.map((row) => [row.name, cell(row, 'tilewright', ({ kernel }) => kernel?.replaceAll(/by rule: /g, ''))])
   const room = WIDTH - Math.max(...cells.map(([name = '']) => name.length)) - 2
   const cut = cells.map(([name = '', how = '']) => [name, how.length > room ? `${how.slice(0, room - 1)}…` : how])
   return [captioned('What ours runs, and why', [{ title: 'Case' }, { title: 'Kernels' }], cut, colors), '']

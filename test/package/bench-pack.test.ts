@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CONV_CASES } from '../../bench/cases/conv.ts'
 import { GEMM_CASES } from '../../bench/cases/gemm.ts'
 import type { BenchReport } from '../../bench/report.ts'
 import { pack, weightOf } from '../../scripts/bench-pack.mjs'
@@ -19,17 +20,22 @@ test('holds what it runs on, and little else', () => {
   expect(readdirSync(folder).toSorted()).toEqual([
     'LICENSE',
     'README.txt',
-    'cases.json',
+    'cases-conv.json',
+    'cases-gemm.json',
     'dist',
     'node_modules',
     'package.json',
     'run.sh',
-    'torch_gemm.py',
+    'torch_bench.py',
   ])
   expect(readdirSync(join(folder, 'node_modules'))).toEqual(['webgpu'])
   expect(readdirSync(join(folder, 'node_modules', 'webgpu', 'dist'))).toEqual(['linux-x64'])
-  const cases = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')) as { name: string }[]
-  expect(cases.map(({ name }) => name)).toEqual(GEMM_CASES.map(({ name }) => name))
+  const names = (bench: string): string[] => {
+    const cases = JSON.parse(readFileSync(join(folder, `cases-${bench}.json`), 'utf8')) as { name: string }[]
+    return cases.map(({ name }) => name)
+  }
+  expect(names('gemm')).toEqual(GEMM_CASES.map(({ name }) => name))
+  expect(names('conv')).toEqual(CONV_CASES.map(({ name }) => name))
   // Node, which --node adds, takes 22 MiB more of the 64.
   expect(weightOf(folder)).toBeLessThan(40 * 2 ** 20)
 })
@@ -66,6 +72,16 @@ test('runs in an empty environment and leaves its results', () => {
   expect(report.cases[0]?.peers.tilewright).toMatchObject({ status: 'ok' })
   const text = readFileSync(join(folder, 'results', file.replace('.json', '.txt')), 'utf8')
   expect(text).toMatch(/^odd-127x131x137-f32 /m)
+})
+
+test('runs the bench that is named first', () => {
+  const before = new Set(readdirSync(join(folder, 'results')))
+  const { status, stderr } = run(['conv', '--cases', 'mobilenet1-dw3x3-1024-7-f32'])
+  expect(status, stderr).toBe(0)
+  const file = readdirSync(join(folder, 'results')).find((name) => !before.has(name) && name.endsWith('-conv.json')) ?? ''
+  const report = JSON.parse(readFileSync(join(folder, 'results', file), 'utf8')) as BenchReport
+  expect(report).toMatchObject({ bench: 'conv', complete: true, cases: [{ name: 'mobilenet1-dw3x3-1024-7-f32' }] })
+  expect(report.cases[0]?.peers.tilewright).toMatchObject({ status: 'ok' })
 })
 
 test('Ctrl-C before the first case is done says so in a line, and leaves nothing', async () => {

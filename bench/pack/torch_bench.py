@@ -1,6 +1,8 @@
-"""Times the bench's cases with PyTorch, whose matrix products are cuBLAS's (hipBLAS on AMD), and sets them beside ours.
+"""Times the bench's cases with PyTorch and sets them beside ours: its matrix products are cuBLAS's, its convolutions cuDNN's (on AMD
+hipBLAS's and MIOpen's).
 
-f32 with TF32 off, f16, int8 by torch._int_mm. Operands lie on the GPU; times are of CUDA events around enough runs to fill about
+f32 with TF32 off, f16, int8 by torch._int_mm. Convolutions are let choose their algorithm by measuring (cudnn.benchmark), once with
+NCHW and once with NHWC in memory, of which the faster counts; bias and activation are in the time, as they are in ours. Operands lie on the GPU; times are of CUDA events around enough runs to fill about
 100 ms, after at least 300 ms of warm-up; the median of seven samples counts.
 """
 
@@ -10,6 +12,7 @@ import statistics
 import sys
 
 import torch
+from torch.nn import functional
 
 WARM_MS = 300.0
 SAMPLE_MS = 100.0
@@ -38,6 +41,55 @@ def measure(run):
         warmed += each * repeats
         repeats = max(1, min(4096, round(SAMPLE_MS / max(each, 1e-3))))
     return statistics.median(timed(run, repeats) for _ in range(SAMPLES))
+
+
+def convolution(case):
+    """Functions that run the case, one for each layout in memory."""
+    kind = torch.float32 if case["dtype"] == "f32" else torch.float16
+    groups, channels, filters = case["groups"], case["channels"], case["filters"]
+    pairs = (channels, filters // groups) if case["transposed"] else (filters, channels // groups)
+
+    def random(*shape):
+        return torch.rand(shape, device="cuda", dtype=kind) * 2 - 1
+
+    x, w, bias = random(case["batch"], channels, *case["size"]), random(*pairs, *case["kernel"]), random(filters)
+    window = {key: case[key] for key in ("stride", "padding", "dilation", "groups")}
+
+    def runner(layout):
+        here, filter = x.to(memory_format=layout), w.to(memory_format=layout)
+
+        def run():
+            if case["transposed"]:
+                y = functional.conv_transpose2d(here, filter, bias, output_padding=case["outputPadding"], **window)
+            else:
+                y = functional.conv2d(here, filter, bias, **window)
+            if case["activation"] == "relu":
+                return y.relu_()
+            return y.clamp_(0, 6) if case["activation"] == "relu6" else y
+
+        return run
+
+    return [runner(layout) for layout in (torch.contiguous_format, torch.channels_last)]
+
+
+def flops_of(case):
+    """Multiplications and additions, those of padding too."""
+    if "m" in case:
+        return 2 * case["batch"] * case["m"] * case["n"] * case["k"]
+    size = case["size"]
+    if not case["transposed"]:
+        spans = [case["dilation"] * (taps - 1) + 1 for taps in case["kernel"]]
+        size = [(side + 2 * case["padding"] - span) // case["stride"] + 1 for side, span in zip(size, spans)]
+    taps = case["kernel"][0] * case["kernel"][1] * case["channels"] * case["filters"] // case["groups"]
+    return 2 * case["batch"] * size[0] * size[1] * taps
+
+
+def runs_of(case):
+    """Functions that run the case, of which the fastest counts, or why there is none."""
+    if "m" not in case:
+        return convolution(case), None
+    run, reason = product(case)
+    return ([] if run is None else [run]), reason
 
 
 def product(case):
@@ -79,14 +131,16 @@ def ours_of(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--cases", required=True, help="the table of cases: tilewright bench gemm --list --json FILE")
-    parser.add_argument("--ours", help="what tilewright bench gemm --json wrote; its cases alone are timed")
+    parser.add_argument("--cases", required=True, help="the table of cases: tilewright bench gemm --list --json FILE, or bench conv")
+    parser.add_argument("--ours", help="what tilewright bench --json wrote; its cases alone are timed")
     parser.add_argument("--json", help="where the figures go")
     options = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit("PyTorch sees no GPU here: nothing was timed.")
     # Full f32, as WebGPU computes it.
     torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("highest")
     torch.manual_seed(1)
 
@@ -101,13 +155,13 @@ def main():
     rows = []
     for case in cases:
         row = {"name": case["name"]}
-        flops = 2 * case["batch"] * case["m"] * case["n"] * case["k"]
+        flops = flops_of(case)
         try:
-            run, reason = product(case)
-            if run is None:
-                row["left_out"] = reason
+            runs, reason = runs_of(case)
+            if runs:
+                row["ms"] = min(measure(run) for run in runs)
             else:
-                row["ms"] = measure(run)
+                row["left_out"] = reason
         except RuntimeError as error:
             row["left_out"] = str(error).split("\n", maxsplit=1)[0]
         mine = ours.get(case["name"])
