@@ -1,9 +1,11 @@
-/** What `tilewright tune MODEL` is asked to tune: the products of a network, of the bench's table, or a bare one. */
+/** What `tilewright tune MODEL` is asked to tune: a network, the products of the bench's table, or a bare problem. */
 import { GEMM, GEMM_CASES, leftOut, type GemmCase } from '../../bench/cases/gemm.ts'
 import { casesNamed } from '../../bench/cases/table.ts'
 import { OptionError } from '../errors.ts'
+import type { DeviceFacts } from '../gpu/program.ts'
 import type { Product } from '../ops/gemm/product.ts'
-import { bareProduct, modelTasks, type ModelTasks, type UntouchedLayer } from '../profile/autotune-model.ts'
+import { bareTask, modelTasks, type ModelTasks, type UntouchedLayer } from '../profile/autotune-model.ts'
+import { tunableProduct } from '../profile/tunable-product.ts'
 import type { TuneTask } from '../profile/tournament.ts'
 import type { Context } from './context.ts'
 import { openBound, type ModelFlags } from './model.ts'
@@ -13,26 +15,26 @@ export interface WorkFlags extends ModelFlags {
   readonly precision: 'f32' | 'f16'
 }
 
-/** What there is to do, once the adapter is known. */
-export type Work = (software: boolean) => ModelTasks
+/** What there is to do, once the device is known. */
+export type Work = (device: DeviceFacts) => ModelTasks
 
 /**
- * @param model a network, `bench`, or `gemm:MxKxN`
+ * @param model a network, `bench`, or a bare problem: `gemm:MxKxN`, `conv:CxHxW,MxRxS`
  * @throws OptionError, ModelFormatError, UnsupportedOpError, ShapeError as opening and compiling the network would
  */
 export async function workOf(context: Context, model: string, flags: WorkFlags): Promise<Work> {
   const { layers, precision } = flags
-  const bare = bareProduct(model)
+  const bare = bareTask(model)
   if (bare !== undefined) {
-    if (layers !== undefined) throw new OptionError('A bare product has no layers', { remedy: 'Leave --layers out' })
+    if (layers !== undefined) throw new OptionError('A bare problem has no layers', { remedy: 'Leave --layers out' })
     return () => ({ tasks: [bare], untouched: [] })
   }
   if (model === 'bench') {
     const cases = layers === undefined ? GEMM_CASES : casesNamed(GEMM, layers.join(','))
-    return (software) => benchTasks(cases, software)
+    return ({ software }) => benchTasks(cases, software)
   }
-  const work = modelTasks(await openBound(context, model, flags), precision, layers)
-  return () => work
+  const graph = await openBound(context, model, flags)
+  return (device) => modelTasks(graph, device, { precision, layers })
 }
 
 /** Products of the bench's table: floats that the adapter is asked for. */
@@ -43,7 +45,7 @@ export function benchTasks(cases: readonly GemmCase[], software: boolean): Model
     const { name, dtype } = item
     const reason = dtype === 'f32' || dtype === 'f16' ? leftOut(item, software) : 'products of integers choose by rule'
     if (reason === undefined && (dtype === 'f32' || dtype === 'f16'))
-      tasks.push({ product: productOfCase(item, dtype), layers: [name] })
+      tasks.push({ problem: tunableProduct(productOfCase(item, dtype)), layers: [name] })
     else untouched.push({ layer: name, op: 'bench', reason: reason ?? '' })
   }
   return { tasks, untouched }

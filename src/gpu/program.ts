@@ -8,6 +8,7 @@
  */
 import type { DType } from '../tensor/dtype.ts'
 import type { TensorType } from '../tensor/tensor.ts'
+import type { TunedKernel } from './tuning.ts'
 
 export interface OperandSpec {
   readonly name: string
@@ -122,6 +123,14 @@ export function inlined(plan: OpPlan): OpPlan {
   }
 }
 
+/** A plan whose preparations were made: it binds them as inputs, from `first` on. */
+export function readied(plan: OpPlan, first: number): OpPlan {
+  const { prepared = [], ...rest } = plan
+  if (prepared.length === 0) return plan
+  const refs = { prepared: prepared.map((_, index): TensorRef => ({ kind: 'input', index: first + index })) }
+  return { ...rest, dispatches: plan.dispatches.map((dispatch) => rebound(dispatch, refs)) }
+}
+
 /** What the refs of an embedded plan stand for in the plan around it. */
 export interface Surroundings {
   readonly inputs: readonly TensorRef[]
@@ -161,8 +170,8 @@ export interface DeviceFacts {
   readonly halvesRound?: boolean
   /** Products that the matrix units make. Absent without the feature `chromium-experimental-subgroup-matrix`. */
   readonly matrices?: readonly MatrixUnit[]
-  /** Kernels that were measured to be the fastest on this adapter, by problem (`productKey` of src/ops/gemm/choose.ts). */
-  readonly tuned?: ReadonlyMap<string, { readonly kernel: string }>
+  /** Kernels that were measured to be the fastest on this adapter, by problem (`productKey`, `convolutionKey` of src/ops). */
+  readonly tuned?: ReadonlyMap<string, TunedKernel>
   /** True for lavapipe, SwiftShader, WARP: correct, slow. */
   readonly software: boolean
 }

@@ -3,16 +3,19 @@
  * provider of WebGPU (`provider.ts`), a source of such results is set by the entry that has one, and asked when a GPU is opened.
  */
 
-/** A kernel and its constants, as the tuner keeps them. */
-export interface TunedKernel {
-  readonly kernel: string
+/** A kernel of a product, or an algorithm of a convolution, and its constants, as the tuner keeps them. */
+export type TunedKernel = { readonly kernel: string } | { readonly algorithm: string }
+
+export function nameOfKernel(config: TunedKernel): string {
+  return 'algorithm' in config ? config.algorithm : config.kernel
 }
 
 export interface TuningSource {
   /** For people: a file's path, or where else results are kept. */
   readonly name: string
   /**
-   * The kernels measured on an adapter, by problem (`productKey` of src/ops/gemm/choose.ts); those of other kernels' versions left out.
+   * The kernels measured on an adapter, by problem (`productKey` of src/ops/gemm/choose.ts, `convolutionKey` of
+   * src/ops/conv2d/choose.ts); those of other kernels' versions left out.
    * @param adapter `DeviceFacts.adapter`
    * @throws FileFormatError for results that are damaged; OptionError where they cannot be read
    */

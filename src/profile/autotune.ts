@@ -1,16 +1,13 @@
 /**
- * The autotuner of matrix products: a time budget shared out among the problems of a model, a tournament of kernels for each
- * (tournament.ts). What is found goes to `gpu.tuned`, where plans look first, and to the caller, who may keep it (tuning.ts). A kernel
+ * The autotuner of matrix products and convolutions: a time budget shared out among the problems of a model, a tournament of kernels for
+ * each (tournament.ts). What is found goes to `gpu.tuned`, where plans look first, and to the caller, who may keep it (tuning.ts). A kernel
  * that fails is out, with its reason; it never ends the run.
  */
 import { DeviceLostError, OptionError } from '../errors.ts'
 import type { Gpu } from '../gpu/gpu.ts'
-import { choose, productKey } from '../ops/gemm/choose.ts'
-import { estimate, ratesFor, type Rates } from '../ops/gemm/estimate.ts'
-import { KERNELS_VERSION } from '../ops/gemm/kept.ts'
-import { normalised, type Product } from '../ops/gemm/product.ts'
-import { sizeOf } from '../tensor/shape.ts'
-import { checkSizes } from './autotune-check.ts'
+import { ratesFor, type Rates } from '../ops/gemm/estimate.ts'
+import { KERNELS_VERSION } from '../ops/kept.ts'
+import { checkSizes } from './exam.ts'
 import { measurePeaks } from './peak.ts'
 import type { AdapterDescription } from './report.ts'
 import {
@@ -19,7 +16,7 @@ import {
   Tournament,
   untunedFacts,
   type TournamentProgress,
-  type TunedProduct,
+  type TunedProblem,
   type TuneTask,
 } from './tournament.ts'
 import type { TunedEntry } from './tuning.ts'
@@ -42,20 +39,20 @@ export interface AutotuneProgress extends TournamentProgress {
   /** Of `total` problems. */
   readonly index: number
   readonly total: number
-  readonly product: string
+  readonly problem: string
 }
 
 /** A problem that could not be tuned: it is too large, not even its default kernel ran, or the device was lost. */
-export interface UntunedProduct {
-  readonly product: string
+export interface UntunedProblem {
+  readonly problem: string
   readonly layers: readonly string[]
   readonly reason: string
 }
 
 export interface AutotuneResult {
   readonly adapter: AdapterDescription
-  readonly tuned: readonly TunedProduct[]
-  readonly untuned: readonly UntunedProduct[]
+  readonly tuned: readonly TunedProblem[]
+  readonly untuned: readonly UntunedProblem[]
   /** Of all problems together: ranks within each, set side by side. */
   readonly rank_correlation?: number
   /** For a `TuningStore`: of the problems that were decided. */
@@ -74,10 +71,10 @@ export async function autotune(gpu: Gpu, given: readonly TuneTask[], options: Au
   if (!Number.isSafeInteger(samples) || samples < 1) throw new OptionError(`${samples} samples`, { remedy: 'Take at least one' })
   signal?.throwIfAborted()
   const started = performance.now()
-  const untuned: UntunedProduct[] = []
+  const untuned: UntunedProblem[] = []
   const fitting = distinctTasks(given).filter((task) => {
     try {
-      checkSizes(task.product, gpu.facts)
+      checkSizes(task.problem, gpu.facts)
       return true
     } catch (error) {
       untuned.push(untunedOf(task, error))
@@ -87,20 +84,20 @@ export async function autotune(gpu: Gpu, given: readonly TuneTask[], options: Au
   const rates = options.rates ?? (fitting.length === 0 ? ratesFor(gpu.facts) : await ratesOf(gpu, signal))
   const tasks = fitting.map((task) => ({ ...task, weight: weightOf(task, gpu, rates) }))
   tasks.sort((a, b) => b.weight - a.weight)
-  const tuned: TunedProduct[] = []
+  const tuned: TunedProblem[] = []
   const entries: TunedEntry[] = []
   const end = started + budgetMs
   let complete = untuned.length === 0
   for (const [index, task] of tasks.entries()) {
-    const product = productKey(task.product)
+    const problem = task.problem.key
     const share = Math.max(0, end - performance.now()) * shareOf(tasks.slice(index).map(({ weight }) => weight))
-    const progress = (event: TournamentProgress): void => options.onProgress?.({ index, total: tasks.length, product, ...event })
+    const progress = (event: TournamentProgress): void => options.onProgress?.({ index, total: tasks.length, problem, ...event })
     try {
       const run = new Tournament(gpu, task, { rates, samples, end: performance.now() + share, progress, signal })
       const found = await run.result()
       tuned.push(found)
       if (found.decided) {
-        gpu.tuned.set(product, found.after.config)
+        gpu.tuned.set(problem, found.after.config)
         entries.push(entryOf(gpu, found))
       }
       if (run.stopped) complete = false
@@ -112,7 +109,7 @@ export async function autotune(gpu: Gpu, given: readonly TuneTask[], options: Au
       if (isLost) break
     }
     const last = entries.at(-1)
-    if (last?.product === product) await options.onTuned?.(last)
+    if (last?.problem === problem) await options.onTuned?.(last)
     if (signal?.aborted === true) {
       complete &&= index === tasks.length - 1
       break
@@ -143,15 +140,15 @@ export function shareOf(weights: readonly number[]): number {
   return sum === 0 ? 1 : (own / sum + 1 / weights.length) / 2
 }
 
-function untunedOf({ product, layers }: TuneTask, error: unknown): UntunedProduct {
-  return { product: productKey(product), layers, reason: reasonOf(error) }
+function untunedOf({ problem, layers }: TuneTask, error: unknown): UntunedProblem {
+  return { problem: problem.key, layers, reason: reasonOf(error) }
 }
 
-function entryOf(gpu: Gpu, { product, before, after }: TunedProduct): TunedEntry {
+function entryOf(gpu: Gpu, { problem, before, after }: TunedProblem): TunedEntry {
   return {
     adapter: gpu.facts.adapter,
     kernels: KERNELS_VERSION,
-    product,
+    problem,
     config: { ...after.config },
     time_ms: after.time_ms,
     before_ms: before.time_ms,
@@ -159,26 +156,24 @@ function entryOf(gpu: Gpu, { product, before, after }: TunedProduct): TunedEntry
   }
 }
 
-/** Each problem once, in the form that kernels take, without what comes after the sum; empty ones left out. */
+/** Each problem once; empty ones left out. */
 export function distinctTasks(tasks: readonly TuneTask[]): TuneTask[] {
   const found = new Map<string, TuneTask>()
-  for (const { product: whole, layers } of tasks) {
-    if (sizeOf(whole.output.shape) === 0 || whole.depth === 0) continue
-    const product: Product = { ...normalised(whole), epilogue: { alpha: 1, activation: 'none' } }
-    const key = productKey(product)
-    found.set(key, { product, layers: [...(found.get(key)?.layers ?? []), ...layers] })
+  for (const { problem, layers } of tasks) {
+    if (problem.sizes.flops === 0) continue
+    found.set(problem.key, { problem, layers: [...(found.get(problem.key)?.layers ?? []), ...layers] })
   }
   return [...found.values()]
 }
 
 /** Seconds that a problem takes by its estimate, in all layers that it is. */
-function weightOf({ product, layers }: TuneTask, gpu: Gpu, rates: Rates): number {
-  const { config } = choose(product, untunedFacts(gpu))
-  return estimate(product, config, gpu.facts, rates).seconds * Math.max(1, layers.length)
+function weightOf({ problem, layers }: TuneTask, gpu: Gpu, rates: Rates): number {
+  const { config } = problem.chosen(untunedFacts(gpu))
+  return problem.estimate(config, gpu.facts, rates).seconds * Math.max(1, layers.length)
 }
 
 /** The mean of the problems' own correlations, each weighted by the pairs that it ranks. */
-function overall(tuned: readonly TunedProduct[]): number | undefined {
+function overall(tuned: readonly TunedProblem[]): number | undefined {
   let sum = 0
   let weight = 0
   for (const { rank_correlation: correlation, tried } of tuned) {

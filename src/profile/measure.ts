@@ -3,7 +3,7 @@ import { DeviceLimitError, DeviceValidationError, DtypeError, MappingError } fro
 import type { BoundDispatch } from '../gpu/commands.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
 import type { Gpu } from '../gpu/gpu.ts'
-import type { OpPlan, TensorRef } from '../gpu/program.ts'
+import { readied, type OpPlan, type TensorRef } from '../gpu/program.ts'
 import { timeDispatches } from '../gpu/timer.ts'
 import { prepare, runPlan, withZeros } from '../ops/run.ts'
 import { compare, type Comparison } from '../ops/tolerance.ts'
@@ -85,19 +85,23 @@ export async function verifyAndTime(
   const { inputs, type, operations } = subject
   phase('verify')
   const signalled = signal === undefined ? {} : { signal }
-  const started = performance.now()
-  const [result] = await runPlan(gpu, plan, inputs, [type], signalled)
-  if (result === undefined) throw new MappingError('The kernel gave no result')
-  using y = result
-  const values = await y.data()
-  const warm_ms = performance.now() - started
-  const check = compare(new HostTensor(type.dtype, type.shape, values), subject.reference)
-
-  phase('time')
-  const temps = plan.temps.map((temp) => gpu.allocate(temp))
+  // Made once, as a model makes it at load: its time is not the layer's.
   const prepared = await prepare(gpu, plan, inputs)
+  const ready = readied(plan, inputs.length)
+  const given = [...inputs, ...prepared]
+  const temps: DeviceTensor[] = []
   try {
-    const bound = boundDispatches(plan, { inputs, outputs: [y], temps, prepared }, layer.name)
+    const started = performance.now()
+    const [result] = await runPlan(gpu, ready, given, [type], signalled)
+    if (result === undefined) throw new MappingError('The kernel gave no result')
+    using y = result
+    const values = await y.data()
+    const warm_ms = performance.now() - started
+    const check = compare(new HostTensor(type.dtype, type.shape, values), subject.reference)
+
+    phase('time')
+    for (const temp of ready.temps) temps.push(gpu.allocate(temp))
+    const bound = boundDispatches(ready, { inputs: given, outputs: [y], temps }, layer.name)
     const timing = await timeDispatches(gpu, bound, { warmups: 0, samples: samplesFor(gpu, samples, warm_ms), ...signalled })
     const time_ms = median(timing.samples_ms)
     return {
@@ -110,20 +114,19 @@ export async function verifyAndTime(
   }
 }
 
-/** The dispatches of a plan with memory for each operand. @throws MappingError where the plan binds a tensor that is not given */
+/** The dispatches of a plan, its preparations made (`readied`), with memory for each operand. @throws MappingError where the plan binds a tensor that is not given */
 export function boundDispatches(
   plan: OpPlan,
   tensors: {
     readonly inputs: readonly (DeviceTensor | null)[]
     readonly outputs: readonly DeviceTensor[]
     readonly temps: readonly DeviceTensor[]
-    readonly prepared?: readonly DeviceTensor[]
   },
   label: string,
 ): BoundDispatch[] {
   const tensorAt = ({ kind, index }: TensorRef): DeviceTensor => {
-    const { inputs, outputs, temps, prepared = [] } = tensors
-    const tensor = { input: inputs, output: outputs, temp: temps, prepared }[kind][index]
+    const { inputs, outputs, temps } = tensors
+    const tensor = { input: inputs, output: outputs, temp: temps, prepared: [] }[kind][index]
     if (tensor === undefined || tensor === null) throw new MappingError(`The kernel binds ${kind} ${index}, which a layer has not`)
     return tensor
   }

@@ -9,22 +9,19 @@
  * The last one takes the default's place where it is faster also in turns with it, by the median of the turns.
  */
 import { DeviceLostError, OptionError } from '../errors.ts'
-import { CommandList } from '../gpu/commands.ts'
+import { CommandList, type BoundDispatch } from '../gpu/commands.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
+import { zeroDispatch } from '../gpu/fill.ts'
 import type { Gpu } from '../gpu/gpu.ts'
-import type { DeviceFacts, OpPlan } from '../gpu/program.ts'
+import { readied, type DeviceFacts, type OpPlan } from '../gpu/program.ts'
 import { timeDispatches } from '../gpu/timer.ts'
-import { choose, productKey } from '../ops/gemm/choose.ts'
-import { estimate, rankCandidates, type Estimate, type Ranked, type Rates } from '../ops/gemm/estimate.ts'
-import { allCandidates, familyNamed } from '../ops/gemm/families.ts'
-import type { Config } from '../ops/gemm/family.ts'
-import { flopsOf, slicesOf, type Product } from '../ops/gemm/product.ts'
-import { runPlan } from '../ops/run.ts'
-import type { DType } from '../tensor/dtype.ts'
+import { nameOfKernel, type TunedKernel } from '../gpu/tuning.ts'
+import { byEstimate, type Estimate, type Ranked, type Rates } from '../ops/gemm/estimate.ts'
+import { prepare, runPlan } from '../ops/run.ts'
 import { HostTensor } from '../tensor/tensor.ts'
-import { exactOperands, ExactResult } from './autotune-check.ts'
 import { boundDispatches, median } from './measure.ts'
 import { spearman } from './rank.ts'
+import type { Exam, ProblemSizes, Tunable } from './tunable.ts'
 
 /** Kernels compiled at once. Drivers of GPUs compile on several threads; lavapipe compiles one after another, at the first dispatch. */
 function sideBySide({ software }: DeviceFacts): number {
@@ -39,21 +36,24 @@ const MOST_OF_BUDGET = 0.5
 
 /** A problem to tune, and the layers that are it. */
 export interface TuneTask {
-  readonly product: Product
+  readonly problem: Tunable
   readonly layers: readonly string[]
 }
 
 export interface TournamentProgress {
   readonly phase: 'reference' | 'compile' | 'measure'
-  /** The kernel at hand, and how many have been measured. */
-  readonly config?: Config
+  /** The kernel at hand, how many have been measured, and how many there are, the default one among them. */
+  readonly config?: TunedKernel
   readonly measured: number
+  readonly kernels: number
 }
 
 export interface TriedKernel {
-  readonly config: Config
+  readonly config: TunedKernel
   readonly estimate_ms: number
   readonly bound: Estimate['bound']
+  /** Of what no kernel before it had compiled, several kernels perhaps side by side. */
+  readonly compile_ms?: number
   /** The least of all samples; absent where it did not run. */
   readonly time_ms?: number
   readonly samples: number
@@ -65,34 +65,21 @@ export interface TriedKernel {
   readonly skipped?: string
 }
 
-export interface ProductSizes {
-  readonly rows: number
-  readonly columns: number
-  readonly depth: number
-  /** Independent products of these sizes. */
-  readonly slices: number
-  readonly dtype: DType
-  readonly flops: number
-}
-
-export function sizesOf(product: Product): ProductSizes {
-  const { rows, columns, depth, a } = product
-  return { rows, columns, depth, slices: slicesOf(product), dtype: a.type.dtype, flops: flopsOf(product) }
-}
-
-export interface TunedProduct {
-  /** `productKey`. */
-  readonly product: string
-  readonly sizes: ProductSizes
+export interface TunedProblem {
+  /** `productKey` or `convolutionKey`. */
+  readonly problem: string
+  readonly sizes: ProblemSizes
   readonly layers: readonly string[]
   /** The kernel before tuning, and why it was that one. */
-  readonly before: { readonly config: Config; readonly reason: string; readonly time_ms: number }
+  readonly before: { readonly config: TunedKernel; readonly reason: string; readonly time_ms: number }
   /** The fastest that is verified; the one before where none is faster by more than the noise. */
-  readonly after: { readonly config: Config; readonly time_ms: number }
+  readonly after: { readonly config: TunedKernel; readonly time_ms: number }
   /** Whether this is a result: a kernel was found, or the default was held against another to the end. */
   readonly decided: boolean
   /** In the order tried. */
   readonly tried: readonly TriedKernel[]
+  /** What the problem's bound on the error rules out, or cannot be planned, with why. */
+  readonly refused: readonly { readonly config: TunedKernel; readonly reason: string }[]
   /** Candidates there were; fewer were tried where the budget ended. */
   readonly candidates: number
   /** Of estimate and measured time, −1 … 1; absent where fewer than two ran. */
@@ -113,8 +100,11 @@ export interface Course {
   readonly signal: AbortSignal | undefined
 }
 
-interface Contender extends Ranked {
+interface Contender extends Ranked<TunedKernel> {
+  /** Its preparations are inputs (`readied`). */
   plan?: OpPlan
+  prepared: readonly DeviceTensor[]
+  compile_ms?: number
   time_ms?: number
   samples: number
   checked?: TriedKernel['checked']
@@ -128,9 +118,12 @@ export class Tournament {
   readonly #task: TuneTask
   readonly #course: Course
   readonly #tried: Contender[] = []
-  #expected: ExactResult | undefined
+  #exam: Exam | undefined
+  #kernels = 0
   /** By input of the op, as plans bind them. */
-  #inputs: readonly DeviceTensor[] = []
+  #inputs: readonly (DeviceTensor | null)[] = []
+  /** What plans prepare, made once for all that prepare the same. */
+  readonly #prepared = new Map<string, readonly DeviceTensor[]>()
 
   constructor(gpu: Gpu, task: TuneTask, course: Course) {
     this.#gpu = gpu
@@ -143,34 +136,47 @@ export class Tournament {
   }
 
   /** @throws what the default kernel threw where it did not run; DeviceLostError */
-  async result(): Promise<TunedProduct> {
-    const { product, layers } = this.#task
-    const key = productKey(product)
-    const before = choose(product, untunedFacts(this.#gpu))
-    const same = JSON.stringify(familyNamed(before.config.kernel, product.op).schema.parse(before.config))
-    const others = allCandidates(product, this.#gpu.facts).filter((config) => JSON.stringify(config) !== same)
-    const ranked = rankCandidates(product, others, this.#gpu.facts, this.#course.rates)
-    const first: Ranked = { config: before.config, estimate: estimate(product, before.config, this.#gpu.facts, this.#course.rates) }
-    this.#course.progress({ phase: 'reference', measured: 0 })
-    await breathe()
-    const operands = exactOperands(product)
-    this.#expected = new ExactResult(product, operands)
-    using a = this.#gpu.upload(operands.a)
-    using b = this.#gpu.upload(operands.b)
-    using y = this.#gpu.allocate(product.output)
-    this.#inputs = inputsOf(product, a, b)
-    const champion: Contender = { ...first, samples: 0 }
+  async result(): Promise<TunedProblem> {
+    const { problem } = this.#task
+    const own: DeviceTensor[] = []
+    try {
+      this.#course.progress({ phase: 'reference', measured: 0, kernels: 0 })
+      await breathe()
+      this.#exam = problem.exam()
+      this.#inputs = this.#exam.operands.map((operand) => {
+        if (operand === null) return null
+        const tensor = this.#gpu.upload(operand)
+        own.push(tensor)
+        return tensor
+      })
+      const y = this.#gpu.allocate(problem.output)
+      own.push(y)
+      return await this.#run(y)
+    } finally {
+      for (const tensor of [...own, ...[...this.#prepared.values()].flat()]) tensor.dispose()
+    }
+  }
+
+  async #run(y: DeviceTensor): Promise<TunedProblem> {
+    const { problem, layers } = this.#task
+    const facts = untunedFacts(this.#gpu)
+    const before = problem.chosen(facts)
+    const { others, refused } = problem.contenders(facts)
+    const estimateOf = (config: TunedKernel): Estimate => problem.estimate(config, this.#gpu.facts, this.#course.rates)
+    const { ranked, failed } = rankedBy(others, estimateOf)
+    this.#kernels = 1 + ranked.length
+    const champion: Contender = { config: before.config, estimate: estimateOf(before.config), prepared: [], samples: 0 }
     await this.#enter([champion], y, true)
     if (champion.time_ms === undefined) {
       this.#course.signal?.throwIfAborted()
-      throw new OptionError(`The default kernel ${champion.config.kernel} did not run: ${champion.fault ?? 'stopped'}`, {
-        op: product.op,
+      throw new OptionError(`The default kernel ${nameOfKernel(champion.config)} did not run: ${champion.fault ?? 'stopped'}`, {
+        op: problem.op,
       })
     }
     const step = sideBySide(this.#gpu.facts)
     for (let at = 0; at < ranked.length && !this.#over; at += step) {
       await this.#enter(
-        ranked.slice(at, at + step).map((one) => ({ ...one, samples: 0 })),
+        ranked.slice(at, at + step).map((one) => ({ ...one, prepared: [], samples: 0 })),
         y,
         false,
       )
@@ -184,13 +190,14 @@ export class Tournament {
       ran.map((one) => one.time_ms ?? NaN),
     )
     return {
-      product: key,
-      sizes: sizesOf(product),
+      problem: problem.key,
+      sizes: problem.sizes,
       layers,
       before: { config: champion.config, reason: before.reason, time_ms: champion.time_ms },
       after: { config: after.config, time_ms: after.time_ms ?? champion.time_ms },
       decided: after !== champion || (!this.stopped && (ran.length > 1 || ranked.length === 0)),
       tried: this.#tried.map(triedOf),
+      refused: [...refused, ...failed],
       candidates: 1 + ranked.length,
       ...(correlation === undefined ? {} : { rank_correlation: correlation }),
     }
@@ -202,16 +209,11 @@ export class Tournament {
 
   /** Plans and compiles side by side, then verifies and times one after another. */
   async #enter(contenders: readonly Contender[], y: DeviceTensor, always: boolean): Promise<void> {
-    const { progress } = this.#course
     for (const one of contenders) {
       if (!always && this.#tooSlow(one)) one.skipped = 'too slow for the time left, by its estimate'
-      else this.#guard(one, () => (one.plan = this.#planOf(one.config)))
+      else await this.#attempt(one, () => this.#ready(one))
     }
-    progress({
-      phase: 'compile',
-      measured: this.#measured,
-      ...(contenders[0] === undefined ? {} : { config: contenders[0].config }),
-    })
+    this.#tell('compile', contenders[0])
     await Promise.all(contenders.map((one) => this.#compile(one, y)))
     for (const one of contenders) {
       this.#tried.push(one)
@@ -220,14 +222,15 @@ export class Tournament {
         one.skipped = 'the time was over'
         continue
       }
-      progress({ phase: 'measure', config: one.config, measured: this.#measured })
+      this.#tell('measure', one)
       await this.#verify(one)
       await this.#time(one, y, 1)
     }
   }
 
-  get #measured(): number {
-    return this.#tried.filter(({ time_ms }) => time_ms !== undefined).length
+  #tell(phase: TournamentProgress['phase'], one: Contender | undefined): void {
+    const measured = this.#tried.filter(({ time_ms }) => time_ms !== undefined).length
+    this.#course.progress({ phase, measured, kernels: this.#kernels, ...(one === undefined ? {} : { config: one.config }) })
   }
 
   /** The better half is measured again with twice the samples, until one is left; the default takes part to the end. */
@@ -238,7 +241,7 @@ export class Tournament {
       const again = round.includes(champion) ? round : [champion, ...round]
       for (const one of again) {
         if (this.#over) return
-        this.#course.progress({ phase: 'measure', config: one.config, measured: this.#measured })
+        this.#tell('measure', one)
         await this.#time(one, y, count)
       }
     }
@@ -259,7 +262,7 @@ export class Tournament {
   }
 
   /** Whether a single run, by the estimate as far as the default's was true, would take most of the time left. */
-  #tooSlow({ estimate: { seconds } }: Ranked): boolean {
+  #tooSlow({ estimate: { seconds } }: Contender): boolean {
     const [champion] = this.#tried
     if (champion?.time_ms === undefined) return false
     const expected = (seconds / champion.estimate.seconds) * champion.time_ms
@@ -267,35 +270,37 @@ export class Tournament {
     return 2 * expected > MOST_OF_BUDGET * (this.#course.end - performance.now())
   }
 
-  #planOf(config: Config): OpPlan {
-    const { product } = this.#task
-    return familyNamed(config.kernel, product.op).plan(product, config, this.#gpu.facts)
+  /** Plans a kernel, with its preparations made: they are timed nowhere, as a model makes them once, at load. */
+  async #ready(one: Contender): Promise<void> {
+    const plan = this.#task.problem.plan(one.config, this.#gpu.facts)
+    const key = JSON.stringify(plan.prepared ?? [])
+    const known = this.#prepared.get(key)
+    one.prepared = known ?? (await prepare(this.#gpu, plan, this.#inputs))
+    this.#prepared.set(key, one.prepared)
+    one.plan = readied(plan, this.#inputs.length)
   }
 
   async #compile(one: Contender, y: DeviceTensor): Promise<void> {
-    const { plan } = one
-    if (plan === undefined) return
-    await this.#attempt(one, async () => {
-      const temps = this.#temps(plan)
-      try {
-        const commands = await CommandList.create(this.#gpu, this.#bound(plan, y, temps), { warm: true })
-        commands.dispose()
-      } finally {
-        for (const temp of temps) temp.dispose()
-      }
+    await this.#bound(one, y, async (bound) => {
+      const started = performance.now()
+      const commands = await CommandList.create(this.#gpu, bound, { warm: true })
+      one.compile_ms = performance.now() - started
+      commands.dispose()
     })
   }
 
   async #verify(one: Contender): Promise<void> {
-    const { plan } = one
-    const expected = this.#expected
-    if (plan === undefined || expected === undefined) return
-    const { output: type } = this.#task.product
+    const { plan, prepared } = one
+    const exam = this.#exam
+    if (plan === undefined || exam === undefined) return
+    const { output: type } = this.#task.problem
     await this.#attempt(one, async () => {
-      const [result] = await runPlan(this.#gpu, plan, this.#inputs, [type])
+      // Memory may hold the right result of the kernel before.
+      const dispatches = [zeroDispatch(type, { kind: 'output', index: 0 }), ...plan.dispatches]
+      const [result] = await runPlan(this.#gpu, { ...plan, dispatches }, [...this.#inputs, ...prepared], [type])
       if (result === undefined) throw new OptionError('The kernel gave no result')
       using given = result
-      const { elements, rows, fault } = expected.check(new HostTensor(type.dtype, type.shape, await given.data()))
+      const { elements, rows, fault } = exam.check(new HostTensor(type.dtype, type.shape, await given.data()), one.config)
       one.checked = { elements, rows }
       if (fault !== undefined) one.fault = `wrong: ${fault}`
     })
@@ -303,29 +308,31 @@ export class Tournament {
 
   /** The least of new samples, milliseconds; undefined where the kernel is out. */
   async #time(one: Contender, y: DeviceTensor, samples: number): Promise<number | undefined> {
-    const { plan } = one
-    if (plan === undefined || one.fault !== undefined) return undefined
+    if (one.fault !== undefined) return undefined
     let least: number | undefined
-    await this.#attempt(one, async () => {
-      const temps = this.#temps(plan)
-      try {
-        const timing = await timeDispatches(this.#gpu, this.#bound(plan, y, temps), { warmups: 0, samples })
-        least = Math.min(...timing.samples_ms)
-        one.time_ms = Math.min(one.time_ms ?? Infinity, least)
-        one.samples += timing.samples_ms.length
-      } finally {
-        for (const temp of temps) temp.dispose()
-      }
+    await this.#bound(one, y, async (bound) => {
+      const timing = await timeDispatches(this.#gpu, bound, { warmups: 0, samples })
+      least = Math.min(...timing.samples_ms)
+      one.time_ms = Math.min(one.time_ms ?? Infinity, least)
+      one.samples += timing.samples_ms.length
     })
     return least
   }
 
-  #temps(plan: OpPlan): DeviceTensor[] {
-    return plan.temps.map((type) => this.#gpu.allocate(type))
-  }
-
-  #bound(plan: OpPlan, y: DeviceTensor, temps: readonly DeviceTensor[]): ReturnType<typeof boundDispatches> {
-    return boundDispatches(plan, { inputs: this.#inputs, outputs: [y], temps }, this.#task.product.op)
+  /** Hands a kernel's dispatches over with memory for each operand. Nothing where it was not planned. */
+  async #bound(one: Contender, y: DeviceTensor, task: (bound: BoundDispatch[]) => Promise<void>): Promise<void> {
+    const { plan, prepared } = one
+    if (plan === undefined) return
+    await this.#attempt(one, async () => {
+      const temps: DeviceTensor[] = []
+      try {
+        for (const type of plan.temps) temps.push(this.#gpu.allocate(type))
+        const inputs = [...this.#inputs, ...prepared]
+        await task(boundDispatches(plan, { inputs, outputs: [y], temps }, this.#task.problem.op))
+      } finally {
+        for (const temp of temps) temp.dispose()
+      }
+    })
   }
 
   /** What a kernel throws puts it out; a lost device ends the run. */
@@ -337,26 +344,28 @@ export class Tournament {
       one.fault = reasonOf(error)
     }
   }
+}
 
-  #guard(one: Contender, task: () => void): void {
+/** Kernels in the order of their estimates, and those that cannot be estimated: a fault in one of them is its own. */
+function rankedBy(
+  configs: readonly TunedKernel[],
+  estimateOf: (config: TunedKernel) => Estimate,
+): { ranked: Ranked<TunedKernel>[]; failed: { config: TunedKernel; reason: string }[] } {
+  const failed: { config: TunedKernel; reason: string }[] = []
+  const estimated = configs.flatMap((config): Ranked<TunedKernel>[] => {
     try {
-      task()
+      return [{ config, estimate: estimateOf(config) }]
     } catch (error) {
-      one.fault = reasonOf(error)
+      failed.push({ config, reason: reasonOf(error) })
+      return []
     }
-  }
+  })
+  return { ranked: estimated.toSorted(byEstimate), failed }
 }
 
 /** An error as a report gives it. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-}
-
-/** A and B as inputs 0 and 1 of the op; a product turned to a row has them swapped. */
-function inputsOf({ op, a, b }: Product, onA: DeviceTensor, onB: DeviceTensor): DeviceTensor[] {
-  if (a.input === 0 && b.input === 1) return [onA, onB]
-  if (a.input === 1 && b.input === 0) return [onB, onA]
-  throw new OptionError(`A product of inputs ${a.input} and ${b.input}`, { op, remedy: 'Its operands are inputs 0 and 1' })
 }
 
 /** Whether a kernel was verified and timed. */
@@ -370,11 +379,21 @@ function fastest(tried: readonly Contender[]): Contender | undefined {
     .reduce<Contender | undefined>((best, one) => ((one.time_ms ?? Infinity) < (best?.time_ms ?? Infinity) ? one : best), undefined)
 }
 
-function triedOf({ config, estimate: { seconds, bound }, time_ms, samples, checked, fault, skipped }: Contender): TriedKernel {
+function triedOf({
+  config,
+  estimate: { seconds, bound },
+  compile_ms,
+  time_ms,
+  samples,
+  checked,
+  fault,
+  skipped,
+}: Contender): TriedKernel {
   return {
     config,
     estimate_ms: seconds * 1000,
     bound,
+    ...(compile_ms === undefined ? {} : { compile_ms }),
     ...(time_ms === undefined ? {} : { time_ms }),
     samples,
     ...(checked === undefined ? {} : { checked }),

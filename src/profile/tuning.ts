@@ -5,9 +5,12 @@
 import { z } from 'zod'
 import { FileFormatError } from '../errors.ts'
 import type { TunedKernel, TuningSource } from '../gpu/tuning.ts'
-import { KERNELS_VERSION } from '../ops/gemm/kept.ts'
+import { KERNELS_VERSION } from '../ops/kept.ts'
 
-export const TUNING_SCHEMA = 'tilewright.tuning/1'
+export const TUNING_SCHEMA = 'tilewright.tuning/2'
+
+/** Schemas of before: what they hold is of kernels of before, and counts as nothing. */
+const OLDER: ReadonlySet<unknown> = new Set(['tilewright.tuning/1'])
 
 const time = z.number().nonnegative()
 
@@ -16,9 +19,9 @@ const entrySchema = z.object({
   adapter: z.string().min(1),
   /** `KERNELS_VERSION` of the kernels that ran. */
   kernels: z.string().min(1),
-  /** `productKey`. */
-  product: z.string().min(1),
-  config: z.looseObject({ kernel: z.string() }),
+  /** `productKey` or `convolutionKey`. */
+  problem: z.string().min(1),
+  config: z.union([z.looseObject({ algorithm: z.string() }), z.looseObject({ kernel: z.string() })]),
   /** Milliseconds of the kernel, and of the one it replaces. */
   time_ms: time,
   before_ms: time,
@@ -53,6 +56,7 @@ export function parseTuning(text: string | undefined, name: string): TunedEntry[
   const parsed = fileSchema.safeParse(value)
   if (parsed.success) return parsed.data.entries
   const schema = typeof value === 'object' && value !== null && 'schema' in value ? value.schema : undefined
+  if (OLDER.has(schema)) return []
   if (schema !== TUNING_SCHEMA) {
     throw new FileFormatError(`${name} holds no results of tuning that this version reads`, {
       schema: JSON.stringify(schema) ?? 'none',
@@ -81,8 +85,8 @@ export function mergeTuning(before: readonly TunedEntry[], added: readonly Tuned
   return [...merged.values()]
 }
 
-function keyOf({ adapter, kernels, product }: TunedEntry): string {
-  return `${adapter} ${kernels} ${product}`
+function keyOf({ adapter, kernels, problem }: TunedEntry): string {
+  return `${adapter} ${kernels} ${problem}`
 }
 
 /** Results of tuning in a place. */
@@ -107,7 +111,7 @@ export class TuningStore implements TuningSource {
 
   async load(adapter: string): Promise<ReadonlyMap<string, TunedKernel>> {
     const own = (await this.entries()).filter((entry) => entry.adapter === adapter && entry.kernels === this.#kernels)
-    return new Map(own.map(({ product, config }) => [product, config]))
+    return new Map(own.map(({ problem, config }) => [problem, config]))
   }
 
   /** Adds entries to those that are there. @throws FileFormatError where what is there is damaged: it is left as it is */

@@ -6,7 +6,6 @@ import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { benchTasks } from '../../src/cli/tune-work.ts'
 import { openGpu } from '../../src/gpu/node.ts'
-import { choose, productKey } from '../../src/ops/gemm/choose.ts'
 import { KERNELS_VERSION } from '../../src/ops/kept.ts'
 import { distinctTasks } from '../../src/profile/autotune.ts'
 import { tuningText } from '../../src/profile/tuning.ts'
@@ -98,8 +97,8 @@ describe('ours, measured', () => {
     const [task] = distinctTasks(benchTasks(cases, true).tasks)
     if (task === undefined) throw new Error('The case has no product')
     const gpu = await openGpu({ adapter, tuning: false })
-    const { config } = choose(task.product, gpu.facts)
-    const entry = { adapter: gpu.facts.adapter, kernels: KERNELS_VERSION, product: productKey(task.product), config: { ...config } }
+    const { key, chosen } = task.problem
+    const entry = { adapter: gpu.facts.adapter, kernels: KERNELS_VERSION, problem: key, config: { ...chosen(gpu.facts).config } }
     gpu.dispose()
     const tuning = join(folder, 'tuning.json')
     writeFileSync(tuning, tuningText([{ ...entry, time_ms: 1, before_ms: 2, at: new Date().toISOString() }]))

@@ -22,15 +22,19 @@ function kept(): TunedEntry[] {
 }
 
 describe('tune', () => {
-  test('a model: its product is kept, its convolution is said to be untouched', async () => {
-    const { code, out, err } = await tune([at('classifier.onnx'), '--budget', '2', '--samples', '2'])
+  test('a model: its product and its convolution are kept', async () => {
+    const { code, out, err } = await tune([at('classifier.onnx'), '--budget', '4', '--samples', '2'])
     expect(err).not.toContain('Error')
     expect(out).toMatch(/gemm +1×128×4 f32/)
     expect(out).toMatch(/^gemm, 1×128×4 f32: .*(fastest|stays); \d+ of \d+ verified$/m)
     expect(out).toContain(`Kept in ${STORE}`)
-    expect(out).toContain('Not touched: 1 conv2d: convolutions are not tuned yet (conv)')
+    expect(out).toMatch(/^conv, .* f32:[\s\S]*?(fastest|stays);\s+\d+\s+of\s+\d+\s+verified$/m)
+    expect(out).not.toContain('Not touched')
     expect(code).toBe(0)
-    expect(kept().map(({ product }) => product)).toEqual(['1x4x128 f32-f32-f32-f32 dd'])
+    expect(kept().map(({ problem }) => problem)).toEqual([
+      '1x4x128 f32-f32-f32-f32 dd',
+      expect.stringMatching(/^conv 1\*1\*\d+>\d+ .* f32-f32-f32-f32$/),
+    ])
     // Other commands take it up.
     const after = await tune([at('classifier.onnx'), '--dry-run'])
     expect(after.out).toContain('(tuned)')
@@ -42,7 +46,7 @@ describe('tune', () => {
     expect(result).toMatchObject({ schema: 'tilewright.tune/1', model: 'gemm:7x5x3', kept_in: STORE, untouched: [], untuned: [] })
     expect(result.tuned).toEqual([expect.objectContaining({ decided: false })])
     expect(code).toBe(0)
-    expect(kept()).toHaveLength(1)
+    expect(kept()).toHaveLength(2)
   })
 
   test('a dry run measures nothing and keeps nothing', async () => {
@@ -65,7 +69,7 @@ describe('tune', () => {
     const entries = [...kept(), { ...kept()[0], adapter: 'another' }]
     writeFileSync(STORE, JSON.stringify({ schema: TUNING_SCHEMA, entries }))
     const { code, err } = await tune(['--reset'])
-    expect(err).toMatch(/^Forgot 1 results of /m)
+    expect(err).toMatch(/^Forgot 2 results of /m)
     expect(code).toBe(0)
     expect(kept().map(({ adapter }) => adapter)).toEqual(['another'])
   })
@@ -90,7 +94,7 @@ describe('tune', () => {
     expect(out).toContain('Not complete: what was found is kept.')
     expect(code).toBe(130)
     const { entries } = JSON.parse(readFileSync(store, 'utf8')) as { entries: TunedEntry[] }
-    expect(entries.map(({ product }) => product)).toEqual([expect.stringMatching(/^256x256x256 /)])
+    expect(entries.map(({ problem }) => problem)).toEqual([expect.stringMatching(/^256x256x256 /)])
   })
 
   test('stopped before anything was decided: nothing is said to be kept', async () => {
@@ -127,10 +131,11 @@ describe('tune', () => {
   test.each([
     ['a damaged store', ['gemm:7x5x3'], at('damaged.json'), /FileFormatError: .*damaged\.json.*--reset/],
     ['no model', [], STORE, /OptionError: tune takes a MODEL/],
-    ['no such layer', [at('classifier.onnx'), '--layers', 'fc'], STORE, /OptionError: .* no layer fc.*Matrix products: gemm/],
-    ['no product', [at('classifier.onnx'), '--layers', 'conv'], STORE, /has no matrix product to tune/],
-    ['layers of a bare product', ['gemm:7x5x3', '--layers', 'x'], STORE, /a bare product has no layers/i],
+    ['no such layer', [at('classifier.onnx'), '--layers', 'fc'], STORE, /OptionError: .* no layer fc.*Matrix products and convolutions: conv, gemm/],
+    ['nothing to tune', [at('classifier.onnx'), '--layers', 'relu'], STORE, /has no matrix product or convolution to tune/],
+    ['layers of a bare problem', ['gemm:7x5x3', '--layers', 'x'], STORE, /a bare problem has no layers/i],
     ['sizes that are none', ['gemm:7x5'], STORE, /names no product/],
+    ['a convolution that is none', ['conv:3x8,4x3x3'], STORE, /names no convolution.*conv:64x56x56/],
     ['a budget that is none', ['gemm:7x5x3', '--budget', '-1'], STORE, /--budget takes a number of at least 0/],
     ['no time at all', ['gemm:7x5x3', '--budget', '0'], STORE, /--budget takes a positive number/],
   ])('%s is refused', async (_, args, store, message) => {

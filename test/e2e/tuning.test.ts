@@ -11,9 +11,9 @@ import { SKIP, launch, serve } from './browser.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-function entry(product: string): TunedEntry {
+function entry(problem: string): TunedEntry {
   const at = '2026-01-02T03:04:05.678Z'
-  return { adapter: 'card', kernels: 'v1', product, config: { kernel: 'broadcast', rows: 8 }, time_ms: 1, before_ms: 2, at }
+  return { adapter: 'card', kernels: 'v1', problem, config: { kernel: 'broadcast', rows: 8 }, time_ms: 1, before_ms: 2, at }
 }
 
 describe.skipIf(SKIP !== undefined)(`tuning in a page${SKIP === undefined ? '' : ` (skipped: ${SKIP})`}`, () => {

@@ -3,22 +3,21 @@ import { describe, expect, test, vi } from 'vitest'
 import { DeviceLimitError, OptionError } from '../../src/errors.ts'
 import { graph } from '../../src/graph/builder.ts'
 import { choose, productKey } from '../../src/ops/gemm/choose.ts'
-import { keptKernel, KERNELS_VERSION, shippedKernels, versionOf } from '../../src/ops/gemm/kept.ts'
+import { KERNELS_VERSION, shippedKernels, versionOf } from '../../src/ops/kept.ts'
 import { FAMILIES } from '../../src/ops/gemm/families.ts'
 import { normalised, slicesOf, type Product } from '../../src/ops/gemm/product.ts'
-import shipped from '../../src/ops/gemm/shipped.json' with { type: 'json' }
+import shipped from '../../src/ops/shipped.json' with { type: 'json' }
 import { floatsOf } from '../../src/ops/values.ts'
 import { distinctTasks, shareOf } from '../../src/profile/autotune.ts'
-import { checkSizes, exactOperands, ExactResult } from '../../src/profile/autotune-check.ts'
-import { bareProduct, modelTasks } from '../../src/profile/autotune-model.ts'
+import { bareProduct, bareTask, modelTasks } from '../../src/profile/autotune-model.ts'
+import { checkSizes, ExactResult } from '../../src/profile/exam.ts'
+import { exactOperands, productSums, tunableProduct } from '../../src/profile/tunable-product.ts'
 import { tensor, type HostTensor } from '../../src/tensor/tensor.ts'
 import { seededTensor } from '../../models/seeded.ts'
 import { FACTS } from '../ops/facts.ts'
 
 function productOf(text: string, changes: Partial<Product> = {}): Product {
-  const task = bareProduct(text)
-  if (task === undefined) throw new Error(text)
-  return { ...task.product, ...changes }
+  return { ...bareProduct(text), ...changes }
 }
 
 /** Y by the definition. */
@@ -83,7 +82,7 @@ const PRODUCTS: readonly (readonly [string, Product])[] = [
 describe('the exact check', () => {
   test.each(PRODUCTS)('%s: the right result passes, any wrong element does not', (_, product) => {
     const operands = exactOperands(product)
-    const expected = new ExactResult(product, operands)
+    const expected = new ExactResult(productSums(product, operands))
     const { dtype, shape } = product.output
     const right = computed(product, operands.a, operands.b)
     expect(Math.max(...right.map(Math.abs))).toBeLessThanOrEqual(2048)
@@ -120,22 +119,28 @@ describe('what is too large to tune', () => {
   const large = { ...FACTS, limits: { ...FACTS.limits, maxStorageBufferBindingSize: 2 ** 52, maxBufferSize: 2 ** 52 } }
 
   test('is named with its sizes, the limit and the remedy', () => {
-    expect(() => checkSizes(productOf('gemm:128x4096x4096'), FACTS)).not.toThrow()
-    expect(() => checkSizes(productOf('gemm:99999999x99999999x9'), FACTS)).toThrow(DeviceLimitError)
-    expect(() => checkSizes(productOf('gemm:99999999x99999999x9'), FACTS)).toThrow(
+    expect(() => checkSizes(tunableProduct(productOf('gemm:128x4096x4096')), FACTS)).not.toThrow()
+    expect(() => checkSizes(tunableProduct(productOf('gemm:99999999x99999999x9')), FACTS)).toThrow(DeviceLimitError)
+    expect(() => checkSizes(tunableProduct(productOf('gemm:99999999x99999999x9')), FACTS)).toThrow(
       /\[99999999, 99999999\].*op matmul.*limit 2\^32 elements/,
     )
-    expect(() => checkSizes(productOf('gemm:65536x9x65535'), FACTS)).toThrow(/limit maxStorageBuffersPerShaderStage 8/)
+    expect(() => checkSizes(tunableProduct(productOf('gemm:65536x9x65535')), FACTS)).toThrow(
+      /limit maxStorageBuffersPerShaderStage 8/,
+    )
     // A device that binds it whole: what this process can hold decides.
     vi.stubGlobal('Float32Array', NoMemory)
     try {
-      expect(() => checkSizes(productOf('gemm:65536x9x65535'), large)).toThrow(OptionError)
-      expect(() => checkSizes(productOf('gemm:65536x9x65535'), large)).toThrow(/\d{11} bytes of host memory.*smaller product/)
+      expect(() => checkSizes(tunableProduct(productOf('gemm:65536x9x65535')), large)).toThrow(OptionError)
+      expect(() => checkSizes(tunableProduct(productOf('gemm:65536x9x65535')), large)).toThrow(
+        /\d{11} bytes of host memory.*smaller problem/,
+      )
     } finally {
       vi.unstubAllGlobals()
     }
   })
 })
+
+const HALF = { ...FACTS, features: new Set(['shader-f16']) }
 
 describe('what there is to tune', () => {
   const weights = (shape: readonly number[]) => seededTensor(1, shape.join(), shape, { centre: 0, spread: 1 })
@@ -148,26 +153,41 @@ describe('what there is to tune', () => {
     const second = g.linear(first, weights([256, 256]), { name: 'fc2', activation: 'relu' })
     g.output('y', g.linear(second, weights([10, 256]), { name: 'fc3' }))
     const net = g.finish()
-    const { tasks, untouched } = modelTasks(net)
-    expect(tasks.map(({ layers }) => layers)).toEqual([['fc1'], ['fc2'], ['fc3']])
-    expect(distinctTasks(tasks).map(({ layers }) => layers)).toEqual([['fc1', 'fc2'], ['fc3']])
-    expect(untouched).toEqual([{ layer: 'conv', op: 'conv2d', reason: expect.stringContaining('not tuned') as string }])
-    expect(modelTasks(net, 'f16').tasks[0]?.product.a.type.dtype).toBe('f16')
-    expect(modelTasks(net, 'f32', ['fc3']).tasks).toHaveLength(1)
-    expect(() => modelTasks(net, 'f32', ['fc9'])).toThrow(/no layer fc9.*fc1, fc2, fc3/)
+    const { tasks, untouched } = modelTasks(net, FACTS)
+    expect(tasks.map(({ layers }) => layers)).toEqual([['conv'], ['fc1'], ['fc2'], ['fc3']])
+    expect(distinctTasks(tasks).map(({ layers }) => layers)).toEqual([['conv'], ['fc1', 'fc2'], ['fc3']])
+    expect(untouched).toEqual([])
+    expect(modelTasks(net, HALF, { precision: 'f16' }).tasks[1]?.problem.inputs[0]?.dtype).toBe('f16')
+    expect(modelTasks(net, FACTS, { layers: ['fc3'] }).tasks).toHaveLength(1)
+    expect(() => modelTasks(net, FACTS, { layers: ['fc9'] })).toThrow(/no layer fc9.*conv, fc1, fc2, fc3/)
+  })
+
+  test('convolutions as they run: with what is fused into them, but for one whose algorithm the model gives', () => {
+    const g = graph('block')
+    const x = g.input('x', 'f32', [2, 4, 8, 8])
+    const first = g.relu(g.conv2d(x, weights([4, 4, 3, 3]), { pads: [1, 1, 1, 1], name: 'first' }))
+    const second = g.conv2d(first, weights([4, 4, 3, 3]), { pads: [1, 1, 1, 1], name: 'second' })
+    const sum = g.relu(g.add(second, x))
+    g.output('y', g.conv2d(sum, weights([4, 4, 3, 3]), { pads: [1, 1, 1, 1], name: 'third', algorithm: 'direct' }))
+    const { tasks, untouched } = modelTasks(g.finish(), FACTS)
+    // The second adds the residual, so that it is another problem than the first.
+    expect(tasks.map(({ layers }) => layers)).toEqual([['first'], ['second']])
+    expect(distinctTasks(tasks)).toHaveLength(2)
+    expect(tasks[1]?.problem.key).toBe(`${tasks[0]?.problem.key} residual`)
+    expect(untouched).toEqual([{ layer: 'third', op: 'conv2d', reason: 'its algorithm is given by the model' }])
   })
 
   test('bare products', () => {
-    expect(bareProduct('vgg16')).toBeUndefined()
-    expect(bareProduct('gemm:2x3x4')?.product).toMatchObject({
+    expect(bareTask('vgg16')).toBeUndefined()
+    expect(bareProduct('gemm:2x3x4')).toMatchObject({
       rows: 2,
       depth: 3,
       columns: 4,
       output: { dtype: 'f32', shape: [2, 4] },
     })
-    expect(bareProduct('gemm:2x3x4:f16')?.product.b.type).toEqual({ dtype: 'f16', shape: [3, 4] })
+    expect(bareProduct('gemm:2x3x4:f16').b.type).toEqual({ dtype: 'f16', shape: [3, 4] })
     for (const text of ['gemm:', 'gemm:2x3', 'gemm:0x3x4', 'gemm:2x3x99999999999', 'gemm:2x3x4:'])
-      expect(() => bareProduct(text)).toThrow(/names no product/)
+      expect(() => bareTask(text)).toThrow(/names no product/)
     expect(() => bareProduct('gemm:2x3x4:i8')).toThrow(/dtype i8/)
   })
 
@@ -202,7 +222,7 @@ describe('measured kernels before the rule', () => {
     })
     const without = { ...tuned({ kernel: 'broadcast' }), features: new Set<string>(), subgroups: undefined }
     const { subgroups: _, ...facts } = without
-    expect(keptKernel(product, key, facts).refused).toEqual([expect.stringMatching(/^tuned broadcast cannot run: .*subgroups/)])
+    expect(choose(product, facts).reason).toMatch(/^tuned broadcast cannot run: .*subgroups.*; by rule/)
   })
 
   test('the version is of all shaders', () => {

@@ -7,11 +7,11 @@ import { filePlace, tuningPath } from '../../src/formats/node-tuning.ts'
 import { indexedDbPlace } from '../../src/profile/tuning-indexeddb.ts'
 import { mergeTuning, parseTuning, TUNING_SCHEMA, TuningStore, tuningText, type TunedEntry } from '../../src/profile/tuning.ts'
 
-function entry(product: string, changes: Partial<TunedEntry> = {}): TunedEntry {
+function entry(problem: string, changes: Partial<TunedEntry> = {}): TunedEntry {
   return {
     adapter: 'card',
     kernels: 'v1',
-    product,
+    problem,
     config: { kernel: 'broadcast', rows: 16 },
     time_ms: 1,
     before_ms: 2,
@@ -28,15 +28,22 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 describe('text', () => {
   test('what is written is read', () => {
-    const entries = [entry('a'), entry('b', { config: { kernel: 'tiled', tileRows: 64, more: [1] } })]
+    const algorithm = { algorithm: 'implicit-gemm', kernel: { kernel: 'tiled', rows: 64 } }
+    const entries = [
+      entry('a'),
+      entry('b', { config: { kernel: 'tiled', tileRows: 64, more: [1] } }),
+      entry('c', { config: algorithm }),
+    ]
     expect(parseTuning(tuningText(entries), 'x')).toEqual(entries)
     expect(parseTuning(tuningText([]), 'x')).toEqual([])
     expect(parseTuning(undefined, 'x')).toEqual([])
+    // Of kernels of before.
+    expect(parseTuning('{"schema":"tilewright.tuning/1","entries":[{"product":"a"}]}', 'x')).toEqual([])
   })
 
   test.each([
     ['no JSON', '{"schema": "tilewright.tun', /x holds no results of tuning: it is no JSON.*--reset/],
-    ['another schema', '{"schema":"tilewright.tuning/2","entries":[]}', /tilewright\.tuning\/2.*limit tilewright\.tuning\/1/],
+    ['another schema', '{"schema":"tilewright.tuning/9","entries":[]}', /tilewright\.tuning\/9.*limit tilewright\.tuning\/2/],
     ['no schema', '[]', /x holds no results.*schema none/],
     ['null', 'null', /x holds no results/],
     ['damaged', `{"schema":"${TUNING_SCHEMA}","entries":[{"adapter":"a"}]}`, /damaged results of tuning: entries\.0\.kernels/],

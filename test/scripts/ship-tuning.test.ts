@@ -15,9 +15,9 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-function entry(product: string, before_ms: number, at: number, adapter = 'mesa-llvmpipe-llvm-20'): TunedEntry {
+function entry(problem: string, before_ms: number, at: number, adapter = 'mesa-llvmpipe-llvm-20'): TunedEntry {
   const date = new Date(at).toISOString()
-  return { adapter, kernels: `v${at}`, product, config: { kernel: 'tiled', n: at }, time_ms: 1, before_ms, at: date }
+  return { adapter, kernels: `v${at}`, problem, config: { kernel: 'tiled', n: at }, time_ms: 1, before_ms, at: date }
 }
 
 function ship(entries: readonly TunedEntry[], word: string): { status: number | null; text: string; shipped: unknown } {
@@ -35,7 +35,7 @@ function ship(entries: readonly TunedEntry[], word: string): { status: number | 
 test('what gained ships, and nothing of other adapters is lost', () => {
   const entries = [entry('b', 2, 1), entry('b', 1.5, 5), entry('a', 1.2, 2), entry('c', 1.1, 3), entry('d', 9, 4, 'other-gpu')]
   const { status, text, shipped } = ship(entries, 'llvmpipe')
-  expect(text).toContain('2 of 3 products of llvmpipe')
+  expect(text).toContain('2 of 3 problems of llvmpipe')
   expect(status).toBe(0)
   expect(shipped).toEqual({
     schema: 'tilewright.shipped/1',

@@ -171,7 +171,7 @@ function renderGpu(
     clock.source === 'wall'
       ? `${bold('Clock')}     wall clock, no timestamp queries`
       : `${bold('Clock')}     timestamp queries, quantum ${clock.quantum_ns} ns (smallest step seen)`,
-    `${bold('Tuned')}     ${tuned.kernels} matrix products, ${tuned.kept_in === null ? 'kept nowhere: TILEWRIGHT_TUNING is off' : `kept in ${tuned.kept_in}${tuned.fault === null ? '' : `: ${tuned.fault}, not used`}`}`,
+    `${bold('Tuned')}     ${tuned.kernels} products and convolutions, ${tuned.kept_in === null ? 'kept nowhere: TILEWRIGHT_TUNING is off' : `kept in ${tuned.kept_in}${tuned.fault === null ? '' : `: ${tuned.fault}, not used`}`}`,
   ]
   if (adapter.software) lines.push(yellow('This is a software adapter: correct, and slow. Its times say nothing about a GPU.'))
   if (missing.length === 0) lines.push(green('Nothing is missing.'))

@@ -1,14 +1,13 @@
-/** `tilewright tune`: measures kernels for the matrix products of a model and keeps the fastest for this machine. */
+/** `tilewright tune`: measures kernels for the matrix products and convolutions of a model and keeps the fastest for this machine. */
 import { Command } from 'commander'
 import { OptionError } from '../../errors.ts'
 import type { Gpu } from '../../gpu/gpu.ts'
-import { choose, productKey } from '../../ops/gemm/choose.ts'
-import { rankCandidates } from '../../ops/gemm/estimate.ts'
-import { allCandidates, FAMILIES, familyNamed } from '../../ops/gemm/families.ts'
-import type { Config } from '../../ops/gemm/family.ts'
+import type { TunedKernel } from '../../gpu/tuning.ts'
+import { byEstimate, ratesFor } from '../../ops/gemm/estimate.ts'
 import { autotune, distinctTasks, type AutotuneProgress, type AutotuneResult } from '../../profile/autotune.ts'
 import type { ModelTasks } from '../../profile/autotune-model.ts'
-import { hasRun, sizesOf, untunedFacts, type ProductSizes, type TunedProduct } from '../../profile/tournament.ts'
+import { hasRun, type TriedKernel, type TunedProblem } from '../../profile/tournament.ts'
+import type { ProblemSizes, Tunable } from '../../profile/tunable.ts'
 import type { TuningStore } from '../../profile/tuning.ts'
 import { choiceOption, colorsFor, EXIT, integerOption, numberOption, remark, type Colors, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, tuningStore, withGpu } from '../gpu.ts'
@@ -31,23 +30,27 @@ interface Options extends WorkFlags {
 
 const EXAMPLES = `
 Examples:
-  tilewright tune vgg16                                  its fully connected layers, for a minute
+  tilewright tune vgg16                                  its convolutions and fully connected layers, for a minute
   tilewright tune model.onnx --dim N=8 --budget 300
   tilewright tune model.onnx --layers fc1,fc2 --precision f16
   tilewright tune gemm:128x4096x4096:f16                 a product of [128, 4096] and [4096, 4096] half floats
+  tilewright tune conv:64x56x56,128x3x3,s2,p1            128 filters of 3×3 over 64 channels of 56×56, stride 2, padding 1
+  tilewright tune conv:8*32x112x112,32x3x3,p1,g32,nhwc   8 pictures, 32 groups, channels innermost; also d2 (dilation), nchw4, f16
   tilewright tune bench --layers 'llm-*'                 cases of the bench's table
   tilewright tune model.onnx --dry-run                   what would be measured, in the order of the estimate
   tilewright tune --reset                                forgets what was measured on this adapter
 
 Results are kept in TILEWRIGHT_TUNING (a file, or off), else in tilewright/tuning.json of the user's cache folder, by adapter,
 version of the kernels, and problem; every command, and openGpu in Node, uses them from then on, but for tilewright bench gemm, which
-chooses by rule unless --tuned is given. Each kernel is verified before it is timed. Ctrl-C keeps what was found. Only matrix products are tuned: the output says which layers keep their kernels.
-Exit code 1 when a product could not be tuned, or there was none.`
+chooses by rule unless --tuned is given. Each kernel is verified before it is timed. Ctrl-C keeps what was found.
+Convolutions are tuned in the layouts and with the fused residual that the compiled model gives them; algorithms that err by more than the
+model's bound (the attribute maxError) are out. What weights are packed or transformed into is made once, and not timed. The output says
+which layers keep their kernels. Exit code 1 when a problem could not be tuned, or there was none.`
 
 export function tuneCommand(context: Context, exit: (code: number) => void): Command {
   const command = new Command('tune')
-    .description('Measures kernels for the matrix products of a network, and keeps the fastest for this adapter.')
-    .argument('[MODEL]', `${MODEL_HELP}; or gemm:MxKxN, gemm:MxKxN:f16; or bench, the table of tilewright bench gemm`)
+    .description('Measures kernels for the products and convolutions of a network, and keeps the fastest for this adapter.')
+    .argument('[MODEL]', `${MODEL_HELP}; or gemm:MxKxN, conv:CxHxW,MxRxS; or bench, the table of tilewright bench gemm`)
     .option('--budget <SECONDS>', 'time in all; every default kernel is measured in any case', budgetOption, 60)
     .option('--samples <N>', 'samples of the last rounds', integerOption('--samples', 1), 8)
     .option('--layers <LIST>', 'layers (of bench: cases, * allowed) to tune, separated by commas (default: all)', listOption)
@@ -90,15 +93,15 @@ async function tune(context: Context, gpu: Gpu, { model, work: asked, store, opt
     remark(context, `Forgot ${removed} results of ${gpu.facts.adapter} in ${store.name}`)
   }
   if (asked === undefined || model === undefined) return EXIT.ok
-  const work = asked(gpu.facts.software)
+  const work = asked(gpu.facts)
   if (work.tasks.length === 0) {
-    remark(context, `${model} has no matrix product to tune.`)
+    remark(context, `${model} has no matrix product or convolution to tune.`)
     for (const line of untouchedLines(work)) remark(context, line)
     return EXIT.failed
   }
   if (options.dryRun === true) {
     const plan = preview(gpu, work)
-    const json = { schema: TUNE_SCHEMA, model, dry_run: true, adapter: gpu.adapter, products: plan, untouched: work.untouched }
+    const json = { schema: TUNE_SCHEMA, model, dry_run: true, adapter: gpu.adapter, problems: plan, untouched: work.untouched }
     present(context, options.json, json, () => renderPreview(context, gpu, plan, work))
     return EXIT.ok
   }
@@ -119,32 +122,24 @@ async function measured(
   { budget, samples }: Options,
 ): Promise<AutotuneResult> {
   using progress = new Progress(context)
-  const titles = progressTitles(gpu, work)
+  const titles = progressTitles(work)
   return await autotune(gpu, work.tasks, {
     budgetMs: budget * 1000,
     samples,
     signal: context.signal,
     onProgress: (event: AutotuneProgress) => {
-      const title = titles.get(event.product)
-      if (title === undefined) throw new Error(`Progress of ${event.product}, which is not tuned here`)
-      const { name, kernels } = title
-      progress.update(event.index, event.total, `${name}: ${event.phase}, ${event.measured} of ${kernels} kernels measured`)
+      const title = titles.get(event.problem)
+      if (title === undefined) throw new Error(`Progress of ${event.problem}, which is not tuned here`)
+      const measured = event.kernels === 0 ? '' : `, ${event.measured} of ${event.kernels} kernels measured`
+      progress.update(event.index, event.total, `${title}: ${event.phase}${measured}`)
     },
     ...(store === undefined ? {} : { onTuned: (entry) => store.add([entry]) }),
   })
 }
 
-/** By `productKey`: layers and sizes for people, and how many kernels there are, the default one among them. */
-function progressTitles(gpu: Gpu, { tasks }: ModelTasks): Map<string, { name: string; kernels: number }> {
-  const facts = untunedFacts(gpu)
-  return new Map(
-    distinctTasks(tasks).map(({ product, layers }) => {
-      const { config } = choose(product, facts)
-      const configs = [familyNamed(config.kernel, product.op).schema.parse(config), ...allCandidates(product, facts)]
-      const kernels = new Set(configs.map((one) => JSON.stringify(one))).size
-      return [productKey(product), { name: `${namesOf(layers)}, ${sizesText(sizesOf(product))}`, kernels }]
-    }),
-  )
+/** By key: layers and sizes for people. */
+function progressTitles({ tasks }: ModelTasks): Map<string, string> {
+  return new Map(distinctTasks(tasks).map(({ problem, layers }) => [problem.key, `${namesOf(layers)}, ${problem.sizes.text}`]))
 }
 
 function budgetOption(text: string): number {
@@ -159,45 +154,48 @@ function listOption(text: string): string[] {
   return names
 }
 
-/** A configuration in a line, without what is its family's default: `broadcast rows 8, strips 2`. */
-export function configText({ kernel, ...constants }: Config): string {
-  const usual = FAMILIES.get(kernel)?.schema.safeParse({ kernel })
-  const defaults = new Map<string, unknown>(Object.entries(usual?.success === true ? usual.data : {}))
-  const parts = Object.entries(constants).flatMap(([name, value]) =>
-    defaults.get(name) === value ? [] : [`${name} ${String(value)}`],
-  )
-  return parts.length === 0 ? kernel : `${kernel} ${parts.join(', ')}`
-}
-
-/** As the command takes it, M×K×N: `128×4096×11008 f16`. */
-function sizesText({ rows, columns, depth, slices, dtype }: ProductSizes): string {
-  return `${slices === 1 ? '' : `${slices} of `}${rows}×${depth}×${columns} ${dtype}`
-}
-
 interface PreviewRow {
-  readonly product: string
-  readonly sizes: ProductSizes
+  readonly problem: string
+  readonly sizes: ProblemSizes
   readonly layers: readonly string[]
-  readonly default: { readonly config: Config; readonly reason: string }
+  readonly default: { readonly config: TunedKernel; readonly reason: string }
   /** From the fastest expected on. */
-  readonly candidates: readonly { readonly config: Config; readonly estimate_ms: number; readonly bound: string }[]
+  readonly candidates: readonly { readonly config: TunedKernel; readonly estimate_ms: number; readonly bound: string }[]
+  readonly refused: readonly { readonly config: TunedKernel; readonly reason: string }[]
 }
 
-function preview(gpu: Gpu, { tasks }: ModelTasks): PreviewRow[] {
-  return distinctTasks(tasks).map(({ product, layers }) => ({
-    product: productKey(product),
-    sizes: sizesOf(product),
-    layers,
-    default: choose(product, gpu.facts),
-    candidates: rankCandidates(product, allCandidates(product, gpu.facts), gpu.facts).map(({ config, estimate }) => {
-      return { config, estimate_ms: estimate.seconds * 1000, bound: estimate.bound }
-    }),
-  }))
+function preview({ facts }: Gpu, { tasks }: ModelTasks): PreviewRow[] {
+  const rates = ratesFor(facts)
+  return distinctTasks(tasks).map(({ problem, layers }) => {
+    const now = problem.chosen(facts)
+    const { others, refused } = problem.contenders(facts)
+    const ranked = [now.config, ...others]
+      .map((config) => ({ config, estimate: problem.estimate(config, facts, rates) }))
+      .toSorted(byEstimate)
+    return {
+      problem: problem.key,
+      sizes: problem.sizes,
+      layers,
+      default: now,
+      candidates: ranked.map(({ config, estimate }) => ({ config, estimate_ms: estimate.seconds * 1000, bound: estimate.bound })),
+      refused,
+    }
+  })
+}
+
+/** Problems by key, for their words. */
+function problemsOf({ tasks }: ModelTasks): (key: string) => Tunable {
+  const known = new Map(tasks.map(({ problem }) => [problem.key, problem]))
+  return (key) => {
+    const problem = known.get(key)
+    if (problem === undefined) throw new Error(`${key} is not tuned here`)
+    return problem
+  }
 }
 
 const PREVIEW: readonly Column[] = [
   { title: 'Layers' },
-  { title: 'Product' },
+  { title: 'Problem' },
   { title: 'Candidates', align: 'right' },
   { title: 'Estimate', align: 'right' },
   { title: 'Bound' },
@@ -205,51 +203,63 @@ const PREVIEW: readonly Column[] = [
 
 function renderPreview(context: Context, gpu: Gpu, rows: readonly PreviewRow[], work: ModelTasks): string {
   const colors = colorsFor(context, context.out)
+  const problemOf = problemsOf(work)
   const cells = rows.map(({ sizes, layers, candidates }) => {
     const [first] = candidates
     const best = first === undefined ? ['–', '–'] : [duration(first.estimate_ms), first.bound]
-    return [namesOf(layers), sizesText(sizes), String(candidates.length), ...best]
+    return [namesOf(layers), sizes.text, String(candidates.length), ...best]
   })
-  const kernels = rows.map(({ sizes, layers, default: now, candidates: [first] }) => {
+  const kernels = rows.flatMap(({ problem, sizes, layers, default: now, candidates: [first], refused }) => {
+    const { configText } = problemOf(problem)
     const best = first === undefined ? '' : `; first by estimate: ${configText(first.config)}`
-    return `${namesOf(layers)}, ${sizesText(sizes)}: now ${configText(now.config)} (${now.reason})${best}`
+    return [
+      `${namesOf(layers)}, ${sizes.text}: now ${configText(now.config)} (${now.reason})${best}`,
+      ...refusedLines(refused, problemOf(problem), colors),
+    ]
   })
   const notes = [`On ${adapterTitle(gpu.adapter)}; nothing was measured.`, ...untouchedLines(work)]
   return ['', table(PREVIEW, cells, colors), '', ...kernels.map((line) => wrapped(line)), ...notes.map(dimmed(colors))].join('\n')
 }
 
+function refusedLines(refused: PreviewRow['refused'], { sizes, configText }: Tunable, colors: Colors): string[] {
+  return refused.map(({ config, reason }) => `${colors.yellow('out')} ${sizes.text} ${configText(config)}: ${reason}`)
+}
+
 const COLUMNS: readonly Column[] = [
   { title: 'Layers' },
-  { title: 'Product' },
+  { title: 'Problem' },
   { title: 'Before', align: 'right' },
   { title: 'After', align: 'right' },
   { title: 'Speed-up', align: 'right' },
   { title: 'GFLOP/s', align: 'right' },
+  { title: 'Compiles in', align: 'right' },
 ]
 
 function render(context: Context, result: AutotuneResult, work: ModelTasks, store: TuningStore | undefined): string {
   const colors = colorsFor(context, context.out)
-  const cells = result.tuned.map(({ layers, sizes, before, after }) => {
+  const problemOf = problemsOf(work)
+  const cells = result.tuned.map(({ layers, sizes, before, after, tried }) => {
+    const compiled = tried.find(({ config }) => config === after.config)?.compile_ms
     const factor = before.time_ms / after.time_ms
     const text = `${factor.toFixed(2)}×`
     return [
       namesOf(layers),
-      sizesText(sizes),
+      sizes.text,
       duration(before.time_ms),
       duration(after.time_ms),
       factor > 1 ? colors.green(text) : text,
       (sizes.flops / after.time_ms / 1e6).toPrecision(3),
+      compiled === undefined ? '–' : duration(compiled),
     ]
   })
   const kernels = result.tuned.map((row) => {
-    return `${namesOf(row.layers)}, ${sizesText(row.sizes)}: ${configText(row.after.config)}; ${why(row)}`
+    return `${namesOf(row.layers)}, ${row.sizes.text}: ${problemOf(row.problem).configText(row.after.config)}; ${why(row)}`
   })
   const correlation = result.rank_correlation
-  const faults = result.tuned.flatMap(({ sizes, tried }) =>
-    tried.flatMap(({ config, fault }) =>
-      fault === undefined ? [] : [`${colors.yellow('out')} ${sizesText(sizes)} ${configText(config)}: ${fault}`],
-    ),
-  )
+  const faults = result.tuned.flatMap(({ problem, tried, refused }) => {
+    const wrong = tried.flatMap(({ config, fault }: TriedKernel) => (fault === undefined ? [] : [{ config, reason: fault }]))
+    return refusedLines([...refused, ...wrong], problemOf(problem), colors)
+  })
   const failed = result.untuned.map(({ layers, reason }) => `${colors.red('not tuned')} ${namesOf(layers)}: ${reason}`)
   const kept = store === undefined ? 0 : result.entries.length
   const notes = [
@@ -273,7 +283,7 @@ const dimmed =
   (line: string): string =>
     dim(wrapped(line))
 
-function why({ before, after, decided, tried, candidates }: TunedProduct): string {
+function why({ before, after, decided, tried, candidates }: TunedProblem): string {
   const ran = tried.filter(hasRun).length
   if (!decided) return `not decided, not kept: ${ran} of ${candidates} measured`
   const isSame = after.config === before.config

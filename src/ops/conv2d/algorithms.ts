@@ -1,29 +1,40 @@
 /** All algorithms of convolution: the one place where one is registered. */
 import { OptionError } from '../../errors.ts'
 import type { DeviceFacts } from '../../gpu/program.ts'
-import type { Algorithm, AlgorithmConfig } from './algorithm.ts'
+import { DEFAULT_MAX_ERROR, type Algorithm, type AlgorithmConfig } from './algorithm.ts'
+import { depthwise } from './algorithms/depthwise.ts'
 import { direct } from './algorithms/direct.ts'
+import { fft } from './algorithms/fft.ts'
 import { implicitGemm } from './algorithms/implicit-gemm.ts'
+import { winograd } from './algorithms/winograd.ts'
 import type { Convolution } from './convolution.ts'
 
 /** An algorithm whose configurations are known only as JSON. */
 export type AnyAlgorithm = Algorithm
 
 export const ALGORITHMS: ReadonlyMap<string, AnyAlgorithm> = new Map(
-  [erased(direct), erased(implicitGemm)].map((algorithm) => [algorithm.name, algorithm]),
+  [erased(depthwise), erased(direct), erased(fft), erased(implicitGemm), erased(winograd)].map((algorithm) => [
+    algorithm.name,
+    algorithm,
+  ]),
 )
 
 /** An algorithm as the registry holds it: what it is handed was parsed by its own schema. */
 function erased<C extends AlgorithmConfig>(algorithm: Algorithm<C>): AnyAlgorithm {
   const own = (config: AlgorithmConfig): C => algorithm.schema.parse(config)
+  const { spread, accesses, estimate } = algorithm
   return {
     name: algorithm.name,
     schema: algorithm.schema,
+    mixes: algorithm.mixes ?? false,
     refusal: (conv, config, device) => algorithm.refusal(conv, own(config), device),
     candidates: (conv, device) => algorithm.candidates(conv, device),
     plan: (conv, config, device) => algorithm.plan(conv, own(config), device),
     work: (conv, config) => algorithm.work(conv, own(config)),
     error: (conv, config) => algorithm.error(conv, own(config)),
+    ...(accesses === undefined ? {} : { accesses: (conv, config, device) => accesses(conv, own(config), device) }),
+    ...(estimate === undefined ? {} : { estimate: (conv, config, device, rates) => estimate(conv, own(config), device, rates) }),
+    ...(spread === undefined ? {} : { spread: (conv, config) => spread(conv, config === undefined ? undefined : own(config)) }),
   }
 }
 
@@ -37,10 +48,14 @@ export function algorithmNamed(name: string, op: string): AnyAlgorithm {
 /** Why an algorithm is refused, the caller's bound on its error included. Undefined: it is not. */
 export function refusalOf(conv: Convolution, config: AlgorithmConfig, device: DeviceFacts): string | undefined {
   const algorithm = algorithmNamed(config.algorithm, conv.op)
+  if (conv.layout !== conv.outputLayout && algorithm.mixes !== true) {
+    return `X lies in ${conv.layout} and Y in ${conv.outputLayout}, and it keeps to one layout`
+  }
   const own = algorithm.refusal(conv, config, device)
-  if (own !== undefined || conv.maxError === undefined) return own
+  if (own !== undefined) return own
   const error = algorithm.error(conv, config)
-  return error > conv.maxError ? `its error bound is ${error.toPrecision(2)}, and maxError ${conv.maxError}` : undefined
+  const most = conv.maxError ?? DEFAULT_MAX_ERROR
+  return error > most ? `its error bound is ${error.toPrecision(2)}, and maxError ${most.toPrecision(2)}` : undefined
 }
 
 /**

@@ -1,11 +1,13 @@
 /**
- * Which algorithm a convolution gets: forced by the caller, or by rule. Pure: from a convolution and facts to a configuration and its
- * reason.
+ * Which algorithm a convolution gets: forced by the caller, measured by the tuner, or by rule. Pure: from a convolution and facts to a
+ * configuration and its reason.
  */
 import type { DeviceFacts, OpPlan } from '../../gpu/program.ts'
+import type { TunedKernel } from '../../gpu/tuning.ts'
 import { sizeOf } from '../../tensor/shape.ts'
+import { keptKernel, UNKNOWN_KERNEL } from '../kept.ts'
 import type { AlgorithmConfig } from './algorithm.ts'
-import { algorithmNamed, forced, refusalOf } from './algorithms.ts'
+import { ALGORITHMS, algorithmNamed, forced, refusalOf } from './algorithms.ts'
 import type { Convolution } from './convolution.ts'
 
 export interface Choice {
@@ -13,12 +15,45 @@ export interface Choice {
   readonly reason: string
 }
 
+/**
+ * What a choice depends on besides the device: sizes, layouts, dtypes, and of the epilogue the residual, which is read as Y is written.
+ * Keys the tuner's results. A bias and an activation cost next to nothing.
+ */
+export function convolutionKey(conv: Convolution): string {
+  const { batch, groups, channels, filters, axes, layout, outputLayout, x, w, output, accumulate, residual, maxError } = conv
+  const each = axes.map(({ input, kernel, stride, dilation, before, output: count }) => {
+    return `${input}k${kernel}s${stride}d${dilation}p${before}o${count}`
+  })
+  // Axes that the op lacks are not worth their letters.
+  while (each.length > 1 && each[0] === '1k1s1d1p0o1') each.shift()
+  const types = [x.dtype, w.dtype, output.dtype, accumulate].join('-')
+  const lies = layout === outputLayout ? layout : `${layout}>${outputLayout}`
+  const more = [residual === undefined ? '' : ' residual', maxError === undefined ? '' : ` within ${maxError}`].join('')
+  return `conv ${batch}*${groups}*${channels}>${filters} ${each.join(' ')} ${lies} ${types}${more}`
+}
+
 /** The plan of a convolution; no dispatches where Y is empty. @throws OptionError where a forced algorithm is not legal */
 export function planConvolution(conv: Convolution, device: DeviceFacts, algorithm?: string | AlgorithmConfig): OpPlan {
-  const choice = algorithm === undefined ? byRule(conv, device) : { config: forced(conv, algorithm, device), reason: 'forced' }
+  const choice = algorithm === undefined ? choose(conv, device) : { config: forced(conv, algorithm, device), reason: 'forced' }
   if (sizeOf(conv.output.shape) === 0) return { reason: 'empty output: nothing to do', dispatches: [], temps: [] }
   const plan = algorithmNamed(choice.config.algorithm, conv.op).plan(conv, choice.config, device)
   return { ...plan, reason: `${choice.reason}: ${plan.reason}` }
+}
+
+/** By measurement where there is one for this adapter and problem, the user's own or one that ships, else by rule. */
+export function choose(conv: Convolution, device: DeviceFacts): Choice {
+  const { kept, refused } = keptKernel(convolutionKey(conv), device, (given) => keptConfig(conv, given, device))
+  const { config, reason } = kept ?? byRule(conv, device)
+  return { config, reason: [...refused, reason].join('; ') }
+}
+
+/** A measured algorithm where it can run; else why not. */
+function keptConfig(conv: Convolution, given: TunedKernel, device: DeviceFacts): AlgorithmConfig | string {
+  const algorithm = 'algorithm' in given ? ALGORITHMS.get(given.algorithm) : undefined
+  const parsed = algorithm?.schema.safeParse(given)
+  if (parsed?.success !== true) return UNKNOWN_KERNEL
+  const refusal = refusalOf(conv, parsed.data, device)
+  return refusal === undefined ? parsed.data : `cannot run: ${refusal}`
 }
 
 /** Up to as many filters per group, a tile of a matrix product would be mostly empty. */

@@ -3,14 +3,15 @@
  * configuration and its reason.
  */
 import type { DeviceFacts, OpPlan } from '../../gpu/program.ts'
+import type { TunedKernel } from '../../gpu/tuning.ts'
 import { sizeOf } from '../../tensor/shape.ts'
-import { familyNamed, forced } from './families.ts'
+import { keptKernel, UNKNOWN_KERNEL } from '../kept.ts'
+import { FAMILIES, familyNamed, forced } from './families.ts'
 import type { Config } from './family.ts'
 import { broadcast, type BroadcastConfig } from './kernels/broadcast.ts'
 import { matrix } from './kernels/matrix.ts'
 import { tiledByRule } from './kernels/tiled.ts'
 import { vectorByRule } from './kernels/vector.ts'
-import { keptKernel } from './kept.ts'
 import { flopsOf, normalised, type Product, type Window } from './product.ts'
 
 export interface Choice {
@@ -48,9 +49,18 @@ export function planProduct(given: Product, device: DeviceFacts, kernel?: string
 
 /** By measurement where there is one for this adapter and problem, the user's own or one that ships, else by rule. */
 export function choose(product: Product, device: DeviceFacts): Choice {
-  const { kept, refused } = keptKernel(product, productKey(product), device)
+  const { kept, refused } = keptKernel(productKey(product), device, (given) => keptConfig(product, given, device))
   const { config, reason } = kept ?? byRule(product, device)
   return { config, reason: [...refused, reason].join('; ') }
+}
+
+/** A measured kernel where it can run; else why not. */
+function keptConfig(product: Product, given: TunedKernel, device: DeviceFacts): Config | string {
+  const family = 'algorithm' in given ? undefined : FAMILIES.get(given.kernel)
+  const parsed = family?.schema.safeParse(given)
+  if (family === undefined || parsed?.success !== true) return UNKNOWN_KERNEL
+  const refusal = family.refusal(product, parsed.data, device)
+  return refusal === undefined ? parsed.data : `cannot run: ${refusal}`
 }
 
 /**

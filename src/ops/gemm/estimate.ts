@@ -20,7 +20,7 @@ import { convProblem } from '../../schedule/problem.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { familyNamed } from './families.ts'
-import type { Config } from './family.ts'
+import type { Accesses, Config } from './family.ts'
 import { slicesOf, type Product } from './product.ts'
 
 /** What a machine does in a second at best. */
@@ -150,8 +150,13 @@ export function estimate(product: Product, config: Config, device: DeviceFacts, 
     memory: (once + scratch) / rates.bytes,
     cache: (fetched + scratch) / rates.cacheBytes,
     workgroup: handed / rates.workgroupBytes,
-    issue: issueOf(product, config, device, plan, rates),
+    issue: issueOf(family.accesses(product, config, device), plan, rates),
   }
+  return summed(parts, plan, rates)
+}
+
+/** What a plan takes whose parts are known: the largest of them or their sum, over the share of the machine that is busy, and launches. */
+export function summed(parts: EstimateParts, plan: OpPlan, rates: Rates): Estimate {
   const bound = largest(parts)
   const { arithmetic, memory, cache, workgroup, issue } = parts
   const work = rates.overlap ? parts[bound] : Math.max(memory, arithmetic + workgroup + issue + cache)
@@ -162,21 +167,14 @@ export function estimate(product: Product, config: Config, device: DeviceFacts, 
 }
 
 /** A configuration and how long it is expected to take. */
-export interface Ranked {
-  readonly config: Config
+export interface Ranked<C> {
+  readonly config: C
   readonly estimate: Estimate
 }
 
-/** Configurations from the fastest expected on; where one bottleneck makes them equal, by what they spend on all of them. */
-export function rankCandidates(
-  product: Product,
-  configs: readonly Config[],
-  device: DeviceFacts,
-  rates: Rates = ratesFor(device),
-): Ranked[] {
-  return configs
-    .map((config) => ({ config, estimate: estimate(product, config, device, rates) }))
-    .toSorted((a, b) => a.estimate.seconds - b.estimate.seconds || spentOn(a.estimate) - spentOn(b.estimate))
+/** The fastest expected first; where one bottleneck makes two equal, by what they spend on all of them. */
+export function byEstimate(a: Ranked<unknown>, b: Ranked<unknown>): number {
+  return a.estimate.seconds - b.estimate.seconds || spentOn(a.estimate) - spentOn(b.estimate)
 }
 
 function spentOn({ parts: { arithmetic, memory, cache, workgroup, issue } }: Estimate): number {
@@ -220,9 +218,8 @@ function byteSize({ dtype, shape }: TensorType): number {
 }
 
 /** Seconds of the accesses that lanes issue: elements over the elements that one access moves, and the conversion of halves. */
-function issueOf(product: Product, config: Config, device: DeviceFacts, { dispatches }: OpPlan, rates: Rates): number {
+export function issueOf(counts: Accesses, { dispatches }: OpPlan, rates: Rates): number {
   const operands = dispatches.flatMap(({ program }) => program.operands)
-  const counts = familyNamed(config.kernel, product.op).accesses(product, config, device)
   return Object.entries(counts).reduce((sum, [name, { loads, stores }]) => {
     const { width = 1, dtype = 'f32', raw = false } = operands.find((operand) => operand.name === name) ?? {}
     const elements = loads + stores

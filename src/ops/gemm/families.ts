@@ -1,7 +1,8 @@
 /** All kernel families of the matrix product: the one place where a family is registered. */
 import { OptionError } from '../../errors.ts'
 import type { DeviceFacts } from '../../gpu/program.ts'
-import type { Config, Family } from './family.ts'
+import { sizeOf } from '../../tensor/shape.ts'
+import type { Accesses, Config, Family } from './family.ts'
 import { broadcast } from './kernels/broadcast.ts'
 import { matrix } from './kernels/matrix.ts'
 import { registers } from './kernels/registers.ts'
@@ -58,7 +59,28 @@ export function forced(product: Product, given: string | Config, device: DeviceF
   })
 }
 
+/** Why a kernel that a caller names cannot run a product, by its name or configuration. Undefined: it can. @throws OptionError for none that there is */
+export function kernelRefusal(product: Product, given: string | Config, device: DeviceFacts): string | undefined {
+  const family = familyNamed(typeof given === 'string' ? given : given.kernel, product.op)
+  if (typeof given === 'string') {
+    return family.candidates(product, device).length > 0 ? undefined : `kernel ${given} has no fitting configuration`
+  }
+  const parsed = family.schema.safeParse(given)
+  return parsed.success ? family.refusal(product, parsed.data, device) : `this is no configuration of kernel ${family.name}`
+}
+
 /** Every legal configuration worth measuring, of every family. */
 export function allCandidates(product: Product, device: DeviceFacts): Config[] {
   return [...FAMILIES.values()].flatMap((family) => family.candidates(product, device))
+}
+
+/** What the family says, and what its epilogue reads besides: each term once for each value stored. */
+export function accessesOf(product: Product, config: Config, device: DeviceFacts): Accesses {
+  const { scale, bias, residual } = product.epilogue
+  const loads = sizeOf(product.output.shape)
+  const terms = Object.entries({ scale, bias, residual }).filter(([, term]) => term !== undefined)
+  return {
+    ...familyNamed(config.kernel, product.op).accesses(product, config, device),
+    ...Object.fromEntries(terms.map(([name]) => [name, { loads, stores: 0 }])),
+  }
 }

@@ -2,11 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { evaluate } from '../../../src/cost/evaluate.ts'
 import type { DeviceFacts } from '../../../src/gpu/program.ts'
-import { estimate, kernelMachine, rankCandidates, ratesFor, type Rates } from '../../../src/ops/gemm/estimate.ts'
+import { byEstimate, estimate, kernelMachine, ratesFor, type Rates } from '../../../src/ops/gemm/estimate.ts'
 import { allCandidates, familyNamed } from '../../../src/ops/gemm/families.ts'
 import type { Config } from '../../../src/ops/gemm/family.ts'
-import type { Product } from '../../../src/ops/gemm/product.ts'
-import { bareProduct } from '../../../src/profile/autotune-model.ts'
+import { bareProduct as productOf } from '../../../src/profile/autotune-model.ts'
 import { convProblem } from '../../../src/schedule/problem.ts'
 import { FACTS } from '../facts.ts'
 
@@ -32,12 +31,6 @@ const ONE: Rates = {
   // Workgroups one after another: the machine is always full.
   groups: 1,
   overlap: true,
-}
-
-function productOf(text: string): Product {
-  const task = bareProduct(text)
-  if (task === undefined) throw new Error(text)
-  return task.product
 }
 
 const broadcast = (more: Record<string, unknown>): Config => ({ kernel: 'broadcast', ...more })
@@ -140,7 +133,7 @@ describe('every candidate of every family', () => {
     const product = productOf(text)
     const configs = allCandidates(product, DEVICE)
     expect(configs.length).toBeGreaterThan(0)
-    const ranked = rankCandidates(product, configs, DEVICE)
+    const ranked = configs.map((config) => ({ config, estimate: estimate(product, config, DEVICE) })).toSorted(byEstimate)
     expect(ranked.map(({ config }) => config)).toEqual(expect.arrayContaining(configs))
     for (const [index, { config, estimate: one }] of ranked.entries()) {
       expect(Number.isFinite(one.seconds)).toBe(true)

@@ -7,7 +7,7 @@ import outputNhwc from '../../../../shaders/conv/output_nhwc.wgsl?raw'
 import type { ParamType } from '../../../gpu/program.ts'
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { Algorithm } from '../algorithm.ts'
-import { INPUT, layoutStrides, macsOf, type Convolution, type Layout } from '../convolution.ts'
+import { INPUT, layoutStrides, macsOf, pixelsOf, tapsOf, type Convolution, type Layout } from '../convolution.ts'
 import { epilogueParts } from '../epilogue.ts'
 import { bytesOf } from '../filters.ts'
 
@@ -15,11 +15,12 @@ const schema = z.strictObject({ algorithm: z.literal('direct') })
 export type DirectConfig = z.infer<typeof schema>
 
 const LANES = 64
-const OUTPUT: Readonly<Record<Layout, string>> = { nchw: outputNchw, nhwc: outputNhwc, nchw4: outputNchw4 }
+export const OUTPUT: Readonly<Record<Layout, string>> = { nchw: outputNchw, nhwc: outputNhwc, nchw4: outputNchw4 }
 
 export const direct: Algorithm<DirectConfig> = {
   name: 'direct',
   schema,
+  mixes: true,
   refusal: () => undefined,
   candidates: () => [{ algorithm: 'direct' }],
 
@@ -33,7 +34,7 @@ export const direct: Algorithm<DirectConfig> = {
         {
           program: {
             name: `${conv.op}/direct`,
-            body: [epilogue.body, directBody, OUTPUT[conv.layout]].join('\n'),
+            body: [epilogue.body, directBody, OUTPUT[conv.outputLayout]].join('\n'),
             operands: [
               { name: 'x', dtype: conv.x.dtype, access: 'read' },
               { name: 'w', dtype: conv.w.dtype, access: 'read' },
@@ -64,6 +65,19 @@ export const direct: Algorithm<DirectConfig> = {
   work(conv) {
     const macs = macsOf(conv)
     return { multiplications: macs, additions: macs, bytes: bytesOf([conv.x, conv.w, conv.bias, conv.residual, conv.output]) }
+  },
+
+  /** Every tap of every output, padding too: what it reads there is not taken. */
+  accesses({ batch, groups, filters, channels, bias, residual, ...conv }) {
+    const outputs = batch * groups * filters * pixelsOf(conv)
+    const terms = { loads: outputs * channels * tapsOf(conv), stores: 0 }
+    return {
+      x: terms,
+      w: terms,
+      y: { loads: 0, stores: outputs },
+      ...(bias === undefined ? {} : { bias: { loads: outputs, stores: 0 } }),
+      ...(residual === undefined ? {} : { residual: { loads: outputs, stores: 0 } }),
+    }
   },
 
   error: () => 0,

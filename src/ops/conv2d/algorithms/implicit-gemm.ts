@@ -11,8 +11,9 @@
 import { z } from 'zod'
 import type { DeviceFacts, OpPlan, TensorRef } from '../../../gpu/program.ts'
 import { rewired } from '../../../gpu/program.ts'
-import { choose } from '../../gemm/choose.ts'
-import { allCandidates, familyNamed, forced } from '../../gemm/families.ts'
+import { choose, type Choice } from '../../gemm/choose.ts'
+import { estimate } from '../../gemm/estimate.ts'
+import { accessesOf, allCandidates, familyNamed, forced, kernelRefusal } from '../../gemm/families.ts'
 import type { BatchDimension, Product, Side, Stores, Window } from '../../gemm/product.ts'
 import type { Algorithm } from '../algorithm.ts'
 import { INPUT, layoutStrides, macsOf, pixelsOf, tapsOf, type Convolution } from '../convolution.ts'
@@ -31,23 +32,18 @@ export type ImplicitGemmConfig = z.infer<typeof schema>
 export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
   name: 'implicit-gemm',
   schema,
+  mixes: true,
 
   refusal(conv, config, device) {
-    if (conv.layout === 'nchw4') {
-      if (config.rows === 'filters') return 'channels in quads are columns of the product, not rows'
+    if (conv.layout === 'nchw4' || conv.outputLayout === 'nchw4') {
+      if (conv.outputLayout === 'nchw4' && config.rows === 'filters')
+        return 'channels in quads are columns of the product, not rows'
       const { groups, channels, filters } = conv
       if (groups > 1 && (channels % 4 !== 0 || filters % 4 !== 0)) {
         return `${channels} channels and ${filters} filters of a group begin within a quad`
       }
     }
-    if (config.kernel === undefined) return undefined
-    const product = productOf(conv, config)
-    const family = familyNamed(typeof config.kernel === 'string' ? config.kernel : config.kernel.kernel, conv.op)
-    if (typeof config.kernel === 'string') {
-      return family.candidates(product, device).length > 0 ? undefined : `kernel ${config.kernel} has no fitting configuration`
-    }
-    const parsed = family.schema.safeParse(config.kernel)
-    return parsed.success ? family.refusal(product, parsed.data, device) : `this is no configuration of kernel ${family.name}`
+    return config.kernel === undefined ? undefined : kernelRefusal(productOf(conv, config), config.kernel, device)
   },
 
   candidates(conv, device) {
@@ -65,10 +61,7 @@ export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
 
   plan(conv, config, device) {
     const product = productOf(conv, config)
-    const choice =
-      config.kernel === undefined
-        ? choose(product, device)
-        : { config: forced(product, config.kernel, device), reason: 'kernel forced' }
+    const choice = kernelOf(product, config, device)
     const plan = familyNamed(choice.config.kernel, conv.op).plan(product, choice.config, device)
     const inputs: TensorRef[] = [
       { kind: 'input', index: INPUT.x },
@@ -94,12 +87,28 @@ export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
     }
   },
 
+  accesses(conv, config, device) {
+    const product = productOf(conv, config)
+    return accessesOf(product, kernelOf(product, config, device).config, device)
+  },
+
+  /** That of its product. */
+  estimate(conv, config, device, rates) {
+    const product = productOf(conv, config)
+    return estimate(product, kernelOf(product, config, device).config, device, rates)
+  },
+
   error: () => 0,
+}
+
+/** The kernel that the product gets. @throws OptionError where the configuration names one that is not legal */
+function kernelOf(product: Product, { kernel }: ImplicitGemmConfig, device: DeviceFacts): Choice {
+  return kernel === undefined ? choose(product, device) : { config: forced(product, kernel, device), reason: 'kernel forced' }
 }
 
 /** Positions as rows, where a subgroup or workgroup shares what it finds of a window; on GPUs in nchw as columns, so that Y is stored in line. */
 export function ruleFor(conv: Convolution, device: DeviceFacts): ImplicitGemmConfig {
-  const rows = conv.layout === 'nchw' && !device.software ? 'filters' : 'positions'
+  const rows = conv.outputLayout === 'nchw' && !device.software ? 'filters' : 'positions'
   return { algorithm: 'implicit-gemm', rows }
 }
 
@@ -108,20 +117,20 @@ const VIRTUAL = { x: 0, w: 1, bias: 2, residual: 3 } as const
 
 /** The product that a convolution is: which inputs it has, see `VIRTUAL`. */
 export function productOf(conv: Convolution, { rows }: Pick<ImplicitGemmConfig, 'rows'>): Product {
-  const { op, batch, groups, channels, filters, axes, layout, bias, residual, activation, accumulate, output } = conv
+  const { op, batch, groups, channels, filters, axes, layout, outputLayout, bias, residual, activation, accumulate, output } = conv
   const [depthAxis, heightAxis, widthAxis] = axes
   const from = layoutStrides(layout, groups * channels, [depthAxis.input, heightAxis.input, widthAxis.input])
-  const to = layoutStrides(layout, groups * filters, [depthAxis.output, heightAxis.output, widthAxis.output])
+  const to = layoutStrides(outputLayout, groups * filters, [depthAxis.output, heightAxis.output, widthAxis.output])
   const pixels = pixelsOf(conv)
   const taps = tapsOf(conv)
   const depth = taps * channels
   const step = paddedFilters(conv)
-  // Positions of all pictures follow one another where channels lie innermost.
-  const joined = layout === 'nhwc'
-  const pictures = joined ? 1 : batch
-  const positions = joined ? batch * pixels : pixels
   const window: Window = { axes, channels, strides: from, order: 'taps' }
   const patches: Side = sideOf(conv, window, VIRTUAL.x)
+  // Positions of all pictures follow one another where channels lie innermost; a window finds pictures by itself.
+  const joined = outputLayout === 'nhwc' && (layout === 'nhwc' || patches.window !== undefined)
+  const pictures = joined ? 1 : batch
+  const positions = joined ? batch * pixels : pixels
   const weights: Side = { input: VIRTUAL.w, type: packedType(conv), line: 1, depth: step }
   const batches: { dimension: BatchDimension; y: number; terms: number }[] = []
   const [a, b] = rows === 'positions' ? [patches, weights] : [weights, patches]
@@ -185,6 +194,6 @@ function sideOf(conv: Convolution, window: Window, input: number): Side {
 }
 
 /** Between the first channels of two groups of `channels` each. */
-function groupStride({ channel, quad }: { channel: number; quad: number }, channels: number): number {
+export function groupStride({ channel, quad }: { channel: number; quad: number }, channels: number): number {
   return channel === 1 && quad !== 4 ? (channels / 4) * quad : channels * channel
 }
