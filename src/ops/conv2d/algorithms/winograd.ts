@@ -68,11 +68,13 @@ export const winograd: Algorithm<WinogradConfig> = {
   },
 
   candidates(conv, device) {
-    if (!isWorthwhile(conv)) return []
+    if (unfitness(conv) !== undefined || !isWorthwhile(conv)) return []
+    const tiles = TILES.toSorted((a, b) => costOf(conv, a) - costOf(conv, b))
+    // In software a conversion costs more than the memory it saves.
     const halves = conv.x.dtype === 'f16' && !device.software ? [true, false] : [false]
-    return TILES.flatMap((tile) => halves.map((half): WinogradConfig => ({ algorithm: 'winograd', tile, half }))).filter(
-      (config) => winograd.refusal(conv, config, device) === undefined,
-    )
+    return halves
+      .flatMap((half) => tiles.map((tile): WinogradConfig => ({ algorithm: 'winograd', tile, half })))
+      .filter((config) => winograd.refusal(conv, config, device) === undefined)
   },
 
   plan(conv, config, device) {
@@ -132,8 +134,17 @@ function isWorthwhile(conv: Convolution): boolean {
   return conv.channels >= LEAST_SIDE && conv.filters >= LEAST_SIDE
 }
 
+/** Reading a filter at a point takes as long as about so many products with it (measured on lavapipe). */
+const FILTER_COST = 8
+
+/** What a tile costs, up to a factor that all tiles share: with few of them, filters at many points are what takes long. */
+function costOf(conv: Convolution, tile: Tile): number {
+  const { points, tiles } = geometryOf(conv, tile)
+  return points * (tiles + FILTER_COST)
+}
+
 /** Why it cannot compute this convolution on any device. */
-function unfitness({ axes, groups, filters, outputLayout }: Convolution): string | undefined {
+function unfitness({ axes, groups, channels, filters, outputLayout }: Convolution): string | undefined {
   const [depth, height, width] = axes
   const kernel = axes.map((axis) => axis.kernel).join('×')
   if (width.kernel !== 3 || (height.kernel !== 3 && height.kernel !== 1) || depth.kernel !== 1) {
@@ -143,6 +154,7 @@ function unfitness({ axes, groups, filters, outputLayout }: Convolution): string
   if ((height.kernel > 1 && height.dilation !== 1) || width.dilation !== 1) {
     return `dilations are ${height.dilation} and ${width.dilation}, not 1`
   }
+  if (channels === 0) return 'there are no channels'
   if (outputLayout === 'nchw4' && groups > 1 && filters % 4 !== 0) return `${filters} filters of a group begin within a quad`
   return undefined
 }
