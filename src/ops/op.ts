@@ -53,16 +53,19 @@ export interface OpDefinition<A = unknown> {
   plan(context: PlanContext<A>): OpPlan
   /** Arithmetic operations (a MAC is 2). */
   flops(context: InferContext<A> & { readonly outputs: readonly TensorType[] }): number
-  /** The loop nest, for ops that a dataflow can run (convolutions and matrix products). */
-  problem?(context: InferContext<A>): Problem
+  /** The loop nest, for ops that a dataflow can run (convolutions and matrix products); undefined for a form that none can. */
+  problem?(context: InferContext<A>): Problem | undefined
   /** Bias input index, for ops with a `problem` (added after the dataflow kernel). */
   readonly biasInput?: number
-  /** Of a product of quantised operands, which its own kernels alone run: for what counts, measures and explains. */
-  readonly quantised?: QuantisedProduct<A>
+  /** Of what no dataflow runs, its own kernels alone: for what counts, measures and explains. */
+  readonly ownLoops?: OwnLoops<A>
 }
 
-export interface QuantisedProduct<A> {
-  /** Its loop nest, groups a batch; undefined where an extent is 0. */
+/** Products of quantised operands; convolutions that are transposed or run over three axes. */
+export interface OwnLoops<A> {
+  /** With its article, for people: `a product of quantised operands`. */
+  readonly what: string
+  /** A loop nest of as many multiply-accumulates; undefined where an extent is 0, or where `problem` has one. */
   problem(context: InferContext<A>): Problem | undefined
   /** The two factors. */
   readonly factors: readonly [number, number]

@@ -59,8 +59,9 @@ export function modelTasks(graph: Graph, device: DeviceFacts, { precision = 'f32
     if (layers !== undefined && !layers.includes(node.name)) continue
     const made = taskOf(item)
     if (made === undefined) {
-      if (definition.problem === undefined && definition.quantised === undefined) continue
-      const reason = definition.quantised !== undefined ? 'products of integers choose by rule' : 'this op chooses by rule'
+      if (definition.problem === undefined && definition.ownLoops === undefined) continue
+      const { ownLoops } = definition
+      const reason = ownLoops === undefined ? 'this op chooses by rule' : `${ownLoops.what} chooses by rule`
       untouched.push({ layer: node.name, op: node.op, reason })
     } else if ('reason' in made) untouched.push({ layer: node.name, op: node.op, reason: made.reason })
     else tasks.push(made)

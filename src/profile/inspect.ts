@@ -140,10 +140,10 @@ function inspectNode(
   known: ReadonlyMap<string, HostTensor>,
   counted: Set<string>,
 ): InspectedLayer {
-  const { quantised } = definition
-  const problem = definition.problem?.(context) ?? quantised?.problem(context)
-  const factors: readonly number[] = quantised?.factors ?? [0, 1]
-  const bias = quantised === undefined ? 2 : quantised.bias
+  const { ownLoops } = definition
+  const problem = definition.problem?.(context) ?? ownLoops?.problem(context)
+  const factors: readonly number[] = ownLoops?.factors ?? [0, 1]
+  const bias = ownLoops === undefined ? 2 : ownLoops.bias
   let weights = 0
   let biases = 0
   let parameters = 0
@@ -182,8 +182,14 @@ function inspectNode(
   }
 }
 
+const CONVOLUTIONS: ReadonlySet<string> = new Set(['conv2d', 'convTranspose2d', 'convInteger', 'qlinearConv'])
+
 function kindOfLayer(node: GraphNode, problem: Problem): 'conv' | 'fc' {
-  return node.op === 'conv2d' ? 'conv' : node.op === 'linear' || node.op === 'gemm' || node.op === 'matmul' ? 'fc' : kindOf(problem)
+  return CONVOLUTIONS.has(node.op)
+    ? 'conv'
+    : node.op === 'linear' || node.op === 'gemm' || node.op === 'matmul'
+      ? 'fc'
+      : kindOf(problem)
 }
 
 /** Whether input `index` of an addition is the bias of a product: `x·W` in one node, `+ b` in the next, as some exporters write. */
@@ -192,7 +198,7 @@ function isAddedBias(node: GraphNode, index: number, graph: Graph): boolean {
   const other = node.inputs[1 - index]
   const maker = graph.nodes.find((each) => other !== null && other !== undefined && each.outputs.includes(other))
   const made = maker === undefined ? undefined : REGISTRY.get(maker.op)
-  return made?.problem !== undefined || made?.quantised !== undefined
+  return made?.problem !== undefined || made?.ownLoops !== undefined
 }
 
 function opaque(node: GraphNode, types: ReadonlyMap<string, TensorType>): InspectedLayer {

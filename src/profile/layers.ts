@@ -29,8 +29,8 @@ export interface Layer {
   readonly reference: ReferenceOutput
   /** Of a matrix product: the node itself, for its op's default kernel. */
   readonly own?: OwnNode
-  /** A product of quantised operands: x and w are its factors as they are stored, and only its op's default kernel runs it. */
-  readonly quantised?: true
+  /** What it is, where only its op's default kernel runs it (`OwnLoops`): x and w are then its factors as they are stored. */
+  readonly ownOnly?: string
 }
 
 /** A node as its op runs it, epilogue and all. */
@@ -50,8 +50,8 @@ export interface LayerPlan {
 }
 
 export interface LayerOptions {
-  /** Products of quantised operands too, which no dataflow runs. Default false. */
-  readonly quantised?: boolean
+  /** Also what no dataflow runs (`OwnLoops`). Default false. */
+  readonly ownOnly?: boolean
 }
 
 /**
@@ -61,7 +61,7 @@ export interface LayerOptions {
 export function layerPlans(
   graph: Graph,
   given: Readonly<Record<string, HostTensor>> = {},
-  { quantised = false }: LayerOptions = {},
+  { ownOnly = false }: LayerOptions = {},
 ): LayerPlan[] {
   const types = inputTypes(graph, given)
   // Shapes may be computed from other shapes, or from an input's values.
@@ -74,7 +74,7 @@ export function layerPlans(
       name !== null && definition.hostInputs.includes(index) ? (known.get(name) ?? null) : null,
     )
     const context = { inputs, values, attributes }
-    const problem = definition.problem?.(context) ?? (quantised ? definition.quantised?.problem(context) : undefined)
+    const problem = definition.problem?.(context) ?? (ownOnly ? definition.ownLoops?.problem(context) : undefined)
     return problem === undefined ? [] : [{ name: node.name, problem }]
   })
 }
@@ -92,7 +92,7 @@ export async function* layersOf(
   graph: Graph,
   input: Readonly<Record<string, HostTensor>>,
   dtype: 'f32' | 'f16',
-  { quantised = false }: LayerOptions = {},
+  { ownOnly = false }: LayerOptions = {},
 ): AsyncGenerator<Layer, void, undefined> {
   const values = new Map<string, HostTensor>(Object.entries(input))
   const lastUse = new Map<string, number>()
@@ -108,7 +108,7 @@ export async function* layersOf(
     const inputs = node.inputs.map(valueOf)
     const context = { inputs, values: inputs, attributes }
     const problem = definition.problem?.(context)
-    const product = quantised ? quantisedLayer(node, definition, context, dtype) : undefined
+    const product = ownOnly ? ownLayer(node, definition, context, dtype) : undefined
     if (product !== undefined) yield product
     if (problem === undefined) {
       const same = product?.own?.inputs.every((input, at) => input === inputs[at]) === true
@@ -245,15 +245,15 @@ function ownNode(definition: OpDefinition, attributes: unknown, inputs: readonly
   }
 }
 
-/** A product of quantised operands, its floats stored in `dtype`; undefined for other nodes. */
-function quantisedLayer(
+/** What only its op's own kernels run, its floats stored in `dtype`; undefined for other nodes. */
+function ownLayer(
   node: GraphNode,
   definition: OpDefinition,
   { inputs, values, attributes }: { inputs: InputValues; values: InputValues; attributes: unknown },
   dtype: 'f32' | 'f16',
 ): Layer | undefined {
-  const problem = definition.quantised?.problem({ inputs, values, attributes })
-  const [first, second] = definition.quantised?.factors ?? []
+  const problem = definition.ownLoops?.problem({ inputs, values, attributes })
+  const [first, second] = definition.ownLoops?.factors ?? []
   if (problem === undefined || first === undefined || second === undefined) return undefined
   const stored = inputs.map((input) => (input === null ? null : toFloat(input, dtype)))
   const [x, w] = [stored[first] ?? null, stored[second] ?? null]
@@ -265,7 +265,7 @@ function quantisedLayer(
     x,
     w,
     own,
-    quantised: true,
+    ownOnly: definition.ownLoops?.what ?? definition.name,
     get reference(): ReferenceOutput {
       return own.reference
     },

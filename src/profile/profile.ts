@@ -44,7 +44,7 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
   const flows = flowsOf(options.dataflows ?? 'all')
   const hardware = hardwareOf(options.hardware ?? 'gpu', gpu)
   const graph = typeof model === 'string' ? networkNamed(model).build({ batch }) : model
-  const plans = layerPlans(graph, options.input, { quantised: true })
+  const plans = layerPlans(graph, options.input, { ownOnly: true })
   if (plans.length === 0)
     throw new OptionError(`${graph.name} has no layer that a dataflow can run`, {
       remedy: 'Give a network with convolutions or products',
@@ -75,7 +75,7 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
 
   onProgress?.({ layer: graph.name, dataflow: 'peaks', index, total, phase: 'peaks' })
   const peaks = await unlessStopped(() => peaksOf(gpu, signal), stopped)
-  const next = layersOf(graph, inputs, precision, { quantised: true })
+  const next = layersOf(graph, inputs, precision, { ownOnly: true })
   for (const plan of plans) {
     if (stopped()) break
     onProgress?.({ layer: plan.name, dataflow: 'reference', index, total, phase: 'reference' })
@@ -138,8 +138,9 @@ type Flow = 'fastest' | SystolicName | Dataflow
 
 function runRow(context: RowContext, flow: Flow, hardware: Hardware): Promise<Row> {
   if (flow === 'fastest') return runFastest(context, hardware)
-  if (context.layer.quantised === true) {
-    const skipped = 'Not profiled: a dataflow multiplies floats, and this is a product of quantised operands; ask for fastest'
+  const { ownOnly } = context.layer
+  if (ownOnly !== undefined) {
+    const skipped = `Not profiled: this is ${ownOnly}, which no dataflow runs; ask for fastest`
     return Promise.resolve({ report: { skipped } })
   }
   return typeof flow === 'string' ? runSystolic(context, flow, hardware) : runDataflow(context, flow, hardware)

@@ -11,7 +11,7 @@ import { COUNTERS, lower } from '../schedule/lowering/lower.ts'
 import { convolutionAttributes } from './layers.ts'
 import { orSkipped, outputType, runCounted, verifyAndTime, worse, type Row, type RowContext } from './measure.ts'
 import { runProduct } from './product-row.ts'
-import { runQuantised } from './quantised-row.ts'
+import { runOwn } from './own-row.ts'
 import { layerWork } from './roofline-row.ts'
 
 /** Runs a layer under a dataflow. What the adapter or the dataflow cannot take comes back as `skipped`, with why. */
@@ -51,7 +51,7 @@ export async function runDataflow(context: RowContext, dataflow: Dataflow, hardw
 export async function runFastest(context: RowContext, hardware: Hardware): Promise<Row> {
   return orSkipped(async () => {
     const { gpu, layer } = context
-    if (layer.own !== undefined && layer.quantised === true) return runQuantised(context, layer.own)
+    if (layer.own !== undefined && layer.ownOnly !== undefined) return runOwn(context, layer.own)
     if (layer.own !== undefined) return runProduct(context, layer.own, hardware.name === 'gpu')
     const attributes = conv2d.attributes.parse(convolutionAttributes(layer.problem, layer.x))
     const plan = conv2d.plan({

@@ -215,7 +215,7 @@ function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, co
     const predicted = accesses.reduce((sum, figure) => sum + figure.predicted, 0)
     return [
       layer,
-      kernel?.name ?? (expected_ms !== undefined ? 'quantised' : dataflow === 'fastest' ? 'convolution' : dataflow),
+      kernel?.name ?? (expected_ms !== undefined ? 'own' : dataflow === 'fastest' ? 'convolution' : dataflow),
       time_ms === undefined ? '–' : duration(time_ms),
       expected === undefined ? '–' : duration(expected),
       accesses.length === 0 ? '–' : short(predicted),

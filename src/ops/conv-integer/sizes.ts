@@ -5,7 +5,7 @@
  *     W [M, C/groups, …]    of W: one value, or [M]
  */
 import { z } from 'zod'
-import { ShapeError, UnsupportedOpError } from '../../errors.ts'
+import { ShapeError } from '../../errors.ts'
 import type { Problem } from '../../schedule/problem.ts'
 import { formatShape, sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
@@ -64,13 +64,7 @@ export function zeroPoint(op: string, name: string, side: SideValue | null, of: 
   return side
 }
 
-/** The loop nest; undefined where an extent is 0, or for three spatial axes. */
+/** The loop nest; undefined where an extent is 0. */
 export function integerConvProblem(sizes: ConvSizes): Problem | undefined {
-  if (sizes.batch * sizes.channels * sizes.filters === 0) return undefined
-  try {
-    return convProblemOf(sizes)
-  } catch (error) {
-    if (error instanceof UnsupportedOpError) return undefined
-    throw error
-  }
+  return sizes.batch * sizes.channels * sizes.filters === 0 ? undefined : convProblemOf(sizes)
 }

@@ -4,10 +4,11 @@
  * applied before the result is stored, and X, the residual and Y may lie in another `layout`. Dataflows do not run it: the walk of its
  * outputs is no loop nest of theirs.
  */
+import { INPUT } from '../conv2d/convolution.ts'
 import type { OpDefinition } from '../op.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
-import { attributes, infer, transposedSizes, type ConvTransposeAttributes } from './rule.ts'
+import { attributes, infer, transposedProblem, transposedSizes, type ConvTransposeAttributes } from './rule.ts'
 import { macsOf } from './transposed.ts'
 
 export const convTranspose2d: OpDefinition<ConvTransposeAttributes> = {
@@ -18,4 +19,10 @@ export const convTranspose2d: OpDefinition<ConvTransposeAttributes> = {
   reference,
   plan,
   flops: ({ inputs, attributes: given }) => 2 * macsOf(transposedSizes(inputs, given)),
+  ownLoops: {
+    what: 'a transposed convolution',
+    problem: ({ inputs, attributes: given }) => transposedProblem(transposedSizes(inputs, given)),
+    factors: [INPUT.x, INPUT.w],
+    bias: INPUT.bias,
+  },
 }

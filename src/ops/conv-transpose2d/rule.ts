@@ -1,6 +1,7 @@
 /** Attributes and shape rule of convTranspose2d, and the transposed convolution that its plan and its reference share. */
 import { z } from 'zod'
 import { OptionError, ShapeError, UnsupportedOpError } from '../../errors.ts'
+import { convProblem, type Problem } from '../../schedule/problem.ts'
 import { formatShape, sameShape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireSameDType, requireVector } from '../checks.ts'
@@ -175,4 +176,19 @@ export function transposedOf(inputs: InputTypes, given: ConvTransposeAttributes,
     accumulate: given.accumulate,
     output,
   }
+}
+
+/**
+ * A loop nest of as many multiply-accumulates: the products of every value with every tap of every filter, a 1×1 convolution whose outputs
+ * are then added where they meet. Undefined where an extent is 0.
+ */
+export function transposedProblem({ batch, groups, channels, filters, axes }: TransposedSizes): Problem | undefined {
+  const [z, y, x] = axes
+  if (batch * channels * filters * z.input * y.input * x.input === 0) return undefined
+  return convProblem({
+    N: batch * z.input,
+    M: filters * z.kernel * y.kernel * x.kernel,
+    C: channels,
+    ...{ P: y.input, Q: x.input, R: 1, S: 1, groups },
+  })
 }

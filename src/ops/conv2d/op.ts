@@ -6,7 +6,8 @@
 import type { OpDefinition } from '../op.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
-import { attributes, convMacs, infer, problem, type ConvAttributes } from './rule.ts'
+import { INPUT } from './convolution.ts'
+import { attributes, convMacs, convProblemOf, convSizes, infer, isDeep, problem, type ConvAttributes } from './rule.ts'
 
 export const conv2d: OpDefinition<ConvAttributes> = {
   name: 'conv2d',
@@ -17,5 +18,14 @@ export const conv2d: OpDefinition<ConvAttributes> = {
   plan,
   flops: ({ inputs, attributes: given }) => 2 * convMacs(inputs, given),
   problem,
+  ownLoops: {
+    what: 'a convolution over three axes',
+    problem: ({ inputs, attributes: given }) => {
+      const sizes = convSizes(inputs, given)
+      return isDeep(sizes) ? convProblemOf(sizes) : undefined
+    },
+    factors: [INPUT.x, INPUT.w],
+    bias: INPUT.bias,
+  },
   biasInput: 2,
 }

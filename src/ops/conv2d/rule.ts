@@ -144,21 +144,27 @@ export function convMacs(inputs: InputTypes, given: ConvAttributes): number {
   return macsOf(convSizes(inputs, given))
 }
 
-/** The loop nest. @throws ShapeError where a loop is empty; UnsupportedOpError for three spatial axes, which it lacks */
-export function problem({ inputs, attributes: given }: InferContext<ConvAttributes>): Problem {
-  return convProblemOf(convSizes(inputs, given))
+/** The loop nest; undefined for three spatial axes, as dataflows have two. @throws ShapeError where a loop is empty */
+export function problem({ inputs, attributes: given }: InferContext<ConvAttributes>): Problem | undefined {
+  const sizes = convSizes(inputs, given)
+  return isDeep(sizes) ? undefined : convProblemOf(sizes)
 }
 
-/** The loop nest of sizes. @throws as `problem` */
-export function convProblemOf({ batch, groups, channels, filters, axes }: ConvSizes, op = 'conv2d'): Problem {
+/** Whether a convolution has an axis more than two. */
+export function isDeep({ axes: [{ input, kernel, output }] }: Pick<ConvSizes, 'axes'>): boolean {
+  return input > 1 || kernel > 1 || output > 1
+}
+
+/**
+ * The loop nest of sizes. The depth of three axes is unrolled: each of its outputs is a picture of its own, whose channels are those of all
+ * its taps, as if the planes under them were copied side by side. @throws ShapeError where a loop is empty
+ */
+export function convProblemOf({ batch, groups, channels, filters, axes }: ConvSizes): Problem {
   const [z, y, x] = axes
-  if (z.input > 1 || z.kernel > 1 || z.output > 1) {
-    throw new UnsupportedOpError('A convolution over three axes is no loop nest of dataflows, which have two', { op })
-  }
   return convProblem({
-    N: batch,
+    N: batch * z.output,
     M: filters,
-    C: channels,
+    C: channels * z.kernel,
     P: y.output,
     Q: x.output,
     R: y.kernel,

@@ -19,7 +19,8 @@ export const matmulInteger: OpDefinition<MatmulIntegerAttributes> = {
     const { i, j, k, batch } = integerLoops(shapeOf(inputs, given).sizes)
     return 2 * i * j * k * batch
   },
-  quantised: {
+  ownLoops: {
+    what: 'a product of quantised operands',
     problem: ({ inputs, attributes: given }) => integerProblem(shapeOf(inputs, given).sizes),
     factors: [0, 1],
     bias: 6,

@@ -32,7 +32,8 @@ export const matmulNBits: OpDefinition<NBitsAttributes> = {
     const { rows, columns, depth } = nbitsSizes(inputs, given)
     return 2 * rows * columns * depth
   },
-  quantised: {
+  ownLoops: {
+    what: 'a product of quantised operands',
     problem: ({ inputs, attributes: given }) => {
       const { rows: i, columns: j, depth: k } = nbitsSizes(inputs, given)
       return i * j * k === 0 ? undefined : gemmProblem({ i, j, k })

@@ -119,7 +119,8 @@ export const qlinearConv: OpDefinition<IntegerConvAttributes> = {
   reference,
   plan,
   flops: ({ inputs, attributes: given }) => 2 * macsOf(sizesOf(inputs, given)),
-  quantised: {
+  ownLoops: {
+    what: 'a convolution of bytes',
     problem: ({ inputs, attributes: given }) => integerConvProblem(sizesOf(inputs, given)),
     factors: [0, 3],
     bias: BIAS,

@@ -114,5 +114,6 @@ export const qlinearMatmul: OpDefinition<QLinearAttributes> = {
     const { i, j, k, batch } = integerLoops(sizesOf(inputs))
     return 2 * i * j * k * batch
   },
-  quantised: { problem: ({ inputs }) => integerProblem(sizesOf(inputs)), factors: [0, 3] },
+  ownLoops: {
+    what: 'a product of quantised operands', problem: ({ inputs }) => integerProblem(sizesOf(inputs)), factors: [0, 3] },
 }

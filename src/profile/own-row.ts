@@ -1,7 +1,7 @@
 /**
- * A row of a profile whose layer is a product of quantised operands (matmulNBits, matmulInteger, qlinearMatmul) under its op's default
- * kernel: measured and verified as other rows are, beside what the device's peaks let one expect. Its kernels have no mapping and no
- * counted build, so the row has neither; no dataflow runs it, since a dataflow's loop nest multiplies floats.
+ * A row of a profile whose layer no dataflow runs (`OwnLoops`: products of quantised operands, transposed convolutions) under its op's
+ * default kernel: measured and verified as other rows are, beside what the device's peaks let one expect. Its kernels have no mapping and no
+ * counted build, so the row has neither; no dataflow runs it.
  */
 import { OptionError } from '../errors.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
@@ -14,7 +14,7 @@ import type { PeaksReport } from './report.ts'
 import type { Work } from './roofline-row.ts'
 
 /** Runs a node with its op's default kernel, on its own operands. */
-export async function runQuantised(context: RowContext, own: OwnNode): Promise<Row> {
+export async function runOwn(context: RowContext, own: OwnNode): Promise<Row> {
   const { gpu, peaks } = context
   const { definition, attributes, inputs } = own
   const node = { inputs, values: inputs.map(() => null), attributes }

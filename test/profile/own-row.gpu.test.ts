@@ -8,7 +8,7 @@ import { openGpu } from '../../src/gpu/node.ts'
 import { quantizeWeights } from '../../src/precision/weights.ts'
 import { inspectGraph } from '../../src/profile/inspect.ts'
 import { profileModel } from '../../src/profile/profile.ts'
-import { expectedMs } from '../../src/profile/quantised-row.ts'
+import { expectedMs } from '../../src/profile/own-row.ts'
 import { macsOf } from '../../src/schedule/problem.ts'
 import { tensor } from '../../src/tensor/tensor.ts'
 
