@@ -114,9 +114,8 @@ class Fusion {
   result(): TypedGraph {
     for (const [index, item] of this.#typed.nodes.entries()) {
       this.#foldPadding(index)
-      for (const step of this.#steps(item)) {
-        if (this.#join(index, item, step)) break
-      }
+      this.#steps(item).some((step) => this.#join(index, item, step) || this.#joinBeforePool(index, item, step))
+      if (this.#nodes[index] === undefined) continue
       for (const name of item.node.outputs) this.#makers.set(name, index)
     }
     const nodes = this.#nodes.filter((item) => item !== undefined)
@@ -199,8 +198,7 @@ class Fusion {
     const [made] = product?.context.outputs ?? []
     if (at === undefined || product === undefined || output === undefined || made === undefined) return false
     // A node may read the value twice (x + x), and an output is read by the caller.
-    const isProduct = PRODUCTS.has(product.definition) || orderOf(product) !== undefined
-    if (!isProduct || this.#uses.get(step.value) !== 1 + step.with.length) return false
+    if (!this.#isProduct(product) || this.#uses.get(step.value) !== 1 + step.with.length) return false
     if (output.dtype !== made.dtype || !sameShape(output.shape, made.shape)) return false
     const folded = [...step.with.flatMap((other) => this.#nodes[other]?.node.name ?? []), item.node.name]
     for (const change of this.#changes(product, item, made, step)) {
@@ -212,6 +210,32 @@ class Fusion {
       return true
     }
     return false
+  }
+
+  /** An activation that keeps the order of values, after a max pooling, as the activation of the product before the pooling. */
+  #joinBeforePool(index: number, item: TypedNode, { value, does, activation }: Step): boolean {
+    const keepsOrder = activation === 'relu' || (typeof activation === 'object' && activation.name === 'clip')
+    const poolAt = this.#makers.get(value)
+    const pool = poolAt === undefined ? undefined : this.#nodes[poolAt]
+    const source = pool?.node.inputs[0] ?? ''
+    const at = this.#makers.get(source)
+    const product = at === undefined ? undefined : this.#nodes[at]
+    if (does !== 'activate' || !keepsOrder || poolAt === undefined || at === undefined || product === undefined) return false
+    if (pool?.node.op !== 'maxPool' || REGISTRY.get('maxPool') !== pool.definition || pool.node.outputs.length > 1) return false
+    if (!this.#isProduct(product) || this.#uses.get(value) !== 1 || this.#uses.get(source) !== 1) return false
+    if (epilogue.parse(product.context.attributes).activation !== 'none') return false
+    const change = { inputs: product.node.inputs, attributes: { ...product.node.attributes, activation } }
+    const fused = this.#rebuilt(product, change, product.node.outputs, [item.node.name])
+    if (fused === undefined || !this.#accepts(fused)) return false
+    this.#nodes[at] = fused
+    this.#nodes[poolAt] = { ...pool, node: { ...pool.node, outputs: item.node.outputs } }
+    this.#nodes[index] = undefined
+    for (const name of item.node.outputs) this.#makers.set(name, poolAt)
+    return true
+  }
+
+  #isProduct(item: TypedNode): boolean {
+    return PRODUCTS.has(item.definition) || orderOf(item) !== undefined
   }
 
   /** Ways to take a step up, in the order in which the epilogue computes: scale, bias and residual, activation. */

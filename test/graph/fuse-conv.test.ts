@@ -256,6 +256,47 @@ describe('a matrix product takes up a batch norm', () => {
   })
 })
 
+describe('an activation after a max pooling', () => {
+  const pooled = (g: GraphBuilder, x: Value): Value =>
+    g.maxPool(norm(g, conv(g, x)), { kernel: [2, 2], stride: 2, padding: [0, 1, 1, 0] })
+
+  it.each<[string, Build]>([
+    ['relu', (g, x) => g.relu(pooled(g, x))],
+    ['clip', (g, x) => g.clip(pooled(g, x), { min: -0.25, max: 0.5 })],
+  ])('is the convolution’s where it keeps the order of values: %s', (_, build) => {
+    const fused = expectSame((g, x) => g.add(build(g, x), tensor([1])), ['conv2d', 'maxPool', 'add'])
+    expect(fused.nodes[0]?.fused).toHaveLength(2)
+  })
+
+  it.each<[string, Build, readonly string[]]>([
+    ['that may not', (g, x) => g.leakyRelu(pooled(g, x), { alpha: -1 }), ['conv2d', 'maxPool', 'leakyRelu']],
+    ['of a mean', (g, x) => g.relu(g.averagePool(conv(g, x), { kernel: [2, 2] })), ['conv2d', 'averagePool', 'relu']],
+    [
+      'where the pooling is read twice',
+      (g, x) => ((y) => both(g, g.relu(y), y))(pooled(g, x)),
+      ['conv2d', 'maxPool', 'relu', 'concat'],
+    ],
+    [
+      'where the convolution is read twice',
+      (g, x) => ((y) => both(g, g.relu(g.maxPool(y, { kernel: [1, 1] })), y))(conv(g, x)),
+      ['conv2d', 'maxPool', 'relu', 'concat'],
+    ],
+    ['after another', (g, x) => g.relu(g.maxPool(g.tanh(conv(g, x)), { kernel: [2, 2] })), ['conv2d', 'maxPool', 'relu']],
+    ['of no convolution', (g, x) => g.relu(g.maxPool(x, { kernel: [2, 2] })), ['maxPool', 'relu']],
+  ])('stays where it is: %s', (_, build, ops) => {
+    expectSame(build, ops)
+  })
+
+  it('stays where the places of the maxima are read', () => {
+    const g = graph()
+    const [values, places] = g.nodes('maxPool', [conv(g, g.input('x', 'f32', X))], { kernel: [2, 2], indices: true }, 2)
+    if (values === undefined || places === undefined) throw new Error('two outputs')
+    g.output('y', g.relu(values))
+    g.output('places', places)
+    expect(opsOf(fuseGraph(typedOf(g.finish()), () => true))).toEqual(['conv2d', 'maxPool', 'relu'])
+  })
+})
+
 describe('padding', () => {
   const pad = (g: GraphBuilder, x: Value, pads: readonly number[], more = {}): Value => g.pad(x, { pads, name: 'pad', ...more })
   const paddingOf = ({ nodes }: TypedGraph): unknown => nodes[0]?.context.attributes
