@@ -17,6 +17,7 @@ import { formatShape, type Shape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor, type TensorType } from '../tensor/tensor.ts'
 import { Execution, type CompileProgress } from './execution.ts'
 import type { Graph, GraphInput } from './graph.ts'
+import type { LayoutChoice } from './layout.ts'
 import { checkGraph, fedInputs, resolveInputs, typeGraph, type Folds, type Ops, type TypedGraph } from './passes.ts'
 import { planNodes, type PlannedNode, type PlanNode } from './planning.ts'
 import { runningGraph } from './running.ts'
@@ -35,6 +36,11 @@ export interface CompileOptions {
   readonly signal?: AbortSignal
   /** May replace the default plan of a node: undefined leaves it. */
   readonly planNode?: PlanNode
+  /**
+   * How feature maps lie: `auto` (default) chooses over the graph, a layout forces it wherever nodes can compute in it (for nodes that
+   * cannot, values are moved). Inputs and outputs of the model lie in nchw in any case.
+   */
+  readonly layout?: LayoutChoice
   /** Plans kept, one for each set of input shapes (default 4). */
   readonly plans?: number
   /** Ops by name (default: the registry). */
@@ -253,11 +259,12 @@ export class Model {
   }
 
   #type(fed: Fed, keep: 'outputs' | 'all'): TypedGraph {
-    const { ops, planNode } = this.#options
+    const { ops, planNode, layout } = this.#options
     const { typed, running } = runningGraph(this.graph, fed, {
       precision: this.precision,
       device: this.gpu.facts,
       planNode,
+      layout,
       keep,
       folds: this.#folds,
       ...(ops === undefined ? {} : { ops }),

@@ -6,6 +6,7 @@ import { TilewrightError } from '../errors.ts'
 import type { DeviceFacts } from '../gpu/program.ts'
 import { fuseGraph } from './fuse.ts'
 import type { Graph } from './graph.ts'
+import { layoutGraph, type LayoutChoice } from './layout.ts'
 import { typeGraph, type TypedGraph, type TypedNode, type TypeOptions } from './passes.ts'
 import { planOne, type PlanNode } from './planning.ts'
 import { halveGraph } from './precision.ts'
@@ -20,22 +21,25 @@ export interface RunningOptions extends TypeOptions {
   readonly precision: 'f32' | 'f16'
   readonly device: DeviceFacts
   readonly planNode?: PlanNode | undefined
+  /** Default auto; nchw where plans are the caller's own, which know nothing else. */
+  readonly layout?: LayoutChoice | undefined
 }
 
 export interface RunningGraph {
   /** As the graph gives it, before any pass. */
   readonly typed: TypedGraph
-  /** In the precision, and fused unless all nodes are kept. */
+  /** In the precision, and, unless all nodes are kept, fused and laid out. */
   readonly running: TypedGraph
 }
 
 /** @throws as `typeGraph` */
 export function runningGraph(graph: Graph, { types, values }: Fed, given: RunningOptions): RunningGraph {
-  const { precision, device, planNode, ...options } = given
+  const { precision, device, planNode, layout = planNode === undefined ? 'auto' : 'nchw', ...options } = given
   const typed = typeGraph(graph, types, values, options)
   const stored = precision === 'f16' ? halveGraph(typed, options) : typed
   if (options.keep === 'all') return { typed, running: stored }
-  return { typed, running: fuseGraph(stored, (node) => runs(node, device, planNode)) }
+  const accepts = (node: TypedNode): boolean => runs(node, device, planNode)
+  return { typed, running: layoutGraph(fuseGraph(stored, accepts), { layout, device, accepts }).graph }
 }
 
 function runs(node: TypedNode, device: DeviceFacts, planNode: PlanNode | undefined): boolean {

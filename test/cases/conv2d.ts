@@ -30,6 +30,23 @@ export const CONV2D: CaseTable = {
     { name: 'same lower', inputs: [[1, 2, 7, 8], [5, 2, 4, 3], null], attributes: { auto_pad: 'SAME_LOWER', strides: [2, 3] } },
     { name: 'valid', inputs: [[1, 2, 7, 8], [5, 2, 4, 3], null], attributes: { auto_pad: 'VALID' } },
     { name: 'relu', inputs: [[1, 3, 6, 6], [7, 3, 3, 3], [7]], attributes: { activation: 'relu' } },
+    {
+      name: 'nchw to nhwc, batch 2, residual',
+      inputs: [[2, 3, 9, 8], [12, 3, 3, 3], [12], [2, 5, 4, 12]],
+      attributes: { layout: 'nchw', outputLayout: 'nhwc', stride: 2, padding: 1 },
+    },
+    { name: 'nchw to nhwc, 1×1', inputs: [[2, 6, 5, 4], [8, 6, 1, 1], [8]], attributes: { outputLayout: 'nhwc' } },
+    {
+      name: 'nhwc to nchw, groups',
+      inputs: [[2, 7, 6, 8], [12, 4, 3, 3], [12]],
+      attributes: { layout: 'nhwc', outputLayout: 'nchw', group: 2 },
+    },
+    {
+      name: 'nhwc to nchw4, depthwise',
+      inputs: [[1, 7, 6, 8], [8, 1, 3, 3], [8]],
+      attributes: { layout: 'nhwc', outputLayout: 'nchw4', group: 8 },
+    },
+    { name: 'nchw4 to nhwc', inputs: [[2, 2, 5, 6, 4], [7, 8, 3, 3], [7]], attributes: { layout: 'nchw4', outputLayout: 'nhwc' } },
     { name: 'no input channels', inputs: [[1, 0, 4, 4], [6, 0, 3, 3], [6]] },
     { name: 'empty batch', inputs: [[0, 3, 4, 4], [6, 3, 3, 3], [6]] },
     { name: 'no filters', inputs: [[1, 3, 4, 4], [0, 3, 3, 3], [0]] },
