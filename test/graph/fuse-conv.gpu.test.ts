@@ -60,12 +60,14 @@ describe('fused convolutions', () => {
     using whole = await compile(gpu, blocks())
     const apart = (await whole.runAll(input))['y']
     using model = await compile(gpu, blocks(), options)
-    expect(model.plan().map(({ node, fused }) => [node.name, fused])).toEqual([
+    // Copies between layouts are not of this pass.
+    const nodes = model.plan().filter(({ node }) => node.op !== 'relayout')
+    expect(nodes.map(({ node, fused }) => [node.name, fused])).toEqual([
       ['a', ['a.bn', 'relu_1']],
       ['b', ['b.bn', 'add', 'relu']],
       ['c', ['pad', 'c.bn', 'relu6']],
     ])
-    for (const { node, plan } of model.plan()) expect([node.name, plan.dispatches.length]).toEqual([node.name, 1])
+    for (const { node, plan } of nodes) expect([node.name, plan.dispatches.length]).toEqual([node.name, 1])
     const values = Array.from((await outputOf(model, input.x)).values, Number)
     expect(values).toHaveLength(2 * 8 * 9 * 7)
     const errors = values.map((value, index) => Math.abs(value - Number(apart?.values[index])))
