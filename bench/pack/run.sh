@@ -61,6 +61,13 @@ node="${TILEWRIGHT_PACK_NODE:-$node}"
 # What was tuned on this machine is left out, unless a file is named.
 export TILEWRIGHT_TUNING="${TILEWRIGHT_TUNING:-off}"
 
+# What is only told leaves nothing behind.
+for option in "$@"; do
+  case "$option" in
+    --list | --help | -h) exec "$node" "$here/dist/cli.js" bench "$bench" "$@" ;;
+  esac
+done
+
 mkdir -p "$here/results" || exit 1
 stamp=$(date -u +%Y%m%d-%H%M%S)
 work="$here/results/$stamp"
