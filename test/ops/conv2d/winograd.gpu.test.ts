@@ -1,11 +1,13 @@
 /** Winograd convolution on the grid of what it takes: any padding, batch, groups and layout; small whole numbers exact in F(2, 3). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Gpu } from '../../../src/gpu/gpu.ts'
+import { countAccesses } from '../../../src/gpu/counted.ts'
 import { openGpu } from '../../../src/gpu/node.ts'
+import { winograd } from '../../../src/ops/conv2d/algorithms/winograd.ts'
 import { conv2d } from '../../../src/ops/conv2d/op.ts'
 import { parseAttributes, runOp } from '../../../src/ops/run.ts'
 import { HostTensor } from '../../../src/tensor/tensor.ts'
-import { checkGrid, gridOf, type GridOptions, type GridPoint } from './grid.ts'
+import { checkGrid, convolutionAt, gridOf, type GridOptions, type GridPoint } from './grid.ts'
 
 /** Filters of 3×3 (and 3 in a row), which Winograd takes. */
 const TAKEN: GridOptions = { axes: [1, 2, 2, 2], strides: [1], dilations: [1], kernels: [3], square: true }
@@ -96,6 +98,25 @@ describe('Winograd convolution', () => {
     // Outputs up to 4 before and behind the pixel may share its tile: 9 rows, all there are, of 9 columns.
     expect(held).toBe(8 * 9 * (23 - 9))
     expect(results.some((value) => Number.isNaN(Number(value)))).toBe(true)
+  })
+
+  it('loads and stores what it says', async () => {
+    const shapes = [[2, 9, 7, 6], [10, 6, 3, 3], [10], [2, 9, 7, 10]]
+    const attributes = { padding: 1, layout: 'nhwc', algorithm: { algorithm: 'winograd', tile: 4 } }
+    const point: GridPoint = { inputs: shapes, attributes }
+    const conv = convolutionAt(point)
+    const config = { algorithm: 'winograd', tile: 4, half: false } as const
+    const plan = winograd.plan(conv, config, gpu.facts)
+    const tensors = shapes.map((shape) => gpu.allocate({ dtype: 'f32', shape }))
+    const counts = await countAccesses(gpu, plan, tensors, [conv.output])
+    for (const tensor of tensors) tensor.dispose()
+    const sums: Record<string, { loads: number; stores: number }> = {}
+    // The first dispatch transforms the filters, which a model does once.
+    for (const [name, { loads, stores }] of counts.slice(1).flatMap((each) => Object.entries(each))) {
+      const { loads: before, stores: early } = sums[name] ?? { loads: 0, stores: 0 }
+      sums[name] = { loads: before + loads, stores: early + stores }
+    }
+    expect(winograd.accesses?.(conv, config, gpu.facts)).toEqual(sums)
   })
 
   it('values at the points in several segments, in launches of few workgroups', async () => {

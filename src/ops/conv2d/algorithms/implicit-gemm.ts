@@ -102,7 +102,7 @@ export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
 }
 
 /** The kernel that the product gets. @throws OptionError where the configuration names one that is not legal */
-function kernelOf(product: Product, { kernel }: ImplicitGemmConfig, device: DeviceFacts): Choice {
+export function kernelOf(product: Product, { kernel }: Pick<ImplicitGemmConfig, 'kernel'>, device: DeviceFacts): Choice {
   return kernel === undefined ? choose(product, device) : { config: forced(product, kernel, device), reason: 'kernel forced' }
 }
 

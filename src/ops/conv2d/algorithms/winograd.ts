@@ -16,13 +16,15 @@ import { rewired, segmentBytes, segmentCount, type TensorRef } from '../../../gp
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
 import { planProduct } from '../../gemm/choose.ts'
-import { kernelRefusal } from '../../gemm/families.ts'
+import { estimate, issueOf, summed } from '../../gemm/estimate.ts'
+import { accessesOf, kernelRefusal } from '../../gemm/families.ts'
 import type { Product } from '../../gemm/product.ts'
 import { DEFAULT_MAX_ERROR, widest, type Algorithm, type Spread } from '../algorithm.ts'
 import { INPUT, type Convolution } from '../convolution.ts'
 import { bytesOf } from '../filters.ts'
 import { additionsOf, errorOf } from '../winograd/points.ts'
-import { filterTransform, inputTransform, outputTransform } from '../winograd/transforms.ts'
+import { filterTransform, inputTransform, outputTransform, transformAccesses } from '../winograd/transforms.ts'
+import { kernelOf } from './implicit-gemm.ts'
 import { filterPointsType, geometryOf, productsType, valuePointsType, type Geometry, type Tile } from '../winograd/geometry.ts'
 
 const schema = z.strictObject({
@@ -109,6 +111,32 @@ export const winograd: Algorithm<WinogradConfig> = {
       additions: products + tiles * groups * (channels * transforms.input + filters * transforms.output),
       bytes: bytesOf([x, v, v, u, m, m, bias, residual, output]),
     }
+  },
+
+  accesses(conv, config, device) {
+    const product = productOf(conv, config)
+    const { y: stored = { loads: 0, stores: 0 }, ...sides } = accessesOf(product, kernelOf(product, config, device).config, device)
+    const { y, ...around } = transformAccesses(conv, geometryOf(conv, config.tile))
+    return { ...sides, ...around, y: { loads: stored.loads, stores: stored.stores + y.stores } }
+  },
+
+  /** That of its product, and the transforms around it. */
+  estimate(conv, config, device, rates) {
+    const product = productOf(conv, config)
+    const { parts } = estimate(product, kernelOf(product, config, device).config, device, rates)
+    const plan = winograd.plan(conv, config, device)
+    const { multiplications, additions, bytes } = winograd.work(conv, config)
+    const around = { ...plan, dispatches: [plan.dispatches.at(0), plan.dispatches.at(-1)].filter((each) => each !== undefined) }
+    const counts = transformAccesses(conv, geometryOf(conv, config.tile))
+    const whole = {
+      arithmetic: parts.arithmetic + (additions - multiplications) / rates.flops.f32,
+      memory: bytes / rates.bytes,
+      cache: parts.cache,
+      // Outputs pass through it on their way to the epilogue.
+      workgroup: parts.workgroup + (8 * counts.y.stores) / rates.workgroupBytes,
+      issue: parts.issue + issueOf(counts, around, rates),
+    }
+    return summed(whole, plan, rates)
   },
 
   error: (conv, config) => spreadBy(conv, config).error,

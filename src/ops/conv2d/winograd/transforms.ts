@@ -11,7 +11,7 @@ import storeWide from '../../../../shaders/gemm/epilogue/store_wide.wgsl?raw'
 import type { DispatchPlan, OperandSpec, ParamType, TensorRef } from '../../../gpu/program.ts'
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
-import { INPUT, layoutStrides, type Convolution } from '../convolution.ts'
+import { INPUT, layoutStrides, pixelsOf, type Convolution } from '../convolution.ts'
 import { epilogueParts } from '../epilogue.ts'
 import { bytesOf } from '../filters.ts'
 import type { Geometry, Tile } from './geometry.ts'
@@ -123,6 +123,22 @@ export function outputTransform(conv: Convolution, geometry: Geometry, m: Betwee
     params: { ...values, ...epilogue.values },
     groups: Math.ceil(units / LANES),
     cost: { flops: 4 * units * additionsOf(tile, isTall).output, bytes: bytesOf([m.type, bias, residual, output]) },
+  }
+}
+
+/** What the transforms of values and of products load and store, by operand. */
+export function transformAccesses(conv: Convolution, { tiles, points, groups, quads, filterQuads }: Geometry) {
+  const values = 4 * tiles * groups * quads * points
+  const products = 4 * tiles * groups * filterQuads * points
+  const outputs = conv.batch * groups * conv.filters * pixelsOf(conv)
+  return {
+    // What lies in the padding is loaded from elsewhere, and not used.
+    x: { loads: values, stores: 0 },
+    v: { loads: 0, stores: values },
+    m: { loads: products, stores: 0 },
+    y: { loads: 0, stores: outputs },
+    ...(conv.bias === undefined ? {} : { bias: { loads: outputs, stores: 0 } }),
+    ...(conv.residual === undefined ? {} : { residual: { loads: outputs, stores: 0 } }),
   }
 }
 
