@@ -19,7 +19,7 @@ export function unet(options: NetworkOptions = {}): Graph {
   return build('unet', 64, 572, options)
 }
 
-/** A quarter of the filters, a picture of 252 × 252: 1/155 of the work. */
+/** A quarter of the filters, a picture of 252 × 252: 1/158 of the work. */
 export function unet16(options: NetworkOptions = {}): Graph {
   return build('unet16', 16, 252, options)
 }
