@@ -216,7 +216,7 @@ describe('for TensorFlow.js', () => {
   function convolve({ x, filter, strides, pad, dilations, bias, activation }: TfConvolution, depthwise: boolean): Held {
     const [n = 1, h = 1, v = 1, c = 1] = x.shape
     const [r = 1, s = 1, , last = 1] = filter.shape
-    const [, [top = 0] = [], [left = 0] = []] = pad
+    const [top, left] = [pad[1]?.[0] ?? 0, pad[2]?.[0] ?? 0]
     const m = depthwise ? c : last
     const extent = (size: number, ends: readonly number[] | undefined, taps: number): number =>
       Math.floor((size + (ends?.[0] ?? 0) + (ends?.[1] ?? 0) - dilations * (taps - 1) - 1) / strides) + 1

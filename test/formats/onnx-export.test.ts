@@ -314,15 +314,13 @@ interface Ort {
 const missing = missingPeers(peersFolder())
 if (missing.length > 0) console.log(`ONNX Runtime is not asked: ${missing.join(', ')} not installed in bench/peers`)
 
-if (missing.length === 0) describe('ONNX Runtime', withOnnxRuntime)
-
-function withOnnxRuntime(): void {
+describe.each(missing.length === 0 ? ['ONNX Runtime'] : [])('%s', () => {
   const load = (): Ort => createRequire(join(peersFolder(), 'package.json'))('onnxruntime-node') as Ort
 
   async function run(net: Graph): Promise<ReadonlyMap<string, readonly number[]>> {
     const ort = load()
     const session = await ort.InferenceSession.create(exportOnnx(net), { executionProviders: ['cpu'], logSeverityLevel: 4 })
-    const feeds = Object.entries(seededInputs(net, 3)).map(([name, { values, shape }]) => [
+    const feeds = Object.entries(seededInputs(net, 3)).map(([name, { values, shape }]): [string, unknown] => [
       name,
       new ort.Tensor('float32', values, shape),
     ])
@@ -344,4 +342,4 @@ function withOnnxRuntime(): void {
     if (wanted === undefined) throw new Error('the output is computed')
     expectClose((await run(net)).get(output) ?? [], numbers(wanted), 1e-4)
   })
-}
+})

@@ -170,9 +170,13 @@ function refuseNodes(graph: Graph, refused: ReadonlyMap<GraphNode, string>): nev
 function givenAttributes(node: GraphNode): Record<string, unknown> {
   const definition = REGISTRY.get(node.op)
   if (definition === undefined) return {}
-  const stated = new Set(Object.keys(Object(onnxNames(node.attributes))))
-  const parsed = Object(parseAttributes(definition, node.attributes, node.name))
-  return Object.fromEntries(Object.entries(parsed).filter(([name]) => stated.has(name)))
+  const stated = new Set(entriesOf(onnxNames(node.attributes)).map(([name]) => name))
+  const parsed = entriesOf(parseAttributes(definition, node.attributes, node.name))
+  return Object.fromEntries(parsed.filter(([name]) => stated.has(name)))
+}
+
+function entriesOf(value: unknown): [string, unknown][] {
+  return typeof value === 'object' && value !== null ? Object.entries(value) : []
 }
 
 /** @param shape a string is a symbolic dimension, null one that is not known */

@@ -98,7 +98,7 @@ function encoded(node: Emission, kind: OpRule['attributes'][string], value: unkn
       break
     case 'tensor':
   }
-  return node.refuse(`an attribute of kind ${kind} cannot be ${String(value)}`)
+  return node.refuse(`an attribute of kind ${kind} cannot be ${JSON.stringify(value)}`)
 }
 
 function isNumbers(value: unknown): value is readonly number[] {
@@ -216,7 +216,8 @@ function floatOf(node: Emission): 'f32' | 'f16' {
 /** A product of another float dtype than its operands' has no ONNX form. */
 function sameFloat(node: Emission): void {
   const { output } = node.attributes
-  if (output !== undefined && output !== node.type(node.input(0)).dtype) node.refuse(`ONNX has no product into ${String(output)}`)
+  if (output !== undefined && output !== node.type(node.input(0)).dtype)
+    node.refuse(`ONNX has no product into ${JSON.stringify(output)}`)
 }
 
 const FUSED = ['activation', 'output', 'accumulate', 'kernel']
@@ -298,7 +299,7 @@ function clip(node: Emission): void {
 function softmax(node: Emission): void {
   const { axis = -1, legacy = false } = node.attributes
   attributesOf(node, 'Softmax', {}, ['axis', 'legacy'])
-  if (typeof axis !== 'number') return node.refuse(`axis cannot be ${String(axis)}`)
+  if (typeof axis !== 'number') return node.refuse(`axis cannot be ${JSON.stringify(axis)}`)
   const [x] = node.inputs
   if (legacy !== true) return node.emit('Softmax', [x ?? ''], [node.output], { axis: { int: axis } })
   const shape = node.step('Shape', [x ?? ''])
@@ -319,7 +320,9 @@ function squeezed(node: Emission): void {
 }
 
 function integers(node: Emission, values: unknown): HostTensor {
-  return isNumbers(values) ? tensor(values, [values.length], 'i64') : node.refuse(`these are no integers: ${String(values)}`)
+  return isNumbers(values)
+    ? tensor(values, [values.length], 'i64')
+    : node.refuse(`these are no integers: ${JSON.stringify(values)}`)
 }
 
 function typeNamed(node: Emission, dtype: unknown): DataType {
