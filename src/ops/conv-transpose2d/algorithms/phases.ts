@@ -53,7 +53,7 @@ export function phasesRefusal({ layout, outputLayout, groups, channels, filters 
 /** The dispatches. The output is not empty. @throws OptionError where a forced kernel is not legal */
 export function planPhases(conv: Transposed, { kernel }: Pick<PhasesConfig, 'kernel'>, device: DeviceFacts): OpPlan {
   const runs = runsOf(conv)
-  const products = runs.map((run) => productOf(conv, run))
+  const products = runs.map((run) => productOf(conv, run, runs.length === 1))
   const largest = products.reduce((most, product) => (flopsOf(product) > flopsOf(most) ? product : most))
   const shared =
     kernel === undefined ? choose(largest, device) : { config: forced(largest, kernel, device), reason: 'kernel forced' }
@@ -99,8 +99,11 @@ function tapsOf([z, y, x]: Run): number {
   return z.taps * y.taps * x.taps
 }
 
-/** The product that phases are: inputs as `VIRTUAL` numbers them. */
-function productOf(conv: Transposed, run: Run): Product {
+/**
+ * The product that phases are: inputs as `VIRTUAL` numbers them.
+ * @param alone whether there are no others, with whose windows it would share a program
+ */
+function productOf(conv: Transposed, run: Run, alone: boolean): Product {
   const { op, batch, groups, channels, filters, axes, layout, outputLayout, bias, residual, activation, accumulate, output } = conv
   const from = layoutStrides(layout, groups * channels, [axes[0].input, axes[1].input, axes[2].input])
   const to = layoutStrides(outputLayout, groups * filters, [axes[0].output, axes[1].output, axes[2].output])
@@ -116,7 +119,7 @@ function productOf(conv: Transposed, run: Run): Product {
   }
   const isPlain = window.axes.every(({ kernel, before, input, output: own }) => kernel === 1 && before === 0 && own === input)
   // Pictures follow on where channels lie innermost; elsewhere only a window finds them.
-  const flat = isPlain && (layout !== 'nchw4' || channels <= 4)
+  const flat = alone && isPlain && (layout !== 'nchw4' || channels <= 4)
   const apart = flat && layout !== 'nhwc' && batch > 1
   const a: Side = flat
     ? { input: VIRTUAL.x, type: conv.x, line: from.x, depth: from.channel }
