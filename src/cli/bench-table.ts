@@ -234,12 +234,15 @@ function meanLines({ means, peers }: BenchReport, firstCall: boolean, colors: Co
 function remarks({ cases, complete }: BenchReport): string[] {
   const reasons = new Map<string, string[]>()
   const add = (reason: string, name: string): void => void reasons.set(reason, [...(reasons.get(reason) ?? []), name])
+  const unheld: string[] = []
   for (const { name, left_out, peers } of cases) {
     if (left_out !== undefined) add(`not run: ${left_out}`, name)
+    if (peers.tilewright?.status === 'ok' && peers.tilewright.error === undefined) unheld.push(name)
     for (const [peer, row] of Object.entries(peers)) if (row.status !== 'ok') add(`${TITLES[peer as Peer]}: ${row.reason}`, name)
   }
   return [
     ...[...reasons].map(([reason, names]) => `Left out of the means, ${reason}: ${names.join(', ')}`),
+    ...(unheld.length === 0 ? [] : [`Results held against nothing, as ort-cpu is not among the peers: ${unheld.join(', ')}`]),
     ...(complete ? [] : ['Stopped before the end: what is above is what there was.']),
   ]
 }

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { GEMM, GEMM_CASES } from '../../bench/cases/gemm.ts'
-import { casesNamed } from '../../bench/cases/table.ts'
+import { CONV } from '../../bench/cases/conv.ts'
+import { MODEL, MODEL_CASES } from '../../bench/cases/model.ts'
+import { caseNamed, casesNamed } from '../../bench/cases/table.ts'
 import type { Answer, Measured, Peer } from '../../bench/protocol.ts'
 import { reportOf } from '../../bench/report.ts'
 import { renderBench } from '../../src/cli/bench-table.ts'
@@ -36,8 +38,24 @@ describe('the command', () => {
     ])
   })
 
+  test('lists convolutions and networks, by name or by family', async () => {
+    const conv = await tilewright(['bench', 'conv', '--list', '--cases', 'transposed,alexnet-conv1-*'])
+    expect(conv.code).toBe(0)
+    expect(conv.out).toMatch(/^alexnet-conv1-f32 .* 1×3×227×227 +96 of 11×11, stride 4 +1×96×55×55 +211 M$/m)
+    expect(conv.out).toMatch(/^unet-up2x2-1024-512-16-f32 .* 1×512×32×32 +1\.07 G$/m)
+    const model = await tilewright(['bench', 'model', '--list'])
+    expect(model.code).toBe(0)
+    for (const { name } of MODEL_CASES) expect(model.out).toContain(`${name} `)
+  })
+
   test.each([
     [['bench'], 'BENCH'],
+    [
+      ['bench', 'conv', '--peers', 'caffe'],
+      '--peers does not know "caffe" for conv. Give some of ort-webgpu, ort-cpu, tfjs-webgpu',
+    ],
+    [['bench', 'model', '--peers', 'tfjs-webgpu'], '--peers does not know "tfjs-webgpu" for model'],
+    [['bench', 'conv', '--cases', 'square-*'], 'Families: first, 3x3, 1x1, depthwise'],
     [['bench', 'fft'], /Allowed choices are gemm, conv, model\. See tilewright bench --help\n$/],
     [['bench', 'gemm', '--tuned'], 'TILEWRIGHT_TUNING is off'],
     [['bench', 'gemm', '--cases', 'nothing*'], 'Families: square'],
@@ -127,6 +145,56 @@ describe('the tables', () => {
     expect(text).toContain(`kernels: 0 tuned, 1 shipped, ${GEMM_CASES.length - 1} by rule; tuning is left out`)
     expect(text).toContain('as fast as our safe build (robustness and validation on)')
     for (const line of text.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(120)
+  })
+
+  const { adapter, roof, machine, shader_caches, rounds } = report
+  const findings = {
+    ...{ adapter, roof, machine, shader_caches, rounds },
+    peers: ['tilewright', 'ort-webgpu'] as const,
+    tuned: false,
+    complete: true,
+  }
+
+  test('of convolutions have what ours runs, and means by family', () => {
+    const kernel = `by rule: implicit GEMM, ${'a reason that goes on and on, '.repeat(6)}`
+    const text = renderBench(
+      reportOf(CONV, {
+        ...findings,
+        results: casesNamed(CONV, '3x3,depthwise').map((item) => {
+          const times = item.family === 'depthwise' ? 8 : 2
+          return {
+            item,
+            answers: new Map<Peer, Answer>([
+              ['tilewright', { ...measured(2), kernel }],
+              ['ort-webgpu', measured(2 * times)],
+            ]),
+          }
+        }),
+      }),
+      plain,
+      true,
+    )
+    expect(text).toMatch(/^resnet50-3x3-64-64-56-f32 +implicit GEMM, a reason .*…$/m)
+    expect(text).toMatch(/^3x3 +2\.00× +2\.00× +1\.00×$/m)
+    expect(text).toMatch(/^depthwise +8\.00× +8\.00× +1\.00×$/m)
+    for (const line of text.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(120)
+  })
+
+  test('of networks say what they were held against, or that nothing was there', () => {
+    const { error: _, ...unheld } = measured(20)
+    const text = renderBench(
+      reportOf(MODEL, {
+        ...findings,
+        results: [
+          ['resnet50', { ...measured(20), error: { relative: 1e-6, rows: 1000, of: 1000, top1: false } }] as const,
+          ['alexnet', unheld] as const,
+        ].map(([name, answer]) => ({ item: caseNamed(MODEL, name), answers: new Map<Peer, Answer>([['tilewright', answer]]) })),
+      }),
+      plain,
+      true,
+    )
+    expect(text).toMatch(/^resnet50 +1\.0e-6, other top 1 +–$/m)
+    expect(text).toContain('Results held against nothing, as ort-cpu is not among the peers: alexnet')
   })
 
   test('tell no first calls where shader caches were on', () => {
