@@ -70,6 +70,7 @@ export async function orSkipped(run: () => Promise<Row>): Promise<Row> {
 }
 
 export interface Measured {
+  readonly result: HostTensor
   readonly check: Comparison
   readonly clock: Clock
   readonly figures: Pick<DataflowReport, 'time_ms' | 'samples_ms' | 'gflops'>
@@ -97,7 +98,8 @@ export async function verifyAndTime(
     using y = result
     const values = await y.data()
     const warm_ms = performance.now() - started
-    const check = compare(new HostTensor(type.dtype, type.shape, values), subject.reference)
+    const host = new HostTensor(type.dtype, type.shape, values)
+    const check = compare(host, subject.reference)
 
     phase('time')
     for (const temp of ready.temps) temps.push(gpu.allocate(temp))
@@ -105,6 +107,7 @@ export async function verifyAndTime(
     const timing = await timeDispatches(gpu, bound, { warmups: 0, samples: samplesFor(gpu, samples, warm_ms), ...signalled })
     const time_ms = median(timing.samples_ms)
     return {
+      result: host,
       check,
       clock: { source: timing.source, quantum_ns: timing.quantum_ns },
       figures: { time_ms, samples_ms: timing.samples_ms, gflops: operations / time_ms / 1e6 },

@@ -4,22 +4,20 @@
  */
 import { evaluate } from '../cost/evaluate.ts'
 import { OptionError } from '../errors.ts'
-import { countAccesses, type AccessCounts } from '../gpu/counted.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
 import type { DeviceFacts } from '../gpu/program.ts'
 import { choose } from '../ops/gemm/choose.ts'
 import { bytesOf } from '../ops/gemm/dispatch.ts'
 import { estimate, kernelMachine, ratesFor } from '../ops/gemm/estimate.ts'
-import { familyNamed, forced } from '../ops/gemm/families.ts'
+import { accessesOf, familyNamed, forced } from '../ops/gemm/families.ts'
 import type { Config } from '../ops/gemm/family.ts'
 import { productOfNode, type ProductNode } from '../ops/gemm/nodes.ts'
 import { flopsOf, normalised, slicesOf, type Product } from '../ops/gemm/product.ts'
 import type { Mapping } from '../schedule/mapping.ts'
 import { convProblem, gemmProblem, type Problem } from '../schedule/problem.ts'
-import { sizeOf } from '../tensor/shape.ts'
+import { accessDifferences, countedAccesses } from './accesses.ts'
 import type { OwnNode } from './layers.ts'
 import { verifyAndTime, worse, type Row, type RowContext } from './measure.ts'
-import type { KernelAccesses } from './report.ts'
 
 /**
  * Runs a node with its op's default kernel, on its own operands and with its own epilogue.
@@ -57,8 +55,8 @@ export async function runProduct(context: RowContext, own: OwnNode, price: boole
 
     phase('count')
     const config = configOf(node, product, gpu.facts)
-    const counted = total(await countAccesses(gpu, plan, uploaded, [type]))
-    const predicted = predictedAccesses(product, config, gpu.facts)
+    const counted = await countedAccesses(gpu, plan, uploaded, [type])
+    const predicted = accessesOf(product, config, gpu.facts)
     const wrong = accessDifferences(predicted, counted)
     const expected = estimate(product, config, gpu.facts, ratesFor(gpu.facts, peaks))
     const { mapping, problem } = nestOf(product, config, gpu.facts)
@@ -89,47 +87,14 @@ function configOf({ kernel }: ProductNode, product: Product, device: DeviceFacts
   return kernel === undefined ? choose(product, device).config : forced(product, kernel, device)
 }
 
-/** What the family says, and what its epilogue reads besides: each term once for each value stored. */
-function predictedAccesses(product: Product, config: Config, device: DeviceFacts): KernelAccesses {
-  const { scale, bias, residual } = product.epilogue
-  const loads = sizeOf(product.output.shape)
-  const terms = Object.entries({ scale, bias, residual }).filter(([, term]) => term !== undefined)
-  return {
-    ...familyNamed(config.kernel, product.op).accesses(product, config, device),
-    ...Object.fromEntries(terms.map(([name]) => [name, { loads, stores: 0 }])),
-  }
-}
-
-/** Over all dispatches. */
-function total(dispatches: readonly AccessCounts[]): KernelAccesses {
-  const sums: Record<string, { loads: number; stores: number }> = {}
-  for (const dispatch of dispatches) {
-    for (const [name, { loads, stores }] of Object.entries(dispatch)) {
-      const sum = (sums[name] ??= { loads: 0, stores: 0 })
-      sum.loads += loads
-      sum.stores += stores
-    }
-  }
-  return sums
-}
-
-/** Figures that differ, in words. An operand that one side does not name has none. */
-export function accessDifferences(predicted: KernelAccesses, counted: KernelAccesses): string[] {
-  const names = [...new Set([...Object.keys(predicted), ...Object.keys(counted)])]
-  return names.flatMap((name) =>
-    (['loads', 'stores'] as const).flatMap((kind) => {
-      const [expected, found] = [predicted[name]?.[kind] ?? 0, counted[name]?.[kind] ?? 0]
-      return expected === found ? [] : [`${name} ${kind}: counted ${found}, predicted ${expected}`]
-    }),
-  )
-}
-
 /** The kernel's loop nest. Families call the slices of a batch N; where each has a B of its own they are groups. */
 function nestOf(product: Product, config: Config, device: DeviceFacts): { mapping: Mapping; problem: Problem } {
-  const mapping = familyNamed(config.kernel, product.op).mappingOf(product, config, device)
-  const { rows: P, columns: M, depth: C } = product
-  const batch = slicesOf(product)
-  if (product.batch.every(({ b }) => b === 0)) return { mapping, problem: convProblem({ N: batch, P, M, C }) }
+  const family = familyNamed(config.kernel, product.op)
+  const mapping = family.mappingOf(product, config, device)
+  const nest = family.nest?.(product, config) ?? product
+  const { rows: P, columns: M, depth: C } = nest
+  const batch = slicesOf(nest)
+  if (nest.batch.every(({ b }) => b === 0)) return { mapping, problem: convProblem({ N: batch, P, M, C }) }
   const grouped = (loops: Mapping['levels'][number]['temporal']): typeof loops => {
     return loops.map(([dimension, bound]) => [dimension === 'N' ? 'G' : dimension, bound])
   }

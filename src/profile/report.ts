@@ -2,6 +2,7 @@
 import type { Evaluation, Issued } from '../cost/evaluation.ts'
 import type { Mapping } from '../schedule/mapping.ts'
 import type { Problem } from '../schedule/problem.ts'
+import { constantsText } from './constants.ts'
 
 export const REPORT_SCHEMA = 'tilewright.profile/1'
 
@@ -71,20 +72,33 @@ export interface RooflineReport {
 /** Elements by operand that a kernel's accessors load and store, over all its dispatches. */
 export type KernelAccesses = Readonly<Record<string, { readonly loads: number; readonly stores: number }>>
 
-/** A default kernel of a matrix product: which one, and what was expected of it. */
+/** What a convolution's algorithm does beside what the definition would. */
+export interface ConvolutionReport {
+  /** Of values, over all dispatches but those that prepare weights. */
+  readonly multiplications: number
+  readonly additions: number
+  /** Of the definition, zero padding included. */
+  readonly macs: number
+  /** The largest error, and its bound, both relative to the magnitude of the patch that an output is computed from. */
+  readonly error: { readonly measured: number; readonly bound: number }
+}
+
+/** A default kernel of a matrix product, or algorithm of a convolution: which one, and what was expected of it. */
 export interface KernelReport {
   readonly name: string
-  /** Its constants, and its name as `kernel`: what the attribute `kernel` of an op takes. */
+  /** Its constants, and its name as `kernel` or `algorithm`: what the attribute of that name of an op takes. */
   readonly config: Readonly<Record<string, unknown>>
-  /** The loop nest that the row's `mapping` tiles: rows, columns and depth are P, M and C. */
+  /** The loop nest: of a product the one that the row's `mapping` tiles, rows, columns and depth being P, M and C. */
   readonly problem: Problem
   /** Expected before the run, from the device's peaks, and what the most of it goes to. */
   readonly predicted_ms: number
   readonly predicted_bound: string
-  readonly accesses: {
+  /** Absent where an algorithm does not predict them. */
+  readonly accesses?: {
     readonly predicted: KernelAccesses
     readonly counted: KernelAccesses
   }
+  readonly convolution?: ConvolutionReport
 }
 
 export interface MeasuredZeros {
@@ -125,7 +139,7 @@ export interface DataflowReport {
   readonly roofline?: RooflineReport
   /** Of a row that ran a quantised product's default kernel: from the device's peaks, every operand moved once. */
   readonly expected_ms?: number
-  /** Of a row that ran a product's default kernel. */
+  /** Of a row that ran a product's or convolution's default kernel. */
   readonly kernel?: KernelReport
   /** Of a row that ran on a systolic array: no loop nest says its skew, so it has no `mapping`. */
   readonly systolic?: {
@@ -146,6 +160,6 @@ export interface SystolicSteps {
 
 /** A kernel and its constants in one line: `tiled rows 64, columns 32`. */
 export function configText({ name, config }: KernelReport): string {
-  const constants = Object.entries(config).filter(([key]) => key !== 'kernel')
-  return [name, constants.map(([key, value]) => `${key} ${String(value)}`).join(', ')].join(' ').trim()
+  const own = 'algorithm' in config ? 'algorithm' : 'kernel'
+  return constantsText(name, Object.fromEntries(Object.entries(config).filter(([key]) => key !== own)))
 }

@@ -1,6 +1,5 @@
 /** One row of a profile: a layer under a dataflow, mapped, run, verified, timed and counted. */
 import { evaluate } from '../cost/evaluate.ts'
-import { conv2d } from '../ops/conv2d/op.ts'
 import { compare } from '../ops/tolerance.ts'
 import type { Dataflow } from '../schedule/dataflow.ts'
 import { mapForGpu } from '../schedule/gpu-mapping.ts'
@@ -8,11 +7,10 @@ import type { Hardware } from '../schedule/hardware.ts'
 import { differences, readCounters } from '../schedule/lowering/counters.ts'
 import { predictIssued } from '../schedule/lowering/issued.ts'
 import { COUNTERS, lower } from '../schedule/lowering/lower.ts'
-import { convolutionAttributes } from './layers.ts'
-import { orSkipped, outputType, runCounted, verifyAndTime, worse, type Row, type RowContext } from './measure.ts'
+import { runConvolution } from './convolution-row.ts'
+import { orSkipped, runCounted, verifyAndTime, worse, type Row, type RowContext } from './measure.ts'
 import { runProduct } from './product-row.ts'
 import { runOwn } from './own-row.ts'
-import { layerWork } from './roofline-row.ts'
 
 /** Runs a layer under a dataflow. What the adapter or the dataflow cannot take comes back as `skipped`, with why. */
 export async function runDataflow(context: RowContext, dataflow: Dataflow, hardware: Hardware): Promise<Row> {
@@ -50,20 +48,10 @@ export async function runDataflow(context: RowContext, dataflow: Dataflow, hardw
 /** Runs a layer with its op's default kernel. A product's kernel is priced where mappings are made for this GPU (`gpu`). */
 export async function runFastest(context: RowContext, hardware: Hardware): Promise<Row> {
   return orSkipped(async () => {
-    const { gpu, layer } = context
+    const { layer } = context
     if (layer.own !== undefined && layer.ownOnly !== undefined) return runOwn(context, layer.own)
     if (layer.own !== undefined) return runProduct(context, layer.own, hardware.name === 'gpu')
-    const attributes = conv2d.attributes.parse(convolutionAttributes(layer.problem, layer.x))
-    const plan = conv2d.plan({
-      inputs: [layer.x, layer.w, null],
-      values: [null, null, null],
-      attributes,
-      outputs: [outputType(layer)],
-      device: gpu.facts,
-    })
-    const measured = await verifyAndTime(context, plan)
-    const work = { ...layerWork(layer), dispatches: plan.dispatches.length }
-    return { clock: measured.clock, work, report: { ...measured.figures, ...worse(measured.check), notes: [plan.reason] } }
+    return runConvolution(context)
   })
 }
 

@@ -253,8 +253,23 @@ describe('default kernels of products', () => {
   it('stand in the CSV with their configuration and place under the roof', () => {
     expect(configText(kernel)).toBe('tiled rows 16, doubled true')
     const [head, line] = csvOf(rowsOf(withKernel(kernel))).split('\n')
-    expect(head).toMatch(/,intensity,attainable_gflops,share,bound,kernel,predicted_ms$/)
-    expect(line).toMatch(/,0.46,4,0.25,memory,"tiled rows 16, doubled true",0.5$/)
+    expect(head).toMatch(/,intensity,attainable_gflops,share,bound,kernel,predicted_ms,multiplications,error,error_bound$/)
+    expect(line).toMatch(/,0.46,4,0.25,memory,"tiled rows 16, doubled true",0.5,,,$/)
+  })
+
+  it('of convolutions say what they multiply and how far they err; one that predicts no accesses counts none', () => {
+    const { accesses: _, ...bare } = kernel
+    const convolution = { multiplications: 12, additions: 30, macs: 24, error: { measured: 1e-7, bound: 1e-5 } }
+    const config = { algorithm: 'winograd', tile: 2, kernel: { kernel: 'tiled', rows: 8 } }
+    const given: KernelReport = { ...bare, name: 'winograd', config, convolution }
+    expect(configText(given)).toBe('winograd tile 2, kernel (tiled, rows 8)')
+    const { counted_equal, ...result } = withKernel(given).layers[0]?.dataflows['fastest'] ?? {}
+    expect(counted_equal).toBe(true)
+    const made = { ...report, layers: [{ name: 'conv', problem: given.problem, macs: 24, dataflows: { fastest: result } }] }
+    const rows = rowsOf(made)
+    expect(rows).toMatchObject([{ status: 'ok', differences: [] }])
+    expect(checksOf(rows)).toMatchObject({ counted: [], unequal: [] })
+    expect(csvOf(rows).split('\n')[1]).toMatch(/,0.5,12,1e-7,0.00001$/)
   })
 })
 

@@ -6,7 +6,7 @@ import type { Graph } from '../../src/graph/graph.ts'
 import type { Gpu } from '../../src/gpu/gpu.ts'
 import { openGpu } from '../../src/gpu/node.ts'
 import { FAMILIES } from '../../src/ops/gemm/families.ts'
-import { accessDifferences } from '../../src/profile/product-row.ts'
+import { accessDifferences } from '../../src/profile/accesses.ts'
 import { profileModel } from '../../src/profile/profile.ts'
 import type { DataflowReport, ProfileReport } from '../../src/profile/report.ts'
 import { peaksOf, rooflineOf } from '../../src/profile/roofline-row.ts'
@@ -69,11 +69,11 @@ describe('a profile of matrix products', () => {
     for (const { name } of report.layers) {
       const { kernel, counted_equal, notes } = rowOf(report, name)
       expect(counted_equal, `${name}: ${notes?.join('; ')}`).toBe(true)
-      expect(kernel?.accesses.counted['a']?.loads).toBeGreaterThan(0)
+      expect(kernel?.accesses?.counted['a']?.loads).toBeGreaterThan(0)
     }
     const { accesses } = rowOf(report, 'down').kernel ?? {}
     expect(accesses?.counted).toMatchObject({ bias: { loads: 480, stores: 0 }, scale: { loads: 480 }, y: { stores: 480 } })
-    expect(rowOf(report, 'out').kernel?.accesses.counted).toMatchObject({ residual: { loads: 480 } })
+    expect(rowOf(report, 'out').kernel?.accesses?.counted).toMatchObject({ residual: { loads: 480 } })
   })
 
   it('prices the kernel’s own loop nest', () => {

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { OptionError } from '../../errors.ts'
 import { figuresOf, rowsOf, type Row } from '../../profile/html/data.ts'
 import { profileModel, type ProfileProgress } from '../../profile/profile.ts'
-import { configText, type ProfileReport } from '../../profile/report.ts'
+import { configText, type ConvolutionReport, type ProfileReport } from '../../profile/report.ts'
 import { traceOf } from '../../profile/trace.ts'
 import { DATAFLOW_NAMES } from '../../schedule/dataflow.ts'
 import { SYSTOLIC_NAMES, systolicNames } from '../../schedule/systolic/shape.ts'
@@ -42,8 +42,10 @@ Examples:
 
 Dataflows: ${CHOICES.join(', ')};
 all (the default) is the first seven, systolic the three that begin so; fastest, the default kernels, is asked for by name.
-Of a matrix product's default kernel the report says which it is, its expected time, its accesses (predicted and counted) and
-how much of what the device allows at its arithmetic intensity (operations per byte, every word once) was reached.
+Of a default kernel the report says which it is, its expected time, its accesses (predicted and counted) and how much of what the
+device allows at its arithmetic intensity (operations of the definition per byte, every word once) was reached; of a convolution's
+algorithm also what it multiplies beside the definition's MACs, and its error beside its bound, both relative to the magnitude of the
+patch that an output is computed from. Weights are packed or transformed once, which is neither timed nor counted.
 Exit code 1 when a row does not agree with the CPU reference, or when its counted accesses are not the predicted ones.`
 
 export function profileCommand(context: Context, exit: (code: number) => void): Command {
@@ -155,7 +157,7 @@ function render(context: Context, report: ProfileReport, all: boolean): string {
       result.max_error === undefined ? '–' : scientific(result.max_error),
       result.max_error_ratio === undefined ? '–' : `${(100 * result.max_error_ratio).toPrecision(2)} %`,
       result.verified === undefined ? '–' : result.verified ? colors.green('ok') : colors.red('WRONG'),
-      result.counted === undefined && result.kernel === undefined
+      result.counted === undefined && result.kernel?.accesses === undefined
         ? '–'
         : row.differences.length > 0 || result.counted_equal === false
           ? colors.red('DIFFERS')
@@ -203,11 +205,20 @@ const ROOF_COLUMNS: readonly Column[] = [
   { title: 'Bound' },
 ]
 
+/** Of convolutions besides: what an algorithm multiplies, and how far it errs. */
+const ALGORITHM_COLUMNS: readonly Column[] = [
+  { title: 'Multiplies', align: 'right' },
+  { title: 'of MACs', align: 'right' },
+  { title: 'Error', align: 'right' },
+  { title: 'at most', align: 'right' },
+]
+
 /** Rows under the roof of the device: default kernels, or all of them. */
 function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, colors: Colors): string[] {
   const { peaks } = report
   const shown = rows.filter(({ dataflow, result }) => result.roofline !== undefined && (all || dataflow === 'fastest'))
   if (peaks === undefined || shown.length === 0) return []
+  const ofConvolutions = shown.some(({ result }) => result.kernel?.convolution !== undefined)
   const cells = shown.map(({ layer, dataflow, result, differences }) => {
     const { roofline, kernel, time_ms, gflops, expected_ms } = result
     const expected = kernel?.predicted_ms ?? expected_ms
@@ -225,6 +236,7 @@ function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, co
       roofline === undefined ? '–' : roofline.attainable_gflops.toPrecision(3),
       roofline === undefined ? '–' : `${(100 * roofline.share).toPrecision(2)} %`,
       roofline?.bound ?? '–',
+      ...(ofConvolutions ? algorithmCells(kernel?.convolution) : []),
     ]
   })
   const configs = shown.flatMap(({ layer, result: { kernel, notes, expected_ms } }) => {
@@ -232,7 +244,19 @@ function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, co
     return expected_ms === undefined ? [] : [`${layer}: ${notes?.[0] ?? ''}`]
   })
   const peak = `Roof: ${(peaks.flops.f32 / 1e9).toPrecision(3)} GFLOP/s of f32, ${(peaks.bytes_per_s / 1e9).toPrecision(3)} GB/s, measured.`
-  return [table(ROOF_COLUMNS, cells, colors), colors.dim(peak), ...configs.map(colors.dim), '']
+  const columns = ofConvolutions ? [...ROOF_COLUMNS, ...ALGORITHM_COLUMNS] : ROOF_COLUMNS
+  return [table(columns, cells, colors), colors.dim(peak), ...configs.map(colors.dim), '']
+}
+
+function algorithmCells(convolution: ConvolutionReport | undefined): string[] {
+  if (convolution === undefined) return ['–', '–', '–', '–']
+  const { multiplications, macs, error } = convolution
+  return [
+    short(multiplications),
+    `${(100 * (multiplications / macs)).toPrecision(3)} %`,
+    scientific(error.measured),
+    scientific(error.bound),
+  ]
 }
 
 /** Predicted reads, fills and updates at a level, in words. */

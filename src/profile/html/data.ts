@@ -33,7 +33,7 @@ export interface Difference {
 /** One counted figure beside its prediction. */
 export interface Count extends Difference {
   readonly space: 'storage' | 'workgroup' | 'network' | 'compute'
-  /** `epilogue`: what a product's kernel reads besides its matrices. */
+  /** `epilogue`: what a kernel reads besides its two operands. */
   readonly operand: Operand | 'macs' | 'epilogue'
   readonly access: 'loads' | 'stores' | 'hops' | 'macs'
 }
@@ -62,10 +62,12 @@ export function countsOf(predicted: Issued, counted: Issued): Count[] {
   return counts
 }
 
-const KERNEL_OPERANDS: Readonly<Record<string, Operand>> = { a: 'inputs', b: 'weights', y: 'outputs' }
+const KERNEL_OPERANDS: Readonly<Record<string, Operand>> = { a: 'inputs', b: 'weights', x: 'inputs', w: 'weights', y: 'outputs' }
 
-/** Accesses of a product's default kernel, counted beside predicted; figures that are 0 on both sides are left out. */
-export function kernelCountsOf({ accesses: { predicted, counted } }: KernelReport): Count[] {
+/** Accesses of a default kernel, counted beside predicted; figures that are 0 on both sides are left out. */
+export function kernelCountsOf({ accesses }: KernelReport): Count[] {
+  if (accesses === undefined) return []
+  const { predicted, counted } = accesses
   const names = [...new Set([...Object.keys(predicted), ...Object.keys(counted)])]
   return names
     .flatMap((name) =>
@@ -234,7 +236,7 @@ export function checksOf(rows: readonly Row[]): Checks {
     unchecked: run.filter(({ result }) => result.verified === undefined),
     verified: run.filter(({ result }) => result.verified === true),
     unverified: run.filter(({ result }) => result.verified === false),
-    counted: run.filter(({ result }) => result.counted !== undefined || result.kernel !== undefined),
+    counted: run.filter(({ result }) => result.counted !== undefined || result.kernel?.accesses !== undefined),
     unequal: run.filter(({ result, differences }) => result.counted_equal === false || differences.length > 0),
   }
 }

@@ -172,7 +172,7 @@ export function countTable(rows: readonly Row[]): HTMLElement {
   })
 }
 
-/** Default kernels of products and every row's place under the roof. */
+/** Default kernels of products and convolutions, and every row's place under the roof. */
 export function roofTable(rows: readonly Row[]): HTMLElement {
   const found = rows.filter(({ result }) => result.roofline !== undefined).map((row) => ({ row }))
   const accesses =
@@ -183,7 +183,7 @@ export function roofTable(rows: readonly Row[]): HTMLElement {
     }
   const configOf = ({ result: { kernel } }: Row): string | undefined => (kernel === undefined ? undefined : configText(kernel))
   return table<HasRow>({
-    caption: 'Rate beside what the device allows at this arithmetic intensity; of default kernels of products what was expected',
+    caption: 'Rate beside what the device allows at this arithmetic intensity; of default kernels what was expected',
     rows: found,
     rowClass,
     empty: 'The report holds no peaks of the device.',
@@ -213,6 +213,24 @@ export function roofTable(rows: readonly Row[]): HTMLElement {
       },
       { label: 'Accesses', unit: 'of storage\npredicted', value: accesses('predicted'), format: integer },
       { label: 'Accesses', unit: 'of storage\ncounted', value: accesses('counted'), format: integer },
+      {
+        label: 'Multiplications',
+        unit: 'of values',
+        value: ({ row }) => row.result.kernel?.convolution?.multiplications,
+        format: integer,
+      },
+      {
+        label: 'Error',
+        unit: 'of the patch\nmeasured',
+        value: ({ row }) => row.result.kernel?.convolution?.error.measured,
+        format: error,
+      },
+      {
+        label: 'Error',
+        unit: 'of the patch\nat most',
+        value: ({ row }) => row.result.kernel?.convolution?.error.bound,
+        format: error,
+      },
       { label: 'Kernel', value: ({ row }) => configOf(row) },
     ],
   })
@@ -243,7 +261,7 @@ export function remarkTable(rows: readonly Row[]): HTMLElement {
 /** The result table as comma-separated values. */
 export function csvOf(rows: readonly Row[]): string {
   const head =
-    'layer,dataflow,status,time_ms,gflops,macs,energy,cycles,utilization,max_error,max_error_ratio,skipped,intensity,attainable_gflops,share,bound,kernel,predicted_ms'
+    'layer,dataflow,status,time_ms,gflops,macs,energy,cycles,utilization,max_error,max_error_ratio,skipped,intensity,attainable_gflops,share,bound,kernel,predicted_ms,multiplications,error,error_bound'
   const quote = (value: string | number | undefined) => {
     const text = value === undefined ? '' : String(value)
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
@@ -251,7 +269,14 @@ export function csvOf(rows: readonly Row[]): string {
   const lines = rows.map(({ layer, dataflow, status, macs, result }) => {
     const { time_ms, gflops, predicted, max_error, max_error_ratio, skipped, roofline, kernel } = result
     const roof = [roofline?.intensity, roofline?.attainable_gflops, roofline?.share, roofline?.bound]
-    const own = [kernel === undefined ? undefined : configText(kernel), kernel?.predicted_ms]
+    const { convolution } = kernel ?? {}
+    const own = [
+      kernel === undefined ? undefined : configText(kernel),
+      kernel?.predicted_ms,
+      convolution?.multiplications,
+      convolution?.error.measured,
+      convolution?.error.bound,
+    ]
     const { energy: spent, cycles, utilization } = predicted ?? {}
     return [
       layer,
