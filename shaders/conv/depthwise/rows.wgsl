@@ -6,7 +6,7 @@
 //      tap 1                          v0 v1 v2 v3             values move down by one, and one more is loaded
 //      tap 2                             v0 v1 v2 v3
 //
-// Outputs of a strip lie spacing_x apart (place.wgsl), so that the window of one is that of the one before, moved on by `step_x` taps.
+// Outputs of a strip lie spacing_x apart (../strips/place.wgsl), so that the window of one is that of the one before, moved on by `step_x` taps.
 // Taps that are `step_x` apart form a phase, within which every tap needs one new value.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)

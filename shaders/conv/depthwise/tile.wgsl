@@ -8,7 +8,7 @@
 //                  | o | o | o | o |                        row m * STEP_Y + r,  column o * STEP_X + s
 //                  +---+---+---+---+
 //
-// spacing = dilation / gcd(stride, dilation) and STEP = stride / gcd, so that any stride and dilation shares what is loaded (place.wgsl).
+// spacing = dilation / gcd(stride, dilation) and STEP = stride / gcd, so that any stride and dilation shares what is loaded (../strips/place.wgsl).
 // All bounds are constants: sums stay in registers, and no loop carries them (software adapters blend what a loop carries by masks).
 
 const SPAN_X = (STRIP - 1u) * STEP_X + KERNEL_X;

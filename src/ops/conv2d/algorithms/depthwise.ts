@@ -12,23 +12,19 @@
 import { z } from 'zod'
 import lineOne from '../../../../shaders/conv/depthwise/line_one.wgsl?raw'
 import lineQuad from '../../../../shaders/conv/depthwise/line_quad.wgsl?raw'
-import place from '../../../../shaders/conv/depthwise/place.wgsl?raw'
 import quadXEach from '../../../../shaders/conv/depthwise/quad_x_each.wgsl?raw'
 import quadXWide from '../../../../shaders/conv/depthwise/quad_x_wide.wgsl?raw'
 import quadYEach from '../../../../shaders/conv/depthwise/quad_y_each.wgsl?raw'
 import quadYWide from '../../../../shaders/conv/depthwise/quad_y_wide.wgsl?raw'
 import rowsBody from '../../../../shaders/conv/depthwise/rows.wgsl?raw'
 import tileBody from '../../../../shaders/conv/depthwise/tile.wgsl?raw'
-import divided from '../../../../shaders/gemm/read/divided.wgsl?raw'
-import type { DispatchPlan, OperandSpec, ParamType, Preparation, TensorRef } from '../../../gpu/program.ts'
+import type { DispatchPlan, Preparation } from '../../../gpu/program.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
-import { activationParams, activationWgsl } from '../../gemm/activation.ts'
-import { layoutStrides } from '../../layout.ts'
 import { copyDispatch } from '../../movement/copy.ts'
-import type { WindowAxis } from '../../window.ts'
 import type { Algorithm } from '../algorithm.ts'
 import { INPUT, macsOf, tapsOf, type Convolution } from '../convolution.ts'
 import { bytesOf, paddedFilters } from '../filters.ts'
+import { isTrivial, sharing, stripDispatch, stripOf } from '../strips.ts'
 
 const schema = z.strictObject({
   algorithm: z.literal('depthwise'),
@@ -40,11 +36,8 @@ const schema = z.strictObject({
 })
 export type DepthwiseConfig = z.infer<typeof schema>
 
-const LANES = 64
 /** Multiply-adds that a tile unrolls: more take more than half a second to compile on software adapters, and spill. */
 const MOST_UNROLLED = 400
-/** Quotients from which `divided` (divided.wgsl) is no longer exact. */
-const LARGE = 2 ** 21
 
 export const depthwise: Algorithm<DepthwiseConfig> = {
   name: 'depthwise',
@@ -102,28 +95,6 @@ export const depthwise: Algorithm<DepthwiseConfig> = {
   error: () => 0,
 }
 
-/** The strip that wastes the fewest outputs of a row; 7 where it can be, which fits the 7, 14, 28 … 112 of networks for ImageNet. */
-function stripOf({ axes: [, , x] }: Convolution): number {
-  const { spacing } = shared(x)
-  const columns = Math.ceil(x.output / spacing)
-  const wasted = (strip: number): number => strip * Math.ceil(columns / strip)
-  return [7, 8, 6, 4].reduce((best, strip) => (wasted(strip) < wasted(best) ? strip : best))
-}
-
-function isTrivial({ input, kernel, output, before }: WindowAxis): boolean {
-  return input === 1 && kernel === 1 && output === 1 && before === 0
-}
-
-/** How outputs of an axis share what they read: those `spacing` apart have windows that lie `step` taps apart. */
-function shared({ stride, dilation }: WindowAxis): { spacing: number; step: number } {
-  const divisor = gcd(stride, dilation)
-  return { spacing: dilation / divisor, step: stride / divisor }
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b)
-}
-
 /** Filters of all groups as [tap][filter, in whole quads]. */
 function packedType(conv: Convolution): TensorType {
   return { dtype: conv.w.dtype, shape: [tapsOf(conv), paddedFilters({ filters: conv.groups * conv.filters })] }
@@ -164,90 +135,22 @@ function dispatchOf(conv: Convolution, { form, strip, tall }: DepthwiseConfig): 
   const inQuads = conv.outputLayout !== 'nchw'
   const wide = widths(conv)
   const [, y, x] = conv.axes
-  const { values, inverses, large } = sizesOf(conv, strip, tall)
-  const activation = activationParams(conv.activation)
-  const operands: OperandSpec[] = []
-  const bind: TensorRef[] = []
-  const put = (name: string, { dtype }: TensorType, isWide: boolean, ref: TensorRef): void => {
-    operands.push({ name, dtype, access: ref.kind === 'output' ? 'write' : 'read', width: isWide ? 4 : 1 })
-    bind.push(ref)
-  }
-  put('x', conv.x, wide.x, { kind: 'input', index: INPUT.x })
-  put('w', conv.w, inQuads, inQuads ? { kind: 'prepared', index: 0 } : { kind: 'input', index: INPUT.w })
-  if (conv.bias !== undefined) put('bias', conv.bias, inQuads, { kind: 'input', index: INPUT.bias })
-  if (conv.residual !== undefined) put('residual', conv.residual, wide.y, { kind: 'input', index: INPUT.residual })
-  put('y', conv.output, wide.y, { kind: 'output', index: 0 })
-  const unrolled = { KERNEL_X: x.kernel, KERNEL_Y: y.kernel, STEP_X: shared(x).step, STEP_Y: shared(y).step }
-  return {
-    program: {
-      name: `${conv.op}/depthwise`,
-      body: [
-        divided,
-        place,
-        ...(inQuads ? [wide.x ? quadXWide : quadXEach, wide.y ? quadYWide : quadYEach, lineQuad] : [lineOne]),
-        terms(conv, inQuads, wide.y),
-        activationWgsl(conv.activation),
-        form === 'tile' ? tileBody : rowsBody,
-      ].join('\n'),
-      operands,
-      params: {
-        ...Object.fromEntries(Object.keys(values).map((key): [string, ParamType] => [key, 'u32'])),
-        ...Object.fromEntries(Object.keys(inverses).map((key): [string, ParamType] => [key, 'f32'])),
-        ...activation.types,
-      },
-      constants: {
-        ...{ STRIP: strip, TALL: tall, LARGE: `${large}`, LINES_INNERMOST: `${conv.outputLayout === 'nhwc'}` },
-        ...(form === 'tile' ? unrolled : {}),
-      },
-      workgroupSize: [LANES, 1, 1],
-    },
-    bind,
-    params: { ...values, ...inverses, ...activation.values },
-    groups: Math.ceil(values.invocations / LANES),
-    cost: { flops: 2 * macsOf(conv), bytes: movedBytes(conv) },
-  }
-}
-
-/** What is added to sums, or its absence. */
-function terms({ bias, residual }: Convolution, inQuads: boolean, wideY: boolean): string {
-  const type = (wide: boolean): string => (wide ? 'vec4<f32>' : 'f32')
-  const one = (name: string, wide: boolean, there: boolean): string =>
-    `fn ${name}_of(index: u32) -> ${type(wide)} { return ${there ? `load_${name}(index)` : `${type(wide)}()`}; }`
-  return [one('bias', inQuads, bias !== undefined), one('residual', wideY, residual !== undefined)].join('\n')
-}
-
-function sizesOf(conv: Convolution, strip: number, tall: number) {
-  const { batch, groups, filters, layout, outputLayout, axes } = conv
-  const [z, y, x] = axes
-  const all = groups * filters
-  const from = layoutStrides(layout, groups, [z.input, y.input, x.input])
-  const to = layoutStrides(outputLayout, all, [z.output, y.output, x.output])
-  const lines = outputLayout === 'nchw' ? all : Math.ceil(all / 4)
-  const spacing_x = strip === 1 ? 1 : shared(x).spacing
-  const spacing_y = tall === 1 ? 1 : shared(y).spacing
-  const strips = (outputs: number, length: number, spacing: number): number => Math.ceil(outputs / (length * spacing)) * spacing
-  const divisors = {
-    lines,
-    multiplier: filters,
-    strips_x: strips(x.output, strip, spacing_x),
-    strips_y: strips(y.output, tall, spacing_y),
-    out_z: z.output,
-    spacing_x,
-    spacing_y,
-  }
-  const invocations = batch * lines * z.output * divisors.strips_y * divisors.strips_x
-  const values = {
-    ...{ ...divisors, invocations, filters: all, taps: tapsOf(conv), step_x: shared(x).step },
-    ...{ depth: z.input, height: y.input, width: x.input, out_y: y.output, out_x: x.output },
-    ...{ x_picture: from.picture, x_channel: from.channel, x_quad: from.quad, x_z: from.z, x_y: from.y, x_x: from.x },
-    ...{ y_picture: to.picture, y_channel: to.channel, y_quad: to.quad, y_z: to.z, y_y: to.y, y_x: to.x },
-    ...{ kernel_z: z.kernel, kernel_y: y.kernel, kernel_x: x.kernel },
-    ...{ stride_z: z.stride, stride_y: y.stride, stride_x: x.stride },
-    ...{ dilation_z: z.dilation, dilation_y: y.dilation, dilation_x: x.dilation },
-    ...{ pad_z: z.before, pad_y: y.before, pad_x: x.before },
-  }
-  const inverses = Object.fromEntries(Object.entries(divisors).map(([name, value]) => [`${name}_inverse`, 1 / value]))
-  // The first quotient is the largest.
-  const large = invocations / (outputLayout === 'nhwc' ? lines : divisors.strips_x) >= LARGE || all >= LARGE
-  return { values, inverses, large }
+  const all = conv.groups * conv.filters
+  return stripDispatch(conv, {
+    name: 'depthwise',
+    strip,
+    tall,
+    lines: inQuads ? Math.ceil(all / 4) : all,
+    body: [
+      ...(inQuads ? [wide.x ? quadXWide : quadXEach, wide.y ? quadYWide : quadYEach, lineQuad] : [lineOne]),
+      form === 'tile' ? tileBody : rowsBody,
+    ],
+    wide: { x: wide.x, w: inQuads, bias: inQuads, y: wide.y },
+    filters: inQuads
+      ? { type: packedType(conv), ref: { kind: 'prepared', index: 0 } }
+      : { type: conv.w, ref: { kind: 'input', index: INPUT.w } },
+    values: { filters: all },
+    divisors: { multiplier: conv.filters },
+    constants: form === 'tile' ? { KERNEL_X: x.kernel, KERNEL_Y: y.kernel, STEP_X: sharing(x).step, STEP_Y: sharing(y).step } : {},
+  })
 }
