@@ -130,11 +130,11 @@ export function estimate(product: Product, config: Config, device: DeviceFacts, 
   const family = familyNamed(config.kernel, product.op)
   const plan = family.plan(product, config, device)
   const mapping = family.mappingOf(product, config, device)
-  const slices = slicesOf(product)
-  const problem = convProblem({ N: slices, P: product.rows, M: product.columns, C: Math.max(1, product.depth) })
+  const nest = family.nest?.(product, config) ?? product
+  const problem = convProblem({ N: slicesOf(nest), P: nest.rows, M: nest.columns, C: Math.max(1, nest.depth) })
   const { accesses } = evaluate(problem, kernelMachine(device), mapping)
   const [dram, shared] = [accesses['DRAM'], accesses['GLB']]
-  const bytesOf = { inputs: product.a.type, weights: product.b.type, outputs: product.output }
+  const bytesOf = { inputs: nest.a.type, weights: nest.b.type, outputs: nest.output }
   let fetched = 0
   let handed = 0
   for (const [operand, type] of Object.entries(bytesOf) as [keyof typeof bytesOf, TensorType][]) {

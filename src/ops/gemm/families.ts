@@ -2,34 +2,23 @@
 import { OptionError } from '../../errors.ts'
 import type { DeviceFacts } from '../../gpu/program.ts'
 import { sizeOf } from '../../tensor/shape.ts'
-import type { Accesses, Config, Family } from './family.ts'
+import { erased, type Accesses, type AnyFamily, type Config } from './family.ts'
 import { broadcast } from './kernels/broadcast.ts'
 import { matrix } from './kernels/matrix.ts'
 import { registers } from './kernels/registers.ts'
+import { strassen } from './kernels/strassen.ts'
 import { tiled } from './kernels/tiled.ts'
 import { vector } from './kernels/vector.ts'
 import type { Product } from './product.ts'
 
-/** A family whose configurations are known only as JSON. */
-export type AnyFamily = Family
+export type { AnyFamily } from './family.ts'
 
 export const FAMILIES: ReadonlyMap<string, AnyFamily> = new Map(
-  [erased(broadcast), erased(matrix), erased(registers), erased(tiled), erased(vector)].map((family) => [family.name, family]),
+  [erased(broadcast), erased(matrix), erased(registers), erased(strassen), erased(tiled), erased(vector)].map((family) => [
+    family.name,
+    family,
+  ]),
 )
-
-/** A family as the registry holds it: what it is handed was parsed by its own schema. */
-function erased<C extends Config>(family: Family<C>): AnyFamily {
-  const own = (config: Config): C => family.schema.parse(config)
-  return {
-    name: family.name,
-    schema: family.schema,
-    refusal: (product, config, device) => family.refusal(product, own(config), device),
-    candidates: (product, device) => family.candidates(product, device),
-    plan: (product, config, device) => family.plan(product, own(config), device),
-    mappingOf: (product, config, device) => family.mappingOf(product, own(config), device),
-    accesses: (product, config, device) => family.accesses(product, own(config), device),
-  }
-}
 
 /** @throws OptionError for a kernel that there is not */
 export function familyNamed(name: string, op: string): AnyFamily {

@@ -32,6 +32,27 @@ export interface Family<C extends Config = Config> {
    * N = slices): what `evaluate` predicts accesses from.
    */
   mappingOf(product: Product, config: C, device: DeviceFacts): Mapping
+  /** The product whose loop nest `mappingOf` is, for a family that runs another than it is given. Absent: it runs that. */
+  nest?(product: Product, config: C): Product
   /** Global accesses in closed form, ragged edges and all: equal to what the counted build counts. */
   accesses(product: Product, config: C, device: DeviceFacts): Accesses
+}
+
+/** A family whose configurations are known only as JSON. */
+export type AnyFamily = Family
+
+/** A family as the registry holds it: what it is handed was parsed by its own schema. */
+export function erased<C extends Config>(family: Family<C>): AnyFamily {
+  const own = (config: Config): C => family.schema.parse(config)
+  const { nest } = family
+  return {
+    name: family.name,
+    schema: family.schema,
+    refusal: (product, config, device) => family.refusal(product, own(config), device),
+    candidates: (product, device) => family.candidates(product, device),
+    plan: (product, config, device) => family.plan(product, own(config), device),
+    mappingOf: (product, config, device) => family.mappingOf(product, own(config), device),
+    ...(nest === undefined ? {} : { nest: (product, config) => nest(product, own(config)) }),
+    accesses: (product, config, device) => family.accesses(product, own(config), device),
+  }
 }

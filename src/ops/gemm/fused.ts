@@ -12,6 +12,7 @@ import { gamma } from '../tolerance.ts'
 import { floatsOf, rounded } from '../values.ts'
 import { activateExact, activationField, type Activation } from './activation.ts'
 import type { Broadcast, Product } from './product.ts'
+import { forcedLevels, strassenTolerance } from './strassen.ts'
 
 /** Inputs of the epilogue. */
 export const BIAS = 2
@@ -118,7 +119,8 @@ const MORE_ROUNDINGS = 6
 
 /**
  * The reference of a product from its exact sums. Bound: γ over all roundings of the magnitudes, through the activation's slope;
- * with f16 accumulators also γ_K of their roundoff 2⁻¹¹, which says nothing from K = 2048 on.
+ * with f16 accumulators also γ_K of their roundoff 2⁻¹¹, which says nothing from K = 2048 on. Where the caller forces Strassen's product,
+ * its own bound besides, of the largest elements of A and B.
  */
 export function fusedReference(
   inputs: InputValues,
@@ -141,6 +143,7 @@ export function fusedReference(
   const residual = read(RESIDUAL)
   const [f, g] = [Math.fround(alpha), Math.fround(beta)]
   const factor = gamma(depth + MORE_ROUNDINGS) + (given.accumulate === 'f16' ? gamma(depth + 1, 2 ** -11) : 0)
+  const norm = forcedNorm(inputs, depth, given)
   for (let at = 0; at < sum.length; at++) {
     const row = Math.floor(at / columns) % rows
     const column = at % columns
@@ -148,11 +151,18 @@ export function fusedReference(
     const addend = bias === null ? 0 : g * bias.values[row * bias.row + column * bias.column]!
     const other = residual === null ? 0 : residual.values[at]!
     const exact = multiplier * sum[at]! + addend + other
-    const bound = factor * (Math.abs(multiplier) * magnitude[at]! + Math.abs(addend) + Math.abs(other))
+    const more = norm === Infinity ? norm : Math.abs(multiplier) * norm
+    const bound = factor * (Math.abs(multiplier) * magnitude[at]! + Math.abs(addend) + Math.abs(other)) + more
     const result = activateExact(given.activation, exact, bound)
     sum[at] = result.value
     magnitude[at] = result.bound
   }
   const dtype = type.dtype === 'f16' ? 'f16' : 'f32'
   return [{ tensor: rounded(dtype, type.shape, sum), exact: sum, tolerance: { kind: 'bound', bound: magnitude } }]
+}
+
+/** What a forced kernel may be off by besides, for every element alike. */
+function forcedNorm([a = null, b = null]: InputValues, depth: number, { kernel }: FusedAttributes): number {
+  const levels = forcedLevels(kernel)
+  return levels === undefined || a === null || b === null ? 0 : strassenTolerance(floatsOf(a), floatsOf(b), depth, levels)
 }
