@@ -76,6 +76,46 @@ const SMALL: readonly Small[] = [
   { name: 'conv', build: (g, x) => g.conv2d(x, w, { bias, stride: 2, padding: 1, dilation: [1, 2] }), ops: ['Conv'] },
   { name: 'conv padded by rule', build: (g, x) => g.conv2d(x, w, { autoPad: 'SAME_LOWER', stride: [2, 1] }), ops: ['Conv'] },
   { name: 'fused conv', build: (g, x) => g.conv2d(x, w, { bias, activation: 'relu' }), ops: ['Conv', 'Relu'] },
+  {
+    name: 'conv with a residual',
+    build: (g, x) => {
+      const activation = { name: 'clip', min: 0, max: 6 }
+      return g.node('conv2d', [x, w, null, weights('r', [2, 4, 7, 6])], { padding: 1, activation })
+    },
+    ops: ['Conv', 'Add', 'Clip'],
+  },
+  {
+    name: 'conv over one axis',
+    shape: [2, 3, 9],
+    build: (g, x) => g.conv2d(x, weights('w1', [4, 3, 3]), { stride: 2 }),
+    ops: ['Conv'],
+  },
+  {
+    name: 'conv over three axes',
+    shape: [1, 2, 4, 5, 3],
+    build: (g, x) => g.conv2d(x, weights('w3', [3, 2, 2, 3, 1]), { padding: [1, 0, 0, 0, 1, 0], bias: weights('b3', [3]) }),
+    ops: ['Conv'],
+  },
+  {
+    name: 'transposed conv',
+    build: (g, x) => {
+      const more = { bias: weights('b2', [2]), activation: { name: 'hardSigmoid', alpha: 0.3 } }
+      return g.convTranspose2d(x, weights('wt', [3, 2, 3, 3]), { stride: 2, padding: 1, outputPadding: [1, 0], ...more })
+    },
+    ops: ['ConvTranspose', 'HardSigmoid'],
+  },
+  {
+    name: 'conv of bytes',
+    build: (g, x) => {
+      const codes = g.quantizeLinear(x, tensor([0.01], [], 'f32'), { zeroPoint: tensor([100], [], 'u8') })
+      const bytes = tensor(
+        Int8Array.from({ length: 108 }, (_, index) => ((index * 37) % 251) - 125),
+        [4, 3, 3, 3],
+      )
+      return g.node('cast', [g.convInteger(codes, bytes, { xZeroPoint: tensor([100], [], 'u8'), padding: 1 })], { to: 'f32' })
+    },
+    ops: ['QuantizeLinear', 'ConvInteger', 'Cast'],
+  },
   { name: 'max pool', build: (g, x) => g.maxPool(x, { kernel: 3, stride: 2, padding: 1, ceilMode: true }), ops: ['MaxPool'] },
   {
     name: 'average pool',
@@ -276,11 +316,12 @@ describe('the file', () => {
     const g = graph('mixed')
     const x = g.input('x', 'f32', [2, 4, 3, 3])
     const h = g.maxout(x, { pool: 2, name: 'most' })
-    g.output('y', g.matmul(g.flatten(h), weights('m', [18, 2]), { output: 'f16', name: 'half' }))
+    const packed = g.conv2d(h, weights('c', [2, 2, 1, 1]), { outputLayout: 'nhwc', name: 'last' })
+    g.output('y', g.matmul(g.flatten(packed), weights('m', [18, 2]), { output: 'f16', name: 'half' }))
     const run = (): unknown => exportOnnx(g.finish())
     expect(run).toThrow(UnsupportedOpError)
     expect(run).toThrow(
-      /2 nodes of mixed cannot be written as ONNX:\n {2}most \(maxout\): ONNX has no such op\n {2}half \(matmul\): .*f16/,
+      /3 nodes of mixed cannot .*:\n {2}most \(maxout\): ONNX has no such op\n {2}last \(conv2d\): .*nhwc.*\n {2}half \(matmul\): .*f16/,
     )
   })
 

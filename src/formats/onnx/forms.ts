@@ -19,6 +19,9 @@ export type Form = (node: Emission) => void
 /** Attributes that choose a kernel or bound its error: they are no part of what is computed. */
 const HINTS: ReadonlySet<string> = new Set(['algorithm', 'maxError', 'accumulate'])
 
+/** ONNX has one layout. */
+const LAYOUT: ReadonlySet<string> = new Set(['layout', 'outputLayout'])
+
 /** Attributes that ONNX's ops have since the opset named, where that is newer than the op. */
 const ATTRIBUTE_SINCE: ReadonlyMap<string, number> = new Map([
   ['AveragePool.dilations', 19],
@@ -34,7 +37,7 @@ const RULES: ReadonlyMap<string, readonly [onnxName: string, rule: OpRule]> = ne
 
 /** How an op is written, or undefined where ONNX has no form of it. */
 export function formOf(op: string): Form | undefined {
-  return FORMS.get(op) ?? (RULES.has(op) ? plain : undefined)
+  return FORMS.get(op) ?? (RULES.has(op) ? (node) => plain(node) : undefined)
 }
 
 /** The name and the rule of an op that has one ONNX op to itself. */
@@ -43,9 +46,11 @@ function ruleOf(node: Emission): readonly [onnxName: string, rule: OpRule] {
 }
 
 /** Same inputs, same outputs, attributes under ONNX's names. */
-function plain(node: Emission): void {
+function plain(node: Emission, handled: readonly string[] = []): void {
   const [opType, rule] = ruleOf(node)
-  node.emit(opType, node.inputs, node.node.outputs, attributesOf(node, opType, rule.attributes))
+  const extra = node.inputs.findIndex((input, index) => index >= rule.inputs[1] && input !== '')
+  if (extra >= 0) node.refuse(`ONNX's ${opType} has no input ${extra}`)
+  node.emit(opType, node.inputs, node.node.outputs, attributesOf(node, opType, rule.attributes, handled))
 }
 
 /**
@@ -64,7 +69,7 @@ function attributesOf(
     if (value === undefined || handled.includes(own)) continue
     const known = names.get(own)
     if (known === undefined) {
-      if (HINTS.has(own) || (own === 'layout' && value === 'nchw')) continue
+      if (HINTS.has(own) || (LAYOUT.has(own) && value === 'nchw')) continue
       return node.refuse(`ONNX has no attribute ${own} = ${JSON.stringify(value)}`)
     }
     const attribute = encoded(node, known.kind, value)
@@ -130,11 +135,9 @@ function convolution(given: Emission): void {
   finish(node, { opType, inputs: node.inputs.slice(0, 3), attributes }, { residual: node.input(3) })
 }
 
-function pool(given: Emission): void {
-  const node = spelled(given)
-  const [opType, rule] = ruleOf(node)
-  // Indices are a second output; ONNX has no more to say.
-  node.emit(opType, node.inputs, node.node.outputs, attributesOf(node, opType, rule.attributes, ['indices']))
+/** Pools, and convolutions of bytes. That a pool has indices, its second output says. */
+function windowed(node: Emission): void {
+  plain(spelled(node), ['indices'])
 }
 
 /** A product whose last steps may have been folded into it, as nodes of ONNX. */
@@ -362,8 +365,10 @@ function quantised(node: Emission): void {
 const FORMS: ReadonlyMap<string, Form> = new Map<string, Form>([
   ['conv2d', convolution],
   ['convTranspose2d', convolution],
-  ['maxPool', pool],
-  ['averagePool', pool],
+  ['convInteger', windowed],
+  ['qlinearConv', windowed],
+  ['maxPool', windowed],
+  ['averagePool', windowed],
   ['gemm', gemm],
   ['matmul', matmul],
   ['linear', linear],
