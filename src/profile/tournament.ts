@@ -360,7 +360,23 @@ function rankedBy(
       return []
     }
   })
-  return { ranked: estimated.toSorted(byEstimate), failed }
+  return { ranked: inTurns(estimated.toSorted(byEstimate)), failed }
+}
+
+/**
+ * Algorithms of convolutions in turns, the best of each first: what one says of its work is not what another says, so that estimates
+ * rank within an algorithm better than between two. Kernels of products, which are all priced alike, stay in order.
+ */
+export function inTurns(ranked: readonly Ranked<TunedKernel>[]): Ranked<TunedKernel>[] {
+  const places = new Map<string, number>()
+  const placed = ranked.map((one) => {
+    if (!('algorithm' in one.config)) return { one, place: 0 }
+    const { algorithm } = one.config
+    const place = places.get(algorithm) ?? 0
+    places.set(algorithm, place + 1)
+    return { one, place }
+  })
+  return placed.toSorted((a, b) => a.place - b.place).map(({ one }) => one)
 }
 
 /** An error as a report gives it. */

@@ -12,20 +12,24 @@ import { constantsText } from './constants.ts'
 import { ExactResult, MOST, stored, wholeNumbers, type Sums } from './exam.ts'
 import type { Chosen, Contenders, Tunable } from './tunable.ts'
 
-/** A convolution without bias and activation, which cost next to nothing. */
+/**
+ * A convolution without bias and activation, which cost next to nothing. One whose result has its place in a larger map runs without the
+ * map, by algorithms that can store there.
+ */
 export function tunableConvolution({ bias, ...given }: Convolution): Tunable {
   void bias
-  const conv: Convolution = { ...given, activation: 'none' }
+  const whole: Convolution = { ...given, activation: 'none' }
+  const conv = withoutPlace(whole)
   const { op, x, w, residual, output } = conv
   return {
     op,
-    key: convolutionKey(conv),
+    key: convolutionKey(whole),
     sizes: { text: convolutionText(conv), dtype: x.dtype, flops: 2 * macsOf(conv) },
     inputs: [x, w, null, residual ?? null],
     output,
     examValues: 2 * conv.batch * conv.groups * pixelsOf(conv) + conv.filters,
-    chosen: (device) => chosenFor(conv, device),
-    contenders: (device) => contendersOf(conv, device),
+    chosen: (device) => chosenFor(whole, device),
+    contenders: (device) => contendersOf(whole, device),
     plan: (config, device) => algorithmNamed(algorithmOf(config).algorithm, op).plan(conv, algorithmOf(config), device),
     estimate: (config, device, rates) => estimateConvolution(conv, algorithmOf(config), device, rates),
 
@@ -50,6 +54,11 @@ export function tunableConvolution({ bias, ...given }: Convolution): Tunable {
       }
     },
   }
+}
+
+function withoutPlace({ place, ...conv }: Convolution): Convolution {
+  void place
+  return conv
 }
 
 /** As people write it: `64×56×56, 128×3×3, stride 2, padding 1, nchw f32`. */
@@ -105,7 +114,7 @@ function contendersOf(conv: Convolution, device: DeviceFacts): Contenders {
 /** What runs; undefined where planning fails, which its turn in the tournament will tell. */
 function dispatchesText(conv: Convolution, config: AlgorithmConfig, device: DeviceFacts): string | undefined {
   try {
-    const { dispatches, prepared } = algorithmNamed(config.algorithm, conv.op).plan(conv, config, device)
+    const { dispatches, prepared } = algorithmNamed(config.algorithm, conv.op).plan(withoutPlace(conv), config, device)
     return JSON.stringify([dispatches, prepared])
   } catch {
     return undefined

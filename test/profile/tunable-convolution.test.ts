@@ -6,10 +6,13 @@ import { ALGORITHMS, refusalOf } from '../../src/ops/conv2d/algorithms.ts'
 import type { Convolution } from '../../src/ops/conv2d/convolution.ts'
 import { conv2d } from '../../src/ops/conv2d/op.ts'
 import { ratesFor } from '../../src/ops/gemm/estimate.ts'
+import { plainProduct } from '../../src/ops/gemm/product.ts'
 import { parseAttributes } from '../../src/ops/run.ts'
 import { floatsOf } from '../../src/ops/values.ts'
 import { bareConvolution, bareTask } from '../../src/profile/autotune-model.ts'
+import { inTurns } from '../../src/profile/tournament.ts'
 import { tunableConvolution } from '../../src/profile/tunable-convolution.ts'
+import { tunableProduct } from '../../src/profile/tunable-product.ts'
 import { HostTensor, tensor } from '../../src/tensor/tensor.ts'
 import { FACTS } from '../ops/facts.ts'
 
@@ -116,6 +119,41 @@ describe('who takes part', () => {
     expect([...names(refused.map(({ config }) => config))]).toContain('winograd')
     for (const { reason } of refused) expect(reason).toMatch(/^its error bound is .*, and maxError 0/)
     expect(others.length).toBeGreaterThan(0)
+  })
+})
+
+test('a result with its place in a larger map is tuned by itself, by algorithms that can store there', () => {
+  const conv = { ...bareConvolution('conv:64x28x28,64x3x3,p1,nhwc'), place: { channels: 96, first: 32 } }
+  const problem = tunableConvolution(conv)
+  expect(problem.output.shape).toEqual([1, 28, 28, 64])
+  const { others } = problem.contenders(SOFTWARE)
+  expect(others.length).toBeGreaterThan(0)
+  for (const config of others) {
+    if (!('algorithm' in config)) throw new Error('a kernel of products')
+    expect(refusalOf(conv, config, SOFTWARE)).toBeUndefined()
+    expect(problem.plan(config, SOFTWARE).dispatches.length).toBeGreaterThan(0)
+  }
+})
+
+describe('the order', () => {
+  const one = (config: { kernel: string } | { algorithm: string }, seconds: number) => ({
+    config,
+    estimate: {
+      ...tunableProduct(plainProduct('matmul', 8, 8, 8, 'f32')).estimate({ kernel: 'tiled' }, FACTS, ratesFor(FACTS)),
+      seconds,
+    },
+  })
+
+  test('of algorithms is the best of each, then the second of each; kernels of products keep theirs', () => {
+    const algorithms = [
+      one({ algorithm: 'a' }, 1),
+      one({ algorithm: 'a' }, 2),
+      one({ algorithm: 'a' }, 3),
+      one({ algorithm: 'b' }, 4),
+    ]
+    expect(inTurns(algorithms).map(({ estimate }) => estimate.seconds)).toEqual([1, 4, 2, 3])
+    const kernels = [one({ kernel: 'a' }, 1), one({ kernel: 'a' }, 2), one({ kernel: 'b' }, 3)]
+    expect(inTurns(kernels)).toEqual(kernels)
   })
 })
 

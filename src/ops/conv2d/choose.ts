@@ -16,11 +16,12 @@ export interface Choice {
 }
 
 /**
- * What a choice depends on besides the device: sizes, layouts, dtypes, and of the epilogue the residual, which is read as Y is written.
- * Keys the tuner's results. A bias and an activation cost next to nothing.
+ * What a choice depends on besides the device: sizes, layouts, dtypes, of the epilogue the residual, which is read as Y is written, and
+ * what only some algorithms do: to store in place, to keep within a bound. Keys the tuner's results. A bias and an activation cost next to
+ * nothing.
  */
 export function convolutionKey(conv: Convolution): string {
-  const { batch, groups, channels, filters, axes, layout, outputLayout, x, w, output, accumulate, residual, maxError } = conv
+  const { batch, groups, channels, filters, axes, layout, outputLayout, x, w, output, accumulate } = conv
   const each = axes.map(({ input, kernel, stride, dilation, before, output: count }) => {
     return `${input}k${kernel}s${stride}d${dilation}p${before}o${count}`
   })
@@ -28,7 +29,11 @@ export function convolutionKey(conv: Convolution): string {
   while (each.length > 1 && each[0] === '1k1s1d1p0o1') each.shift()
   const types = [x.dtype, w.dtype, output.dtype, accumulate].join('-')
   const lies = layout === outputLayout ? layout : `${layout}>${outputLayout}`
-  const more = [residual === undefined ? '' : ' residual', maxError === undefined ? '' : ` within ${maxError}`].join('')
+  const more = [
+    conv.residual === undefined ? '' : ' residual',
+    conv.place === undefined ? '' : ' placed',
+    conv.maxError === undefined ? '' : ` within ${conv.maxError}`,
+  ].join('')
   return `conv ${batch}*${groups}*${channels}>${filters} ${each.join(' ')} ${lies} ${types}${more}`
 }
 

@@ -30,6 +30,7 @@ describe('the key of a convolution', () => {
     const variants: Convolution[] = [
       { ...PLAIN, residual: PLAIN.output },
       { ...PLAIN, maxError: 1e-6 },
+      { ...PLAIN, place: { channels: 32, first: 16 } },
       { ...PLAIN, outputLayout: 'nchw' },
       { ...PLAIN, accumulate: 'f16' },
     ]
