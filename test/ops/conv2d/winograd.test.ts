@@ -1,9 +1,10 @@
 /** Winograd's matrices, bounds, counts and refusals, and the tolerance that the reference adds for it. */
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_MAX_ERROR } from '../../../src/ops/conv2d/algorithm.ts'
+import { DEFAULT_MAX_ERROR, type AlgorithmConfig } from '../../../src/ops/conv2d/algorithm.ts'
 import { forced, refusalOf } from '../../../src/ops/conv2d/algorithms.ts'
 import { winograd, type WinogradConfig } from '../../../src/ops/conv2d/algorithms/winograd.ts'
 import { macsOf } from '../../../src/ops/conv2d/convolution.ts'
+import { estimateConvolution } from '../../../src/ops/conv2d/estimate.ts'
 import { spreadOf, transformTolerance } from '../../../src/ops/conv2d/tolerance.ts'
 import { amplification, errorOf, POINTS } from '../../../src/ops/conv2d/winograd/points.ts'
 import { FACTS } from '../facts.ts'
@@ -119,6 +120,27 @@ describe('where Winograd is taken', () => {
     expect(tiles(layer(3, 56, 64))).toEqual([])
     expect(tiles(layer(64, 56, 8))).toEqual([])
     expect(tiles(layer(64, 56, 64, { stride: 2 }))).toEqual([])
+  })
+})
+
+describe('the estimate of Winograd', () => {
+  const software = { ...FACTS, software: true, subgroups: { min: 8, max: 8, linear: true } }
+  const seconds = (point: GridPoint, config: AlgorithmConfig): number =>
+    estimateConvolution(convolutionAt(point), config, software).seconds
+
+  it('ranks it before the implicit product, and tiles by how many there are, as measured on lavapipe', () => {
+    const implicit = { algorithm: 'implicit-gemm' }
+    for (const [channels, size] of [
+      [64, 56],
+      [128, 28],
+      [256, 14],
+    ] as const) {
+      const point = layer(channels, size, channels)
+      expect(seconds(point, configOf({}))).toBeLessThan(seconds(point, configOf({ tile: 2 })))
+      expect(seconds(point, configOf({ tile: 2 }))).toBeLessThan(seconds(point, implicit))
+    }
+    const small = layer(512, 7, 512)
+    expect(seconds(small, configOf({ tile: 2 }))).toBeLessThan(seconds(small, configOf({})))
   })
 })
 
