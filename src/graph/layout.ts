@@ -48,6 +48,8 @@ export interface LaidOut {
   readonly graph: TypedGraph
   readonly decisions: readonly LayoutDecision[]
   readonly borders: readonly Border[]
+  /** Of values that lie in another layout than nchw. */
+  readonly layouts: ReadonlyMap<string, Layout>
 }
 
 export interface LayoutOptions {
@@ -59,7 +61,7 @@ export interface LayoutOptions {
 
 /** The graph with its feature maps laid out. Names, shapes and layouts of inputs and outputs stay. */
 export function layoutGraph(typed: TypedGraph, options: LayoutOptions): LaidOut {
-  const none: LaidOut = { graph: typed, decisions: [], borders: [] }
+  const none: LaidOut = { graph: typed, decisions: [], borders: [], layouts: new Map() }
   // nchw is how graphs come.
   if (options.layout === 'nchw' || !typed.nodes.some(isSensitive)) return none
   const choice = new Choice(typed, options)
@@ -231,6 +233,7 @@ class Rewriting {
   readonly #nodes: TypedNode[] = []
   readonly #borders: Border[] = []
   readonly #decisions: LayoutDecision[] = []
+  readonly #layouts = new Map<string, Layout>()
   /** Names of values in layouts, by `value layout`. */
   readonly #names = new Map<string, string>()
 
@@ -257,7 +260,7 @@ class Rewriting {
       if (outputs.has(name) && form.output !== 'nchw') this.#valueIn(name, 'nchw')
     }
     const graph = { ...this.#typed, nodes: this.#nodes, types: this.#types, known: this.#known }
-    return { graph, decisions: this.#decisions, borders: this.#borders }
+    return { graph, decisions: this.#decisions, borders: this.#borders, layouts: this.#layouts }
   }
 
   /** A name that no value has. */
@@ -289,6 +292,7 @@ class Rewriting {
     const output = relayout.infer(context)
     this.#nodes.push({ node, definition: relayout, context: { ...context, outputs: output } })
     this.#types.set(own, output[0] ?? type)
+    if (to !== 'nchw') this.#layouts.set(own, to)
     this.#names.set(key, own)
     this.#borders.push({
       ...{ node: node.name, value: name, from, to },
@@ -333,7 +337,10 @@ class Rewriting {
     const [first = ''] = node.outputs
     const own = form.output === 'nchw' || !isMap(item.context.outputs[0]) ? first : this.#free(`${first} in ${form.output}`)
     const [type] = made
-    if (own !== first && type !== undefined) this.#types.set(own, type)
+    if (own !== first && type !== undefined) {
+      this.#types.set(own, type)
+      this.#layouts.set(own, form.output)
+    }
     this.#names.set(`${first} ${form.output}`, own)
     const laid: GraphNode = { ...node, inputs, outputs: [own, ...node.outputs.slice(1)], attributes: form.attributes }
     return { ...item, node: laid, context: { ...context, outputs: made } }

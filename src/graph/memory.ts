@@ -59,7 +59,11 @@ export function planMemory({ inputs, steps, aliases, kept }: MemoryProblem): Mem
 
   for (const { name, bytes } of inputs) define(name, bytes, -1)
   const temps = steps.map((step, index) => {
-    for (const { name, bytes } of step.writes) if (!aliases.has(name)) define(name, bytes, index)
+    for (const { name, bytes } of step.writes) {
+      // A value with several makers is there from the first on.
+      if (blocks.has(name)) use(name, index)
+      else if (!aliases.has(name)) define(name, bytes, index)
+    }
     for (const name of step.reads) use(name, index)
     return step.temps.map((bytes): Block => ({ bytes, first: index, last: index, slot: -1 }))
   })

@@ -8,6 +8,7 @@ import { fuseGraph } from './fuse.ts'
 import type { Graph } from './graph.ts'
 import { layoutGraph, type LayoutChoice } from './layout.ts'
 import { typeGraph, type TypedGraph, type TypedNode, type TypeOptions } from './passes.ts'
+import { placeGraph } from './place.ts'
 import { planOne, type PlanNode } from './planning.ts'
 import { halveGraph } from './precision.ts'
 
@@ -28,7 +29,7 @@ export interface RunningOptions extends TypeOptions {
 export interface RunningGraph {
   /** As the graph gives it, before any pass. */
   readonly typed: TypedGraph
-  /** In the precision, and, unless all nodes are kept, fused and laid out. */
+  /** In the precision, and, unless all nodes are kept, fused, laid out and placed. */
   readonly running: TypedGraph
 }
 
@@ -39,7 +40,23 @@ export function runningGraph(graph: Graph, { types, values }: Fed, given: Runnin
   const stored = precision === 'f16' ? halveGraph(typed, options) : typed
   if (options.keep === 'all') return { typed, running: stored }
   const accepts = (node: TypedNode): boolean => runs(node, device, planNode)
-  return { typed, running: layoutGraph(fuseGraph(stored, accepts), { layout, device, accepts }).graph }
+  const laid = layoutGraph(fuseGraph(stored, accepts), { layout, device, accepts })
+  const running = placeGraph(laid.graph, {
+    layoutOf: (value) => laid.layouts.get(value) ?? 'nchw',
+    accepts: (placed, before) => isAsGood(placed, before, given),
+  })
+  return { typed, running }
+}
+
+/** Whether a node runs where its result is placed, by the kernels that it has elsewhere: another is not worth a copy. */
+function isAsGood(placed: TypedNode, before: TypedNode, { device, planNode }: RunningOptions): boolean {
+  if (!runs(placed, device, planNode)) return false
+  if (placed.node.op !== before.node.op) return true
+  const kernels = (node: TypedNode): string =>
+    planOne(node, device, planNode)
+      .dispatches.map(({ program }) => program.name)
+      .join(' ')
+  return kernels(placed) === kernels(before)
 }
 
 function runs(node: TypedNode, device: DeviceFacts, planNode: PlanNode | undefined): boolean {

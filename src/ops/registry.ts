@@ -35,6 +35,7 @@ import { leakyRelu } from './leaky-relu/op.ts'
 import { maxout } from './maxout/op.ts'
 import { mul } from './mul/op.ts'
 import { pad } from './pad/op.ts'
+import { place } from './place/op.ts'
 import { prelu } from './prelu/op.ts'
 import { qlinearConv } from './qlinear-conv/op.ts'
 import { qlinearMatmul } from './qlinear-matmul/op.ts'
@@ -96,6 +97,7 @@ const DEFINITIONS: readonly OpDefinition[] = [
   unsqueeze,
   transpose,
   relayout,
+  place,
   depthToSpace,
   spaceToDepth,
   dropout,

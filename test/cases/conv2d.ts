@@ -67,7 +67,11 @@ export const CONV2D: CaseTable = {
       inputs: [[2, 7, 6, 5], [7, 5, 3, 3], [7]],
       attributes: { layout: 'nhwc', place: { channels: 13, first: 3 }, algorithm: 'implicit-gemm' },
     },
-    { name: 'placed, nchw', inputs: [[2, 4, 7, 6], [6, 2, 3, 3], [6]], attributes: { group: 2, place: { channels: 10, first: 1 } } },
+    {
+      name: 'placed, nchw',
+      inputs: [[2, 4, 7, 6], [6, 2, 3, 3], [6]],
+      attributes: { group: 2, place: { channels: 10, first: 1 } },
+    },
     {
       name: 'placed, nchw4, winograd',
       inputs: [[2, 2, 9, 8, 4], [8, 8, 3, 3], [8]],

@@ -16,6 +16,18 @@ const IN_LAYOUTS: readonly Case[] = [
   },
   { name: 'nhwc, 1-D', inputs: [[2, 17, 3]], attributes: { kernel: [4], stride: 3, pads: [1, 2], layout: 'nhwc' } },
   { name: 'nchw4', inputs: [[2, 2, 9, 8, 4]], attributes: { kernel: 3, stride: 2, padding: 1, ceilMode: true, layout: 'nchw4' } },
+  { name: 'placed, nhwc', inputs: [[2, 9, 8, 8]], attributes: { kernel: 2, layout: 'nhwc', place: { channels: 20, first: 4 } } },
+  {
+    name: 'placed, nhwc, odd',
+    inputs: [[2, 9, 8, 8]],
+    attributes: { kernel: 2, layout: 'nhwc', place: { channels: 11, first: 3 } },
+  },
+  { name: 'placed, nchw', inputs: [[1, 3, 9, 8]], attributes: { kernel: 2, place: { channels: 7, first: 2 } } },
+  {
+    name: 'placed, nchw4',
+    inputs: [[1, 1, 9, 8, 4]],
+    attributes: { kernel: 2, layout: 'nchw4', place: { channels: 12, first: 8 } },
+  },
   { name: 'nhwc, special values', data: 'special', inputs: [[1, 9, 9, 4]], attributes: { kernel: 2, stride: 1, layout: 'nhwc' } },
 ]
 

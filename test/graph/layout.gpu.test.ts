@@ -5,7 +5,7 @@ import { openGpu } from '../../src/gpu/node.ts'
 import { graph } from '../../src/graph/builder.ts'
 import type { Graph } from '../../src/graph/graph.ts'
 import { compile } from '../../src/graph/model.ts'
-import { LAYOUTS } from '../../src/ops/layout.ts'
+import type { Layout } from '../../src/ops/layout.ts'
 import { HostTensor } from '../../src/tensor/tensor.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
 import { randomFrom } from '../cases/case.ts'
@@ -49,9 +49,15 @@ function net(channels: number): Graph {
   return g.finish()
 }
 
-async function results(given: Graph, layout: 'auto' | (typeof LAYOUTS)[number]): Promise<Map<string, HostTensor>> {
+async function results(given: Graph, layout: 'auto' | Layout): Promise<Map<string, HostTensor>> {
   using model = await compile(gpu, given, { layout })
   const outputs = await model.run({ x: values([2, 3, 13, 11], 11) })
+  const plan = model.plan()
+  const lain = plan.flatMap(({ node }) => (typeof node.attributes.layout === 'string' ? [node.attributes.layout] : []))
+  if (layout === 'nchw') expect(lain.filter((own) => own !== 'nchw')).toEqual([])
+  else if (layout !== 'auto') expect(lain.filter((own) => own === layout).length).toBeGreaterThan(5)
+  // What only the concat uses is written where it belongs; quads of 10 and 6 channels would not follow one another.
+  expect(plan.some(({ node }) => node.attributes.place !== undefined)).toBe(layout !== 'nchw4')
   return new Map(
     await Promise.all(
       Object.entries(outputs).map(async ([name, tensor]) => {

@@ -1,4 +1,5 @@
+import { PLACE } from '../cases/place.ts'
 import { RELAYOUT } from '../cases/relayout.ts'
 import { runTables } from './run-table.ts'
 
-runTables(RELAYOUT)
+runTables(RELAYOUT, PLACE)

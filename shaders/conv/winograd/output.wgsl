@@ -31,7 +31,7 @@ fn main(
   let left = tile % params.tiles_x * TILE;
   let top = rest % params.tiles_y * TILE_Y;
   rest /= params.tiles_y;
-  let base = rest / params.out_z * params.y_picture + rest % params.out_z * params.y_z + conv_group * params.y_group;
+  let base = params.y_offset + rest / params.out_z * params.y_picture + rest % params.out_z * params.y_z + conv_group * params.y_group;
 
   // Columns of points, each transformed along y as it comes.
   let step = params.conv_groups * params.tiles * params.filter_quads;

@@ -4,13 +4,17 @@ import { requireInput } from '../checks.ts'
 import { referenceIn } from '../layout-reference.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
 import { forEachWindow, poolSizes } from '../pool/window-pool.ts'
+import { placedReference } from '../place.ts'
 import { gamma } from '../tolerance.ts'
 import { floatsOf, rounded } from '../values.ts'
 import type { WindowAxis } from '../window.ts'
 import type { AveragePoolAttributes } from './rule.ts'
 
 export function reference(inputs: InputValues, attributes: AveragePoolAttributes): ReferenceOutput[] {
-  return referenceIn(attributes.layout, inputs, (plain) => inNchw(plain, { ...attributes, layout: 'nchw' }))
+  const { layout, place, ...others } = attributes
+  const outputs = referenceIn(layout, inputs, (plain) => inNchw(plain, { ...others, layout: 'nchw' }))
+  const { channels } = poolSizes('averagePool', requireInput('averagePool', inputs, 0, 'X'), attributes)
+  return outputs.map((output) => placedReference(output, channels, layout, place))
 }
 
 function inNchw(inputs: InputValues, attributes: AveragePoolAttributes): ReferenceOutput[] {

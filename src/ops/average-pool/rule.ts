@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput } from '../checks.ts'
 import type { InferContext } from '../op.ts'
-import { poolFields, poolSizes } from '../pool/window-pool.ts'
+import { pooledType, poolFields, poolSizes } from '../pool/window-pool.ts'
 import { flag, onnxNames } from '../window.ts'
 
 export const attributes = z.preprocess(
@@ -20,7 +20,7 @@ export type AveragePoolAttributes = z.infer<typeof attributes>
 export function infer({ inputs, attributes: given }: InferContext<AveragePoolAttributes>): TensorType[] {
   const x = requireInput('averagePool', inputs, 0, 'X')
   requireDType('averagePool', 'X', x, ['f32', 'f16'])
-  const output: TensorType = { dtype: x.dtype, shape: poolSizes('averagePool', x, given).shape }
+  const output = pooledType('averagePool', x, poolSizes('averagePool', x, given))
   requireIndexable('averagePool', x, output)
   return [output]
 }

@@ -8,7 +8,8 @@
  */
 import type { TensorType } from '../../tensor/tensor.ts'
 import type { Activation } from '../gemm/activation.ts'
-import type { Layout } from '../layout.ts'
+import type { Layout, LayoutStrides } from '../layout.ts'
+import { placeOf, type Place } from '../place.ts'
 import type { WindowAxis } from '../window.ts'
 
 export { LAYOUTS, layoutStrides, type Layout, type LayoutStrides } from '../layout.ts'
@@ -42,7 +43,10 @@ export interface Convolution {
   readonly activation: Activation
   /** What sums are kept in. */
   readonly accumulate: 'f32' | 'f16'
+  /** Y by itself: where it is placed in a larger map, what is bound is that. */
   readonly output: TensorType
+  /** Y is some channels of a larger map, see `outputPlace`. Algorithms that can store so say so (`Algorithm.places`). */
+  readonly place?: Place
   /**
    * The most that an algorithm's `error` may be, relative to the magnitude of the patch that it works on at once (tolerance.ts).
    * Absent: `DEFAULT_MAX_ERROR` of algorithm.ts.
@@ -58,6 +62,17 @@ export function pixelsOf({ axes }: Pick<Convolution, 'axes'>): number {
 /** Elements of the window: the terms of a sum for each channel. */
 export function tapsOf({ axes }: Pick<Convolution, 'axes'>): number {
   return axes.reduce((count, { kernel }) => count * kernel, 1)
+}
+
+/** Where Y's elements lie: strides, and the first of them. */
+export function outputPlace({
+  outputLayout,
+  groups,
+  filters,
+  axes: [z, y, x],
+  place,
+}: Pick<Convolution, 'outputLayout' | 'groups' | 'filters' | 'axes' | 'place'>): { strides: LayoutStrides; offset: number } {
+  return placeOf(outputLayout, groups * filters, [z.output, y.output, x.output], place)
 }
 
 /** Multiply-accumulates of the definition, zero padding included. */

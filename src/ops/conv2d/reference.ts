@@ -8,6 +8,7 @@ import type { TensorType } from '../../tensor/tensor.ts'
 import { requireInput } from '../checks.ts'
 import { product } from '../gemm/reference-product.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
+import { placedReference } from '../place.ts'
 import { floatsOf } from '../values.ts'
 import { INPUT, pixelsOf, tapsOf } from './convolution.ts'
 import { moveLayout } from './layouts.ts'
@@ -23,7 +24,8 @@ export function reference(inputs: InputValues, attributes: ConvAttributes): Refe
   const output: TensorType = { dtype: x.dtype, shape: sizes.shape }
   const spread = spreadOf(convolutionOf(inputs, attributes, output), attributes.algorithm)
   const more = spread === undefined ? null : transformTolerance(planesOf(floatsOf(x), sizes), floatsOf(w), sizes, spread)
-  return [finishSums(sums, inputs, attributes, sizes, more)]
+  const own = finishSums(sums, inputs, attributes, sizes, more)
+  return [placedReference(own, sizes.groups * sizes.filters, sizes.outputLayout, attributes.place)]
 }
 
 /** The bare convolution of values in a layout: Σ w·x and Σ |w·x|, both [N, M, depth, height, width]. */

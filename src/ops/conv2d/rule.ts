@@ -1,6 +1,6 @@
 /** Attributes and shape rule of conv2d, and the convolution that its plan, reference and problem share. */
 import { z } from 'zod'
-import { ShapeError, UnsupportedOpError } from '../../errors.ts'
+import { OptionError, ShapeError, UnsupportedOpError } from '../../errors.ts'
 import { convProblem, type Problem } from '../../schedule/problem.ts'
 import { formatShape, sameShape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
@@ -8,6 +8,7 @@ import { requireDType, requireIndexable, requireInput, requireSameDType, require
 import { activationField } from '../gemm/activation.ts'
 import type { InferContext, InputTypes } from '../op.ts'
 import { dimensionsOf, layoutShape } from '../layout.ts'
+import { placedType, placeField } from '../place.ts'
 import { onnxNames, windowAxes, windowFields, type WindowAxis } from '../window.ts'
 import { INPUT, LAYOUTS, macsOf, type Convolution } from './convolution.ts'
 
@@ -25,6 +26,8 @@ export const attributes = z.preprocess(
     layout: z.enum(LAYOUTS).default('nchw'),
     /** How Y and the residual lie: so that a network's borders need no transposes. */
     outputLayout: z.enum(LAYOUTS).optional(),
+    /** Y is some channels of a larger map, which others write as well: what concat would copy is there already. */
+    place: placeField,
     /** Forces an algorithm: its name, or its configuration. One that cannot run the convolution is an error. */
     algorithm: z
       .union([z.string(), z.looseObject({ algorithm: z.string() })], { error: 'give a name, or {algorithm: name, …}' })
@@ -99,7 +102,7 @@ export function infer({ inputs, attributes: given }: InferContext<ConvAttributes
   const w = requireInput('conv2d', inputs, INPUT.w, 'W')
   requireDType('conv2d', 'X', x, ['f32', 'f16'])
   requireSameDType('conv2d', 'W', w, x)
-  const { filters, groups, shape } = convSizes(inputs, given)
+  const { filters, groups, outputLayout, shape } = convSizes(inputs, given)
   const bias = inputs[INPUT.bias] ?? null
   if (bias !== null) {
     requireSameDType('conv2d', 'B', bias, x)
@@ -114,7 +117,8 @@ export function infer({ inputs, attributes: given }: InferContext<ConvAttributes
       })
     }
   }
-  const output: TensorType = { dtype: x.dtype, shape }
+  if (residual !== null && given.place !== undefined) throw new OptionError('A placed result takes no residual', { op: 'conv2d' })
+  const output = placedType('conv2d', { dtype: x.dtype, shape }, groups * filters, outputLayout, given.place)
   requireIndexable('conv2d', x, w, output)
   return [output]
 }
@@ -122,7 +126,6 @@ export function infer({ inputs, attributes: given }: InferContext<ConvAttributes
 /** The convolution that a node is. @throws as `infer` */
 export function convolutionOf(inputs: InputTypes, given: ConvAttributes, output: TensorType): Convolution {
   const { shape, ...sizes } = convSizes(inputs, given)
-  void shape
   const bias = inputs[INPUT.bias] ?? null
   const residual = inputs[INPUT.residual] ?? null
   return {
@@ -134,7 +137,8 @@ export function convolutionOf(inputs: InputTypes, given: ConvAttributes, output:
     ...(residual === null ? {} : { residual }),
     activation: given.activation,
     accumulate: given.accumulate,
-    output,
+    output: { dtype: output.dtype, shape },
+    ...(given.place === undefined ? {} : { place: given.place }),
     ...(given.maxError === undefined ? {} : { maxError: given.maxError }),
   }
 }

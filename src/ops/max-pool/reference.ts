@@ -6,11 +6,15 @@ import { requireInput } from '../checks.ts'
 import { referenceIn } from '../layout-reference.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
 import { forEachWindow, poolSizes, type PoolAxes } from '../pool/window-pool.ts'
+import { placedReference } from '../place.ts'
 import { numbersOf } from '../values.ts'
 import type { MaxPoolAttributes } from './rule.ts'
 
 export function reference(inputs: InputValues, attributes: MaxPoolAttributes): ReferenceOutput[] {
-  return referenceIn(attributes.layout, inputs, (plain) => inNchw(plain, { ...attributes, layout: 'nchw' }))
+  const { layout, place, ...others } = attributes
+  const outputs = referenceIn(layout, inputs, (plain) => inNchw(plain, { ...others, layout: 'nchw' }))
+  const { channels } = poolSizes('maxPool', requireInput('maxPool', inputs, 0, 'X'), attributes)
+  return outputs.map((output) => placedReference(output, channels, layout, place))
 }
 
 function inNchw(inputs: InputValues, attributes: MaxPoolAttributes): ReferenceOutput[] {

@@ -4,7 +4,7 @@ import { UnsupportedOpError } from '../../errors.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput } from '../checks.ts'
 import type { InferContext } from '../op.ts'
-import { poolFields, poolSizes } from '../pool/window-pool.ts'
+import { pooledType, poolFields, poolSizes } from '../pool/window-pool.ts'
 import { flag, onnxNames } from '../window.ts'
 
 export const attributes = z.preprocess(
@@ -23,15 +23,14 @@ export type MaxPoolAttributes = z.infer<typeof attributes>
 export function infer({ inputs, attributes: given }: InferContext<MaxPoolAttributes>): TensorType[] {
   const x = requireInput('maxPool', inputs, 0, 'X')
   requireDType('maxPool', 'X', x, ['f32', 'f16', 'i8', 'u8'])
-  if (given.indices && given.layout !== 'nchw') {
-    throw new UnsupportedOpError(`Positions of maxima are those in nchw, not in ${given.layout}`, {
+  if (given.indices && (given.layout !== 'nchw' || given.place !== undefined)) {
+    throw new UnsupportedOpError(`Positions of maxima are those in nchw, not in ${given.layout} or in a larger map`, {
       op: 'maxPool',
       shape: x.shape,
       remedy: 'Pool in nchw, or without indices',
     })
   }
-  const { shape } = poolSizes('maxPool', x, given)
-  const output: TensorType = { dtype: x.dtype, shape }
+  const output = pooledType('maxPool', x, poolSizes('maxPool', x, given))
   requireIndexable('maxPool', x, output)
-  return given.indices ? [output, { dtype: 'i64', shape }] : [output]
+  return given.indices ? [output, { dtype: 'i64', shape: output.shape }] : [output]
 }

@@ -5,6 +5,7 @@ import type { OpPlan, OperandSpec, ParamType, TensorRef } from '../../gpu/progra
 import { deviceByteSize } from '../../gpu/program.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
+import { placeOf } from '../place.ts'
 import { axisParams, windowVolume, type PoolSizes } from './window-pool.ts'
 
 const LANES = 64
@@ -41,17 +42,29 @@ export function innerOf({ layout, channels }: Pick<PoolSizes, 'layout' | 'channe
   return layout === 'nchw4' ? 4 / width : 1
 }
 
+function extentsOf({ axes: [z, y, x] }: PoolSizes): [number, number, number] {
+  return [z.output, y.output, x.output]
+}
+
 export function planWindowPool(kernel: PoolKernel, x: TensorType, outputs: readonly TensorType[], sizes: PoolSizes): OpPlan {
   const size = sizeOf(sizes.shape)
   if (size === 0) return { reason: 'empty output: nothing to do', dispatches: [], temps: [] }
-  const quads = kernel.own === undefined && inQuads(sizes, x)
+  const { strides, offset } = placeOf(sizes.layout, sizes.channels, extentsOf(sizes), sizes.place)
+  const step = strides.x
+  const quads = kernel.own === undefined && inQuads(sizes, x) && offset % 4 === 0 && (sizes.layout !== 'nhwc' || step % 4 === 0)
   const width = quads ? 4 : 1
   const count = size / width
   const inner = innerOf(sizes, width)
   const values: Record<string, number> = {
     outputs: count,
     ...axisParams(sizes.axes),
-    ...{ start: kernel.start, include_pad: kernel.includePad ? 1 : 0, inner, y_offset: 0, y_step: inner },
+    ...{
+      start: kernel.start,
+      include_pad: kernel.includePad ? 1 : 0,
+      inner,
+      y_offset: offset / width,
+      y_step: sizes.layout === 'nhwc' ? step / width : inner,
+    },
     ...kernel.own?.params,
   }
   const inverses: Record<string, number> = { inner_inverse: 1 / inner }

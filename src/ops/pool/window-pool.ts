@@ -1,10 +1,11 @@
 /** What max and average pooling share: attributes, sizes, the loop over windows on the CPU, and the params of their kernels. */
 import { z } from 'zod'
-import { ShapeError, UnsupportedOpError } from '../../errors.ts'
+import { OptionError, ShapeError, UnsupportedOpError } from '../../errors.ts'
 import { formatShape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireRank } from '../checks.ts'
 import { dimensionsOf, layoutField, layoutShape, type Layout } from '../layout.ts'
+import { placedType, placeField, type Place } from '../place.ts'
 import { flag, windowAxes, windowFields, type WindowAttributes, type WindowAxis } from '../window.ts'
 
 const positive = z.number().int().min(1)
@@ -17,12 +18,15 @@ export const poolFields = {
   ceilMode: flag,
   /** How X and Y lie. */
   layout: layoutField,
+  /** Y is some channels of a larger map, which others write as well. */
+  place: placeField,
 }
 
 export interface PoolAttributes extends WindowAttributes {
   readonly kernel: number | readonly number[]
   readonly ceilMode: boolean
   readonly layout: Layout
+  readonly place?: Place | undefined
 }
 
 export type PoolAxes = readonly [WindowAxis, WindowAxis, WindowAxis]
@@ -35,8 +39,17 @@ export interface PoolSizes {
   readonly channels: number
   /** Three spatial axes, the missing first ones of extent 1. */
   readonly axes: PoolAxes
-  /** Of Y, in its layout. */
+  /** Of Y by itself, in its layout. */
   readonly shape: readonly number[]
+  readonly place?: Place
+}
+
+/** The type of Y, or of the larger map that it is placed in. @throws ShapeError, OptionError */
+export function pooledType(op: string, { dtype }: TensorType, { layout, planes, channels, shape, place }: PoolSizes): TensorType {
+  if (place !== undefined && layout !== 'nhwc' && planes > channels) {
+    throw new OptionError(`Results of several pictures are placed in nhwc alone, not in ${layout}`, { op, shape })
+  }
+  return placedType(op, { dtype, shape }, channels, layout, place)
 }
 
 const ONE: WindowAxis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1 }
@@ -62,6 +75,7 @@ export function poolSizes(op: string, x: TensorType, attributes: PoolAttributes)
   const outputs = axes.map(({ output }) => output)
   return {
     ...{ layout, planes: batch * channels, channels, axes: [a, b, c] },
+    ...(attributes.place === undefined ? {} : { place: attributes.place }),
     shape: layoutShape(layout, batch, channels, outputs),
   }
 }

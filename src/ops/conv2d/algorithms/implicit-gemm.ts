@@ -16,7 +16,7 @@ import { estimate } from '../../gemm/estimate.ts'
 import { accessesOf, allCandidates, familyNamed, forced, kernelRefusal } from '../../gemm/families.ts'
 import type { BatchDimension, Product, Side, Stores, Window } from '../../gemm/product.ts'
 import type { Algorithm } from '../algorithm.ts'
-import { INPUT, layoutStrides, macsOf, pixelsOf, tapsOf, type Convolution } from '../convolution.ts'
+import { INPUT, layoutStrides, macsOf, outputPlace, pixelsOf, tapsOf, type Convolution } from '../convolution.ts'
 import { bytesOf, packFilters, packedType, paddedFilters } from '../filters.ts'
 
 const schema = z.strictObject({
@@ -33,6 +33,7 @@ export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
   name: 'implicit-gemm',
   schema,
   mixes: true,
+  places: true,
 
   refusal(conv, config, device) {
     if (conv.layout === 'nchw4' || conv.outputLayout === 'nchw4') {
@@ -120,7 +121,7 @@ export function productOf(conv: Convolution, { rows }: Pick<ImplicitGemmConfig, 
   const { op, batch, groups, channels, filters, axes, layout, outputLayout, bias, residual, activation, accumulate, output } = conv
   const [depthAxis, heightAxis, widthAxis] = axes
   const from = layoutStrides(layout, groups * channels, [depthAxis.input, heightAxis.input, widthAxis.input])
-  const to = layoutStrides(outputLayout, groups * filters, [depthAxis.output, heightAxis.output, widthAxis.output])
+  const { strides: to, offset } = outputPlace(conv)
   const pixels = pixelsOf(conv)
   const taps = tapsOf(conv)
   const depth = taps * channels
@@ -145,7 +146,7 @@ export function productOf(conv: Convolution, { rows }: Pick<ImplicitGemmConfig, 
     })
   }
   const stores: Stores = {
-    offset: 0,
+    offset,
     ...(rows === 'positions'
       ? { row: to.x, column: to.channel, quad: to.quad }
       : { row: to.channel, column: to.x, quad: 4 * to.x }),

@@ -11,7 +11,7 @@ import storeWide from '../../../../shaders/gemm/epilogue/store_wide.wgsl?raw'
 import type { DispatchPlan, OperandSpec, ParamType, TensorRef } from '../../../gpu/program.ts'
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
-import { INPUT, layoutStrides, pixelsOf, type Convolution } from '../convolution.ts'
+import { INPUT, layoutStrides, outputPlace, pixelsOf, type Convolution } from '../convolution.ts'
 import { epilogueParts } from '../epilogue.ts'
 import { bytesOf } from '../filters.ts'
 import type { Geometry, Tile } from './geometry.ts'
@@ -93,14 +93,14 @@ export function outputTransform(conv: Convolution, geometry: Geometry, m: Betwee
   const { groups, filters, axes, outputLayout, output, bias, residual } = conv
   const [depth, height, width] = axes
   const { tiles, tilesX, tilesY, filterQuads, tile, isTall } = geometry
-  const strides = layoutStrides(outputLayout, groups * filters, [depth.output, height.output, width.output])
-  const isWide = outputLayout !== 'nchw' && filters % 4 === 0
+  const { strides, offset } = outputPlace(conv)
+  const isWide = outputLayout !== 'nchw' && filters % 4 === 0 && strides.x % 4 === 0 && offset % 4 === 0
   const epilogue = epilogueParts(conv)
   const units = tiles * groups * filterQuads
   const values = {
     ...{ tiles, tiles_x: tilesX, tiles_y: tilesY, conv_groups: groups, filter_quads: filterQuads, columns: filters },
     ...{ out_z: depth.output, out_y: height.output, out_x: width.output },
-    ...{ y_picture: strides.picture, y_column: strides.channel, y_quad: strides.quad },
+    ...{ y_offset: offset, y_picture: strides.picture, y_column: strides.channel, y_quad: strides.quad },
     ...{ y_z: strides.z, y_y: strides.y, y_x: strides.x },
     y_group: Math.floor(filters / 4) * strides.quad + (filters % 4) * strides.channel,
     stored: isTall ? tile * tile : tile,
