@@ -51,7 +51,7 @@ fn main(
   let both = 2u * (pair - block * params.group_pairs) + 1u < params.filters;
   let two = row + 1u < params.valid_y && top + 1u < params.out_y;
   if (top >= params.out_y) { return; }
-  var at = tile / params.tiles * params.y_picture + top * params.y_y + left * params.y_x;
+  var at = params.y_offset + tile / params.tiles * params.y_picture + top * params.y_y + left * params.y_x;
   let count = min(params.valid_x, params.out_x - left);
   for (var j = 0u; j < count; j++) {
     let sums = line[j * LANES + lane];

@@ -14,10 +14,14 @@
 import { z } from 'zod'
 import { rewired, type DeviceFacts, type OpPlan, type TensorRef } from '../../../gpu/program.ts'
 import { UnsupportedOpError } from '../../../errors.ts'
-import { planProduct } from '../../gemm/choose.ts'
-import type { BatchDimension, Product } from '../../gemm/product.ts'
+import { choose, planProduct } from '../../gemm/choose.ts'
+import { estimate, issueOf, summed } from '../../gemm/estimate.ts'
+import { accessesOf, forced, kernelRefusal } from '../../gemm/families.ts'
+import type { Config } from '../../gemm/family.ts'
+import { normalised, type BatchDimension, type Product } from '../../gemm/product.ts'
 import type { Algorithm, Spread } from '../algorithm.ts'
 import type { Convolution } from '../convolution.ts'
+import { transformAccesses } from '../fft/accesses.ts'
 import { bytesOf } from '../filters.ts'
 import {
   backColumns,
@@ -35,6 +39,7 @@ import {
   fftError,
   fftWork,
   isLarge,
+  productMacs,
   sizesFor,
   tilesOf,
   TRANSFORM_SIZES,
@@ -61,8 +66,15 @@ export const fft: Algorithm<FftConfig> = {
   name: 'fft',
   schema,
   mixes: true,
+  places: true,
 
-  refusal: (conv, { size }) => refusalOf(conv, size),
+  refusal(conv, config, device) {
+    const own = refusalOf(conv, config.size)
+    if (own !== undefined || config.kernel === undefined) return own
+    const tiles = legalTiles(conv, config)
+    if (tiles.single) return `there is no product over channels for kernel ${nameOf(config.kernel)} to run`
+    return kernelRefusal(productOf(conv, tiles), config.kernel, device)
+  },
 
   candidates(conv) {
     if (!isLarge(conv)) return []
@@ -76,7 +88,7 @@ export const fft: Algorithm<FftConfig> = {
     const { size, valid, across } = tiles
     const reason = `transforms of ${size} by ${size}, ${across[0]} by ${across[1]} tiles of ${valid[0]} by ${valid[1]} results`
     const prepared = [prepareSpectra(conv, tiles, 0)]
-    const made = tiles.single ? oneByOne(conv, tiles) : summed(conv, tiles, config, device)
+    const made = tiles.single ? oneByOne(conv, tiles) : overChannels(conv, tiles, config, device)
     return { ...made, reason: `FFT, ${reason}${made.reason}`, prepared }
   },
 
@@ -86,6 +98,32 @@ export const fft: Algorithm<FftConfig> = {
       ...fftWork(conv, tiles),
       bytes: bytesOf([conv.x, conv.bias, conv.residual, conv.output]) + fftBytes(conv, tiles),
     }
+  },
+
+  accesses(conv, config, device) {
+    const tiles = legalTiles(conv, config)
+    const own = transformAccesses(conv, tiles)
+    if (tiles.single) return own
+    const { y: made, ...sides } = accessesOf(...productWith(conv, tiles, config, device), device)
+    const stores = (own.y?.stores ?? 0) + (made?.stores ?? 0)
+    return { ...own, ...sides, y: { loads: made?.loads ?? 0, stores } }
+  },
+
+  /** That of its product, and the transforms around it. */
+  estimate(conv, config, device, rates) {
+    const tiles = legalTiles(conv, config)
+    const plan = fft.plan(conv, config, device)
+    const { multiplications, additions, bytes } = fft.work(conv, config)
+    const product = tiles.single ? undefined : estimate(...productWith(conv, tiles, config, device), device, rates).parts
+    const transforms = multiplications + additions - (product === undefined ? 0 : 2 * productMacs(conv, tiles))
+    const parts = {
+      arithmetic: transforms / rates.flops.f32 + (product?.arithmetic ?? 0),
+      memory: bytes / rates.bytes,
+      cache: product?.cache ?? 0,
+      workgroup: product?.workgroup ?? 0,
+      issue: issueOf(transformAccesses(conv, tiles), plan, rates) + (product?.issue ?? 0),
+    }
+    return summed(parts, plan, rates)
   },
 
   error: (conv, config) => fftError(conv, legalTiles(conv, config).size),
@@ -128,6 +166,10 @@ function spreadOf(conv: Convolution, { size, valid }: Tiles): Spread {
   return { error: fftError(conv, size), reach: [0, valid[0] - 1, valid[1] - 1] }
 }
 
+function nameOf(kernel: string | Config): string {
+  return typeof kernel === 'string' ? kernel : kernel.kernel
+}
+
 function sizeFor(conv: Convolution, given: TransformSize | undefined): TransformSize | undefined {
   return given ?? sizesFor(conv)[0]
 }
@@ -152,8 +194,19 @@ function oneByOne(conv: Convolution, tiles: Tiles): OpPlan {
   }
 }
 
+/** The product over channels, in the form that kernels take, and the kernel that it gets. */
+function productWith(
+  conv: Convolution,
+  tiles: Tiles,
+  { kernel }: FftConfig,
+  device: DeviceFacts,
+): [product: Product, config: Config] {
+  const product = normalised(productOf(conv, tiles))
+  return [product, kernel === undefined ? choose(product, device).config : forced(product, kernel, device)]
+}
+
 /** Half spectra of X, its spectra, those of results, their half spectra. */
-function summed(conv: Convolution, tiles: Tiles, { kernel }: FftConfig, device: DeviceFacts): OpPlan {
+function overChannels(conv: Convolution, tiles: Tiles, { kernel }: FftConfig, device: DeviceFacts): OpPlan {
   const product = planProduct(productOf(conv, tiles), device, kernel)
   const between = rewired(product, { inputs: [temp(1), FILTERS], outputs: [temp(2)], firstTemp: 4 })
   return {

@@ -10,9 +10,8 @@ import throughBody from '../../../../shaders/conv/fft/through.wgsl?raw'
 import transform from '../../../../shaders/conv/fft/transform.wgsl?raw'
 import divided from '../../../../shaders/gemm/read/divided.wgsl?raw'
 import type { DispatchPlan, OperandSpec, ParamType, Preparation, TensorRef } from '../../../gpu/program.ts'
-import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
-import { INPUT, layoutStrides, type Convolution } from '../convolution.ts'
+import { INPUT, layoutStrides, outputPlace, type Convolution } from '../convolution.ts'
 import { epilogueParts } from '../epilogue.ts'
 import { bytesOf } from '../filters.ts'
 import { FACTORS, lineWork, spectraQuads, type Tiles } from './tiles.ts'
@@ -97,9 +96,9 @@ const quads = (name: string, access: OperandSpec['access'], type: TensorType, re
 })
 
 /** Where the channels of a quad can be loaded at once. */
-function readsWide({ layout, groups, channels, x, axes }: Convolution): boolean {
+export function readsWide({ layout, groups, channels }: Convolution): boolean {
   if (layout === 'nchw4') return true
-  return layout === 'nhwc' && (groups * channels) % 4 === 0 && sizeOf(x.shape) % 4 === 0 && axes.length === 3
+  return layout === 'nhwc' && (groups * channels) % 4 === 0
 }
 
 /** X to half spectra of rows. */
@@ -194,10 +193,10 @@ export function backColumns(conv: Convolution, tiles: Tiles, from: TensorRef, to
 
 /** Half spectra of results to Y, with the epilogue. */
 export function backRows(conv: Convolution, tiles: Tiles, from: TensorRef): DispatchPlan {
-  const { groups, filters, outputLayout, axes, output } = conv
-  const [z, vertical, horizontal] = axes
+  const { groups, filters, axes, output } = conv
+  const [, vertical, horizontal] = axes
   const { size, count, filterPairs, groupPairs, valid, across, single } = tiles
-  const strides = layoutStrides(outputLayout, groups * filters, [z.output, vertical.output, horizontal.output])
+  const { strides, offset } = outputPlace(conv)
   const epilogue = epilogueParts(conv)
   return dispatchOf(conv, tiles, {
     name: 'back_rows',
@@ -217,7 +216,7 @@ export function backRows(conv: Convolution, tiles: Tiles, from: TensorRef): Disp
       ...{ pairs: filterPairs, group_pairs: groupPairs, filters: single ? groups * filters : filters },
       ...{ tiles: across[0] * across[1], tiles_x: across[1], valid_y: valid[0], valid_x: valid[1] },
       ...{ out_y: vertical.output, out_x: horizontal.output, y_picture: strides.picture, y_y: strides.y, y_x: strides.x },
-      ...{ y_channel: strides.channel, y_quad: strides.quad },
+      ...{ y_channel: strides.channel, y_quad: strides.quad, y_offset: offset },
     },
     tiles: count,
     items: Math.ceil(valid[0] / 2) * filterPairs,
