@@ -61,18 +61,34 @@ function keptConfig(conv: Convolution, given: TunedKernel, device: DeviceFacts):
   return refusal === undefined ? parsed.data : `cannot run: ${refusal}`
 }
 
+/** An algorithm that is taken where nothing was measured, if its first candidate is legal. */
+interface Rule {
+  readonly algorithm: string
+  when(conv: Convolution, device: DeviceFacts): boolean
+  /** In the words of the plan. */
+  readonly reason: string
+}
+
 /** Up to as many filters per group, a tile of a matrix product would be mostly empty. */
 const FEW_FILTERS = 4
 
-/**
- * The rule where nothing was measured:
- *
- *     groups of at most 4 filters     direct            a tile of filters would be mostly empty
- *     else                            implicit-gemm     legal for all
- */
+const RULES: readonly Rule[] = [
+  {
+    algorithm: 'depthwise',
+    when: ({ groups, channels }) => groups > 1 && channels === 1,
+    reason: 'by rule for groups of one channel',
+  },
+  { algorithm: 'direct', when: ({ groups, filters }) => groups > 1 && filters <= FEW_FILTERS, reason: 'by rule for small groups' },
+]
+
+/** The rule where nothing was measured: the first of RULES that holds and may run; else implicit GEMM, which is legal for all. */
 export function byRule(conv: Convolution, device: DeviceFacts): Choice {
-  for (const { config, when } of [{ config: { algorithm: 'direct' }, when: conv.groups > 1 && conv.filters <= FEW_FILTERS }]) {
-    if (when && refusalOf(conv, config, device) === undefined) return { config, reason: 'by rule' }
+  for (const { algorithm, when, reason } of RULES) {
+    if (!when(conv, device)) continue
+    const config = algorithmNamed(algorithm, conv.op)
+      .candidates(conv, device)
+      .find((candidate) => refusalOf(conv, candidate, device) === undefined)
+    if (config !== undefined) return { config, reason }
   }
   return { config: { algorithm: 'implicit-gemm' }, reason: 'by rule' }
 }
