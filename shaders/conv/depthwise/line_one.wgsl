@@ -23,6 +23,6 @@ fn filter_at(line: u32, tap: u32) -> f32 { return load_w(line * params.taps + ta
 fn bias_at(line: u32) -> f32 { return bias_of(line); }
 
 fn finish(at: Place, y: u32, x: u32, sum: f32) {
-  let index = at.n * params.y_picture + at.line * params.y_channel + at.z * params.y_z + y * params.y_y + x * params.y_x;
+  let index = params.y_offset + at.n * params.y_picture + at.line * params.y_channel + at.z * params.y_z + y * params.y_y + x * params.y_x;
   store_y(index, activated(sum + residual_of(index)));
 }

@@ -17,5 +17,6 @@ fn filter_at(line: u32, tap: u32) -> vec4<f32> { return load_w(tap * params.line
 fn bias_at(line: u32) -> vec4<f32> { return bias_of(line); }
 
 fn finish(at: Place, y: u32, x: u32, sum: vec4<f32>) {
-  finish_quad(at.line, at.n * params.y_picture + at.line * params.y_quad + at.z * params.y_z + y * params.y_y + x * params.y_x, sum);
+  let start = params.y_offset + at.n * params.y_picture + at.line * params.y_quad;
+  finish_quad(at.line, start + at.z * params.y_z + y * params.y_y + x * params.y_x, sum);
 }

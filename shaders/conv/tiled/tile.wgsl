@@ -63,10 +63,9 @@ fn main(
     }
   }
 
+  let row = params.y_offset + at.n * params.y_picture + at.z * params.y_z + at.y * params.y_y;
   for (var o = 0u; o < STRIP; o++) {
     let x = at.x + o * params.spacing_x;
-    if (at.valid && x < params.out_x) {
-      finish_quad(first, 4u * quad, at.n * params.y_picture + at.z * params.y_z + at.y * params.y_y + x * params.y_x, sums[o]);
-    }
+    if (at.valid && x < params.out_x) { finish_quad(first, 4u * quad, row + x * params.y_x, sums[o]); }
   }
 }

@@ -4,7 +4,9 @@ import type { DeviceFacts } from '../../gpu/program.ts'
 import { DEFAULT_MAX_ERROR, type Algorithm, type AlgorithmConfig } from './algorithm.ts'
 import { depthwise } from './algorithms/depthwise.ts'
 import { direct } from './algorithms/direct.ts'
+import { directTiled } from './algorithms/direct-tiled.ts'
 import { fft } from './algorithms/fft.ts'
+import { im2col } from './algorithms/im2col.ts'
 import { implicitGemm } from './algorithms/implicit-gemm.ts'
 import { winograd } from './algorithms/winograd.ts'
 import type { Convolution } from './convolution.ts'
@@ -13,10 +15,9 @@ import type { Convolution } from './convolution.ts'
 export type AnyAlgorithm = Algorithm
 
 export const ALGORITHMS: ReadonlyMap<string, AnyAlgorithm> = new Map(
-  [erased(depthwise), erased(direct), erased(fft), erased(implicitGemm), erased(winograd)].map((algorithm) => [
-    algorithm.name,
-    algorithm,
-  ]),
+  [erased(depthwise), erased(direct), erased(directTiled), erased(fft), erased(im2col), erased(implicitGemm), erased(winograd)].map(
+    (algorithm) => [algorithm.name, algorithm],
+  ),
 )
 
 /** An algorithm as the registry holds it: what it is handed was parsed by its own schema. */
@@ -27,6 +28,7 @@ function erased<C extends AlgorithmConfig>(algorithm: Algorithm<C>): AnyAlgorith
     name: algorithm.name,
     schema: algorithm.schema,
     mixes: algorithm.mixes ?? false,
+    places: algorithm.places ?? false,
     refusal: (conv, config, device) => algorithm.refusal(conv, own(config), device),
     candidates: (conv, device) => algorithm.candidates(conv, device),
     plan: (conv, config, device) => algorithm.plan(conv, own(config), device),
@@ -48,6 +50,7 @@ export function algorithmNamed(name: string, op: string): AnyAlgorithm {
 /** Why an algorithm is refused, the caller's bound on its error included. Undefined: it is not. */
 export function refusalOf(conv: Convolution, config: AlgorithmConfig, device: DeviceFacts): string | undefined {
   const algorithm = algorithmNamed(config.algorithm, conv.op)
+  if (conv.place !== undefined && algorithm.places !== true) return 'it stores no part of a larger map'
   if (conv.layout !== conv.outputLayout && algorithm.mixes !== true) {
     return `X lies in ${conv.layout} and Y in ${conv.outputLayout}, and it keeps to one layout`
   }

@@ -10,7 +10,7 @@ import type { TensorType } from '../../tensor/tensor.ts'
 import { activationParams, activationWgsl } from '../gemm/activation.ts'
 import { layoutStrides } from '../layout.ts'
 import type { WindowAxis } from '../window.ts'
-import { INPUT, macsOf, tapsOf, type Convolution } from './convolution.ts'
+import { INPUT, macsOf, outputPlace, tapsOf, type Convolution } from './convolution.ts'
 import { bytesOf } from './filters.ts'
 
 const LANES = 64
@@ -43,6 +43,14 @@ export function stripOf({ axes: [, , x] }: Pick<Convolution, 'axes'>): number {
 /** Whether the channels of every pixel, or of every plane of quads, are whole quads. */
 export function inWholeQuads(layout: Convolution['layout'], channels: number): boolean {
   return layout === 'nchw4' || (layout === 'nhwc' && channels % 4 === 0)
+}
+
+/** Whether Y takes quads of filters whole. */
+export function storesQuads(conv: Convolution): boolean {
+  const { groups, filters, outputLayout } = conv
+  const { strides, offset } = outputPlace(conv)
+  // A map of channels side by side has quads where all of it is quads; one of planes of quads begins with one.
+  return inWholeQuads(outputLayout, groups * filters) && strides.x % 4 === 0 && offset % 4 === 0
 }
 
 /** A kernel whose invocations own strips. */
@@ -122,7 +130,7 @@ function sizesOf(conv: Convolution, { strip, tall, lines, values: own, divisors:
   const { batch, groups, channels, filters, layout, outputLayout, axes } = conv
   const [z, y, x] = axes
   const from = layoutStrides(layout, groups * channels, [z.input, y.input, x.input])
-  const to = layoutStrides(outputLayout, groups * filters, [z.output, y.output, x.output])
+  const { strides: to, offset } = outputPlace(conv)
   const spacing_x = strip === 1 ? 1 : sharing(x).spacing
   const spacing_y = tall === 1 ? 1 : sharing(y).spacing
   const strips = (outputs: number, length: number, spacing: number): number => Math.ceil(outputs / (length * spacing)) * spacing
@@ -140,7 +148,7 @@ function sizesOf(conv: Convolution, { strip, tall, lines, values: own, divisors:
     ...{ ...divisors, ...own, invocations, taps: tapsOf(conv), step_x: sharing(x).step },
     ...{ depth: z.input, height: y.input, width: x.input, out_y: y.output, out_x: x.output },
     ...{ x_picture: from.picture, x_channel: from.channel, x_quad: from.quad, x_z: from.z, x_y: from.y, x_x: from.x },
-    ...{ y_picture: to.picture, y_channel: to.channel, y_quad: to.quad, y_z: to.z, y_y: to.y, y_x: to.x },
+    ...{ y_offset: offset, y_picture: to.picture, y_channel: to.channel, y_quad: to.quad, y_z: to.z, y_y: to.y, y_x: to.x },
     ...{ kernel_z: z.kernel, kernel_y: y.kernel, kernel_x: x.kernel },
     ...{ stride_z: z.stride, stride_y: y.stride, stride_x: x.stride },
     ...{ dilation_z: z.dilation, dilation_y: y.dilation, dilation_x: x.dilation },

@@ -24,7 +24,7 @@ import { copyDispatch } from '../../movement/copy.ts'
 import type { Algorithm } from '../algorithm.ts'
 import { INPUT, macsOf, tapsOf, type Convolution } from '../convolution.ts'
 import { bytesOf, paddedFilters } from '../filters.ts'
-import { isTrivial, sharing, stripDispatch, stripOf } from '../strips.ts'
+import { inWholeQuads, isTrivial, sharing, storesQuads, stripDispatch, stripOf } from '../strips.ts'
 
 const schema = z.strictObject({
   algorithm: z.literal('depthwise'),
@@ -43,6 +43,7 @@ export const depthwise: Algorithm<DepthwiseConfig> = {
   name: 'depthwise',
   schema,
   mixes: true,
+  places: true,
 
   refusal(conv, { form, strip, tall }) {
     if (conv.channels !== 1) return `its groups have ${conv.channels} channels, not 1`
@@ -125,10 +126,9 @@ function movedBytes(conv: Convolution): number {
 }
 
 /** Whether what a quad of filters reads, or writes, is a quad of elements. */
-function widths({ layout, outputLayout, groups, filters }: Convolution): { x: boolean; y: boolean } {
-  const quads = { nchw: () => false, nhwc: (count: number) => count % 4 === 0, nchw4: () => true }
-  if (outputLayout === 'nchw') return { x: false, y: false }
-  return { x: filters === 1 && quads[layout](groups), y: quads[outputLayout](groups * filters) }
+function widths(conv: Convolution): { x: boolean; y: boolean } {
+  const { layout, outputLayout, groups, filters } = conv
+  return { x: outputLayout !== 'nchw' && filters === 1 && inWholeQuads(layout, groups), y: storesQuads(conv) }
 }
 
 function dispatchOf(conv: Convolution, { form, strip, tall }: DepthwiseConfig): DispatchPlan {

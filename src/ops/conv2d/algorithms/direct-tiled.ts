@@ -12,7 +12,7 @@ import yWide from '../../../../shaders/conv/tiled/y_wide.wgsl?raw'
 import type { Algorithm } from '../algorithm.ts'
 import { macsOf, type Convolution } from '../convolution.ts'
 import { bytesOf, packedType, packFilters, paddedFilters } from '../filters.ts'
-import { inWholeQuads, sharing, stripDispatch, stripOf } from '../strips.ts'
+import { inWholeQuads, sharing, storesQuads, stripDispatch, stripOf } from '../strips.ts'
 
 const schema = z.strictObject({
   algorithm: z.literal('direct-tiled'),
@@ -32,6 +32,7 @@ export const directTiled: Algorithm<DirectTiledConfig> = {
   name: 'direct-tiled',
   schema,
   mixes: true,
+  places: true,
 
   refusal(conv, config) {
     const { chunk } = config
@@ -59,7 +60,7 @@ export const directTiled: Algorithm<DirectTiledConfig> = {
     const { groups, filters, channels } = conv
     const [, y, x] = conv.axes
     const quadsX = readsQuads(conv, chunk)
-    const wideY = inWholeQuads(conv.outputLayout, groups * filters) && (groups === 1 || filters % 4 === 0)
+    const wideY = storesQuads(conv) && (groups === 1 || filters % 4 === 0)
     const groupQuads = paddedFilters(conv) / 4
     const windowRows = `fn rows_of_window() -> u32 { return ${rows === 'unrolled' ? `${y.kernel}u` : 'params.kernel_y'}; }`
     const dispatch = stripDispatch(conv, {
