@@ -9,7 +9,9 @@
  *           once
  *
  * A patch of (tile+2)² points gives tile² outputs of 9 taps each: 2.25 and 4 times fewer multiplications. Along an axis whose kernel is 1
- * (one spatial axis, filters of 1×3) patches are one row.
+ * (one spatial axis, filters of 1×3) patches are one row. The input's padding, the bias, the residual and the activation are in the
+ * transforms; these take 10 to 25 % of the time (lavapipe, 64 channels and more), so that one dispatch for all, which would transform a
+ * patch again for every block of filters, has little to win. A NaN or an infinity spreads to the outputs of its tiles.
  */
 import { z } from 'zod'
 import { rewired, segmentBytes, segmentCount, type TensorRef } from '../../../gpu/program.ts'
@@ -47,6 +49,7 @@ export const winograd: Algorithm<WinogradConfig> = {
   name: 'winograd',
   schema,
   mixes: true,
+  places: true,
 
   refusal(conv, config, device) {
     const unfit = unfitness(conv)
@@ -132,8 +135,7 @@ export const winograd: Algorithm<WinogradConfig> = {
       arithmetic: parts.arithmetic + (additions - multiplications) / rates.flops.f32,
       memory: bytes / rates.bytes,
       cache: parts.cache,
-      // Outputs pass through it on their way to the epilogue.
-      workgroup: parts.workgroup + (8 * counts.y.stores) / rates.workgroupBytes,
+      workgroup: parts.workgroup,
       issue: parts.issue + issueOf(counts, around, rates),
     }
     return summed(whole, plan, rates)
