@@ -1,8 +1,6 @@
 // Direct convolution, one output per invocation, in the order they lie in memory: legal for every convolution, quick for none but those
 // whose groups are small. Padding reads as 0. After the epilogue's files; output_LAYOUT.wgsl says what lies at an index of Y.
 
-struct Output { n: u32, filter_index: u32, z: u32, y: u32, x: u32 }
-
 fn channel_at(c: u32) -> u32 { return c / 4u * params.x_quad + c % 4u * params.x_channel; }
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
@@ -17,7 +15,7 @@ fn main(
   if (index >= params.outputs) { return; }
   let at = output_at(index);
   if (at.filter_index >= params.all_filters) { return; }
-  let first_channel = at.filter_index / params.filters * params.channels;
+  let first_channel = quotient(at.filter_index, params.filters, 1.0 / f32(params.filters)) * params.channels;
   let front = i32(at.z * params.stride_z) - i32(params.pad_z);
   let top = i32(at.y * params.stride_y) - i32(params.pad_y);
   let left = i32(at.x * params.stride_x) - i32(params.pad_x);
@@ -40,5 +38,7 @@ fn main(
       }
     }
   }
-  store_y(index, finished(0u, index, 0u, at.filter_index, sum));
+  let filter_place = at.filter_index / 4u * params.y_quad + at.filter_index % 4u * params.y_channel;
+  let place = at.n * params.y_picture + filter_place + at.z * params.y_z + at.y * params.y_y + at.x * params.y_x;
+  store_y(params.y_offset + place, finished(0u, index, 0u, at.filter_index, sum));
 }

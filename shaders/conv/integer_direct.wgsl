@@ -4,8 +4,6 @@
 /// There is one.
 struct Slice { at: vec4<u32> }
 
-struct Output { n: u32, filter_index: u32, z: u32, y: u32, x: u32 }
-
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
   @builtin(workgroup_id) wid: vec3<u32>,
@@ -17,7 +15,7 @@ fn main(
   let index = group * LANES + lane;
   if (index >= params.outputs) { return; }
   let at = output_at(index);
-  let first_channel = at.filter_index / params.filters * params.channels;
+  let first_channel = quotient(at.filter_index, params.filters, 1.0 / f32(params.filters)) * params.channels;
   let front = i32(at.z * params.stride_z) - i32(params.pad_z);
   let top = i32(at.y * params.stride_y) - i32(params.pad_y);
   let left = i32(at.x * params.stride_x) - i32(params.pad_x);

@@ -1,10 +1,9 @@
-// Which output lies at an index of [N, M, depth, height, width].
+// Which output lies at an index of [N, M, depth, height, width]. After output.wgsl.
 fn output_at(index: u32) -> Output {
-  let x = index % params.out_x;
-  var rest = index / params.out_x;
-  let y = rest % params.out_y;
-  rest /= params.out_y;
-  let z = rest % params.out_z;
-  rest /= params.out_z;
-  return Output(rest / params.all_filters, rest % params.all_filters, z, y, x);
+  var rest = index;
+  let x = next_digit(&rest, params.out_x);
+  let y = next_digit(&rest, params.out_y);
+  let z = next_digit(&rest, params.out_z);
+  let filter_index = next_digit(&rest, params.all_filters);
+  return Output(rest, filter_index, z, y, x);
 }

@@ -1,23 +1,13 @@
-// Direct transposed convolution, one output per invocation, in the order they lie in memory: legal for every one, for those whose groups
-// have few filters. Of an axis, output o meets tap k where o + pad - k * dilation is a multiple of the stride: k runs from the lowest
-// such tap in steps, while the input it meets goes down by `hop`. What lies outside X is 0. output_LAYOUT.wgsl says what lies at an
-// index of Y.
+// Direct transposed convolution. An invocation makes a strip of outputs of a run of phases (src/ops/conv-transpose2d/phases.ts), one after
+// another along x: legal for every one, for those whose groups have few filters. All outputs of a phase meet as many taps, so that loops are of
+// one length for all. What lies outside X is 0. After runtime/quotient.wgsl, output.wgsl and the epilogue's files.
 //
-//     shared = gcd(stride, dilation), step = stride / shared, hop = dilation / shared, turn = the inverse of hop modulo step
+//     along an axis      output  first + phase + p * stride      phase < phases, p < places
+//                        values  p - pad + j * hop               j < taps
+//                        taps    tap + phase - j * step
 
-struct Output { n: u32, filter_index: u32, z: u32, y: u32, x: u32 }
-
-/// The lowest tap that meets an output, and the value that it meets; tap is the kernel's size where there is none.
-struct Meeting { tap: u32, start: i32 }
-
-fn channel_at(c: u32) -> u32 { return c / 4u * params.x_quad + c % 4u * params.x_channel; }
-
-fn meeting(place: u32, kernel: u32, stride: u32, dilation: u32, shared_by: u32, step: u32, turn: u32) -> Meeting {
-  let rest = place % stride;
-  let tap = rest / shared_by * turn % step;
-  let start = (i32(place) - i32(tap * dilation)) / i32(stride);
-  return Meeting(select(kernel, tap, rest % shared_by == 0u && tap < kernel), start);
-}
+fn x_channel_at(c: u32) -> u32 { return c / 4u * params.x_quad + c % 4u * params.x_channel; }
+fn y_channel_at(c: u32) -> u32 { return c / 4u * params.y_quad + c % 4u * params.y_channel; }
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
@@ -28,36 +18,53 @@ fn main(
   let group = workgroup_index(wid, grid);
   if (group >= params.groups) { return; }
   let index = group * LANES + lane;
-  if (index >= params.outputs) { return; }
-  let at = output_at(index);
-  if (at.filter_index >= params.all_filters) { return; }
-  let first_channel = at.filter_index / params.filters * params.channels;
-  let own = at.filter_index % params.filters;
-  let front = meeting(at.z + params.pad_z, params.kernel_z, params.stride_z, params.dilation_z, params.shared_z, params.step_z, params.turn_z);
-  let top = meeting(at.y + params.pad_y, params.kernel_y, params.stride_y, params.dilation_y, params.shared_y, params.step_y, params.turn_y);
-  let left = meeting(at.x + params.pad_x, params.kernel_x, params.stride_x, params.dilation_x, params.shared_x, params.step_x, params.turn_x);
+  if (index >= params.strips) { return; }
+  // Filters lie inside positions, around them, or both (quads).
+  var rest = index;
+  let inner = next_digit(&rest, params.inner_filters);
+  let phase_x = next_digit(&rest, params.phases_x);
+  let first = next_digit(&rest, params.strips_x) * params.strip;
+  let phase_y = next_digit(&rest, params.phases_y);
+  let p = next_digit(&rest, params.places_y);
+  let phase_z = next_digit(&rest, params.phases_z);
+  let t = next_digit(&rest, params.places_z);
+  let filter_index = next_digit(&rest, params.outer_filters) * params.inner_filters + inner;
+  if (filter_index >= params.all_filters) { return; }
+  var of_group = filter_index;
+  let own = next_digit(&of_group, params.filters);
+  let first_channel = of_group * params.channels;
 
   let taps = params.kernel_z * params.kernel_y * params.kernel_x;
-  var sum = 0.0;
+  let corner = ((params.tap_z + phase_z) * params.kernel_y + params.tap_y + phase_y) * params.kernel_x + params.tap_x + phase_x;
+  let start = params.y_offset + rest * params.y_picture + y_channel_at(filter_index) + (phase_z + t * params.stride_z) * params.y_z
+    + (phase_y + p * params.stride_y) * params.y_y + phase_x * params.y_x;
+  var sums: array<f32, STRIP>;
   for (var c = first_channel; c < first_channel + params.channels; c++) {
-    let plane = at.n * params.x_picture + channel_at(c);
-    let filters = (c * params.filters + own) * taps;
-    var z = front.start;
-    for (var t = front.tap; t < params.kernel_z; t += params.step_z) {
-      var y = top.start;
-      for (var r = top.tap; r < params.kernel_y; r += params.step_y) {
-        var x = left.start;
-        for (var s = left.tap; s < params.kernel_x; s += params.step_x) {
-          let inside = u32(z) < params.depth && u32(y) < params.height && u32(x) < params.width;
-          let place = plane + u32(z) * params.x_z + u32(y) * params.x_y + u32(x) * params.x_x;
-          let weight = load_w(filters + (t * params.kernel_y + r) * params.kernel_x + s);
-          sum = fma(weight, select(0.0, load_x(select(0u, place, inside)), inside), sum);
-          x -= i32(params.hop_x);
+    let plane = rest * params.x_picture + x_channel_at(c);
+    let filters = (c * params.filters + own) * taps + corner;
+    for (var i = 0u; i < params.taps_z; i++) {
+      let z = u32(i32(t + i * params.hop_z) - params.pad_z);
+      for (var j = 0u; j < params.taps_y; j++) {
+        let y = u32(i32(p + j * params.hop_y) - params.pad_y);
+        let there = z < params.depth && y < params.height;
+        let line = plane + z * params.x_z + y * params.x_y;
+        let row = filters - (i * params.step_z * params.kernel_y + j * params.step_y) * params.kernel_x;
+        for (var k = 0u; k < params.taps_x; k++) {
+          let weight = load_w(row - k * params.step_x);
+          let left = i32(first + k * params.hop_x) - params.pad_x;
+          for (var e = 0u; e < STRIP; e++) {
+            let x = u32(left + i32(e));
+            let inside = there && x < params.width;
+            sums[e] = fma(weight, select(0.0, load_x(select(0u, line + x * params.x_x, inside)), inside), sums[e]);
+          }
         }
-        y -= i32(params.hop_y);
       }
-      z -= i32(params.hop_z);
     }
   }
-  store_y(index, finished(0u, index, 0u, at.filter_index, sum));
+  // Another array, so that the first stays in registers: the bound is a param, and the loop no compiler unrolls.
+  var results = sums;
+  for (var e = 0u; e < min(params.strip, params.places_x - first); e++) {
+    let at = start + (first + e) * params.stride_x * params.y_x;
+    store_y(at, finished(0u, at, 0u, filter_index, results[e]));
+  }
 }

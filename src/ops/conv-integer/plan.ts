@@ -7,12 +7,12 @@
  * Groups of few filters would leave a tile mostly empty: there every output is summed by an invocation of its own.
  */
 import integerDirect from '../../../shaders/conv/integer_direct.wgsl?raw'
-import outputNchw from '../../../shaders/conv/output_nchw.wgsl?raw'
 import patchesBody from '../../../shaders/conv/patches.wgsl?raw'
 import quotient from '../../../shaders/runtime/quotient.wgsl?raw'
 import { rewired, type DeviceFacts, type DispatchPlan, type OpPlan, type ParamType, type TensorRef } from '../../gpu/program.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
+import { OUTPUT } from '../conv2d/algorithms/direct.ts'
 import { macsOf, pixelsOf, tapsOf } from '../conv2d/convolution.ts'
 import { bytesOf } from '../conv2d/filters.ts'
 import type { ConvSizes } from '../conv2d/rule.ts'
@@ -172,7 +172,7 @@ function planDirect(conv: IntegerConvolution, device: DeviceFacts): OpPlan {
         ...sideText(sides, gathered),
         ...finished,
         integerDirect,
-        outputNchw,
+        OUTPUT.nchw,
       ].join('\n'),
       operands: [
         { name: 'x', dtype: b.type.dtype, access: 'read' },

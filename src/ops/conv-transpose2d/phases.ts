@@ -56,6 +56,15 @@ export function phasesOf(axis: TransposedAxis): Phases[] {
   return phases
 }
 
+/** Phases along depth, height and width that are dispatched together. */
+export type Run = readonly [z: Phases, y: Phases, x: Phases]
+
+/** All phases of three axes: every output is of one run. */
+export function runsOf(axes: readonly [TransposedAxis, TransposedAxis, TransposedAxis]): Run[] {
+  const [z, y, x] = axes
+  return phasesOf(z).flatMap((deep) => phasesOf(y).flatMap((high) => phasesOf(x).map((wide): Run => [deep, high, wide])))
+}
+
 function phaseAt({ kernel, stride, dilation, before, output }: TransposedAxis, first: number): Phases {
   const shared = divisor(stride, dilation)
   const step = stride / shared
@@ -77,6 +86,6 @@ function isNext(last: Phases, next: Phases): boolean {
 }
 
 /** Greatest common divisor. */
-export function divisor(a: number, b: number): number {
+function divisor(a: number, b: number): number {
   return b === 0 ? a : divisor(b, a % b)
 }

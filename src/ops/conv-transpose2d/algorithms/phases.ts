@@ -26,7 +26,7 @@ import type { Config } from '../../gemm/family.ts'
 import { flopsOf, type BatchDimension, type Product, type Side, type Window } from '../../gemm/product.ts'
 import { copyDispatch } from '../../movement/copy.ts'
 import type { WindowAxis } from '../../window.ts'
-import { phasesOf, type Phases, type TransposedAxis } from '../phases.ts'
+import { runsOf, type Phases, type Run, type TransposedAxis } from '../phases.ts'
 import type { Transposed } from '../transposed.ts'
 
 export const phasesSchema = z.strictObject({
@@ -36,14 +36,6 @@ export const phasesSchema = z.strictObject({
 })
 export type PhasesConfig = z.infer<typeof phasesSchema>
 
-/** Phases along depth, height and width that are dispatched together. */
-export type Run = readonly [z: Phases, y: Phases, x: Phases]
-
-export function runsOf({ axes }: Pick<Transposed, 'axes'>): Run[] {
-  const [z, y, x] = axes.map(phasesOf)
-  return (z ?? []).flatMap((deep) => (y ?? []).flatMap((high) => (x ?? []).map((wide): Run => [deep, high, wide])))
-}
-
 export function phasesRefusal({ layout, outputLayout, groups, channels, filters }: Transposed): string | undefined {
   if ((layout !== 'nchw4' && outputLayout !== 'nchw4') || groups === 1 || (channels % 4 === 0 && filters % 4 === 0))
     return undefined
@@ -52,7 +44,7 @@ export function phasesRefusal({ layout, outputLayout, groups, channels, filters 
 
 /** The dispatches. The output is not empty. @throws OptionError where a forced kernel is not legal */
 export function planPhases(conv: Transposed, { kernel }: Pick<PhasesConfig, 'kernel'>, device: DeviceFacts): OpPlan {
-  const runs = runsOf(conv)
+  const runs = runsOf(conv.axes)
   const products = runs.map((run) => productOf(conv, run, runs.length === 1))
   const largest = products.reduce((most, product) => (flopsOf(product) > flopsOf(most) ? product : most))
   const shared =

@@ -1,13 +1,15 @@
 /** Direct convolution: one output per invocation, in any layout. The algorithm that is always legal and reads filters as they lie. */
 import { z } from 'zod'
 import directBody from '../../../../shaders/conv/direct.wgsl?raw'
+import outputBody from '../../../../shaders/conv/output.wgsl?raw'
 import outputNchw from '../../../../shaders/conv/output_nchw.wgsl?raw'
 import outputNchw4 from '../../../../shaders/conv/output_nchw4.wgsl?raw'
 import outputNhwc from '../../../../shaders/conv/output_nhwc.wgsl?raw'
+import quotient from '../../../../shaders/runtime/quotient.wgsl?raw'
 import type { ParamType } from '../../../gpu/program.ts'
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { Algorithm } from '../algorithm.ts'
-import { INPUT, layoutStrides, macsOf, pixelsOf, tapsOf, type Convolution, type Layout } from '../convolution.ts'
+import { INPUT, layoutStrides, macsOf, outputPlace, pixelsOf, tapsOf, type Convolution, type Layout } from '../convolution.ts'
 import { epilogueParts } from '../epilogue.ts'
 import { bytesOf } from '../filters.ts'
 
@@ -15,12 +17,18 @@ const schema = z.strictObject({ algorithm: z.literal('direct') })
 export type DirectConfig = z.infer<typeof schema>
 
 const LANES = 64
-export const OUTPUT: Readonly<Record<Layout, string>> = { nchw: outputNchw, nhwc: outputNhwc, nchw4: outputNchw4 }
+/** WGSL that says which output lies at an index. */
+export const OUTPUT: Readonly<Record<Layout, string>> = {
+  nchw: [quotient, outputBody, outputNchw].join('\n'),
+  nhwc: [quotient, outputBody, outputNhwc].join('\n'),
+  nchw4: [quotient, outputBody, outputNchw4].join('\n'),
+}
 
 export const direct: Algorithm<DirectConfig> = {
   name: 'direct',
   schema,
   mixes: true,
+  places: true,
   refusal: () => undefined,
   candidates: () => [{ algorithm: 'direct' }],
 
@@ -83,13 +91,16 @@ export const direct: Algorithm<DirectConfig> = {
   error: () => 0,
 }
 
-function sizeParams({ groups, channels, filters, axes, layout }: Convolution): Record<string, number> {
+function sizeParams(conv: Convolution): Record<string, number> {
+  const { groups, channels, filters, axes, layout } = conv
   const [z, y, x] = axes
+  const { strides: to, offset } = outputPlace(conv)
   const strides = layoutStrides(layout, groups * channels, [z.input, y.input, x.input])
   const values: Record<string, number> = {
     ...{ channels, filters, all_filters: groups * filters, depth: z.input, height: y.input, width: x.input },
     ...{ x_picture: strides.picture, x_channel: strides.channel, x_quad: strides.quad },
     ...{ x_z: strides.z, x_y: strides.y, x_x: strides.x },
+    ...{ y_offset: offset, y_picture: to.picture, y_channel: to.channel, y_quad: to.quad, y_z: to.z, y_y: to.y, y_x: to.x },
   }
   for (const [name, axis] of Object.entries({ z, y, x })) {
     values[`out_${name}`] = axis.output
