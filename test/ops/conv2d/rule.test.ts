@@ -1,0 +1,75 @@
+/** The choice by rule, boundary by boundary, without a GPU. */
+import { describe, expect, it } from 'vitest'
+import { OptionError } from '../../../src/errors.ts'
+import type { DeviceFacts } from '../../../src/gpu/program.ts'
+import { ALGORITHMS, allCandidates, forced, refusalOf } from '../../../src/ops/conv2d/algorithms.ts'
+import { byRule, planConvolution } from '../../../src/ops/conv2d/choose.ts'
+import { FACTS } from '../facts.ts'
+import { convolutionAt, gridOf, type GridPoint } from './grid.ts'
+
+const SOFTWARE: DeviceFacts = { ...FACTS, software: true }
+const GPU = FACTS
+
+function point(x: readonly number[], w: readonly number[], attributes: GridPoint['attributes'] = {}): GridPoint {
+  return { inputs: [x, w, null], attributes: { layout: 'nhwc', ...attributes } }
+}
+
+describe('by rule', () => {
+  it.each([
+    ['one channel a group', point([1, 9, 9, 8], [8, 1, 3, 3], { groups: 8 }), SOFTWARE, 'depthwise'],
+    ['one channel a group, any multiplier', point([1, 9, 9, 8], [24, 1, 3, 3], { groups: 8 }), GPU, 'depthwise'],
+    ['one channel, one group', point([1, 9, 9, 1], [24, 1, 3, 3]), GPU, 'implicit-gemm'],
+    ['two channels a group, few filters', point([1, 9, 9, 8], [8, 2, 3, 3], { groups: 4 }), SOFTWARE, 'direct'],
+    ['3×3, 32 channels, in software', point([1, 56, 56, 32], [32, 32, 3, 3], { padding: 1 }), SOFTWARE, 'winograd'],
+    ['3×3, 31 channels', point([1, 56, 56, 31], [32, 31, 3, 3], { padding: 1 }), SOFTWARE, 'implicit-gemm'],
+    ['3×3, 31 filters', point([1, 56, 56, 32], [31, 32, 3, 3], { padding: 1 }), SOFTWARE, 'implicit-gemm'],
+    ['3×3, 32 channels, on a GPU', point([1, 56, 56, 32], [32, 32, 3, 3], { padding: 1 }), GPU, 'implicit-gemm'],
+    ['3×3, 64 channels, on a GPU', point([1, 56, 56, 64], [64, 64, 3, 3], { padding: 1 }), GPU, 'winograd'],
+    ['3×3, few positions', point([1, 6, 6, 64], [64, 64, 3, 3]), GPU, 'implicit-gemm'],
+    ['3×3, stride 2', point([1, 56, 56, 64], [64, 64, 3, 3], { stride: 2 }), GPU, 'implicit-gemm'],
+    ['3×3, dilation 2', point([1, 56, 56, 64], [64, 64, 3, 3], { dilation: 2 }), GPU, 'implicit-gemm'],
+    ['1×1', point([1, 56, 56, 64], [64, 64, 1, 1]), GPU, 'implicit-gemm'],
+    ['5×5', point([1, 56, 56, 64], [64, 64, 5, 5]), GPU, 'implicit-gemm'],
+  ] as const)('%s', (_, given, device, algorithm) => {
+    expect(byRule(convolutionAt(given), device).config.algorithm).toBe(algorithm)
+  })
+
+  it('respects the error that a caller allows, and says why an algorithm is refused', () => {
+    const strict = convolutionAt(point([1, 56, 56, 64], [64, 64, 3, 3], { maxError: 1e-9 }))
+    expect(byRule(strict, SOFTWARE).config.algorithm).toBe('implicit-gemm')
+    const tiles = { algorithm: 'winograd', tile: 4 }
+    expect(refusalOf(strict, tiles, SOFTWARE)).toMatch(/error bound is .*, and maxError 1e-9/)
+    expect(() => forced(strict, tiles, SOFTWARE)).toThrow(OptionError)
+  })
+
+  it('refuses F(4×4, 3×3) with transforms in halves, whose bound is too large, unless the caller allows it', () => {
+    const halves = { algorithm: 'winograd', tile: 4, half: true }
+    const f16 = convolutionAt(point([1, 56, 56, 64], [64, 64, 3, 3]), 'f16')
+    expect(refusalOf(f16, halves, SOFTWARE)).toMatch(/error bound/)
+    const lenient = convolutionAt(point([1, 56, 56, 64], [64, 64, 3, 3], { maxError: 0.5 }), 'f16')
+    expect(refusalOf(lenient, halves, SOFTWARE)).toBeUndefined()
+  })
+})
+
+describe('whatever the convolution', () => {
+  it.each([
+    ['software', SOFTWARE],
+    ['a GPU', GPU],
+  ] as const)('the choice is legal and every candidate plans, on %s', (_, device) => {
+    const points = gridOf(60, {}, 11)
+    let candidates = 0
+    for (const given of points) {
+      const conv = convolutionAt(given)
+      const { config } = byRule(conv, device)
+      expect(refusalOf(conv, config, device)).toBeUndefined()
+      for (const candidate of allCandidates(conv, device)) {
+        expect(planConvolution(conv, device, candidate).dispatches.length).toBeGreaterThan(0)
+        const { multiplications, bytes } = ALGORITHMS.get(candidate.algorithm)!.work(conv, candidate)
+        expect(multiplications).toBeGreaterThan(0)
+        expect(bytes).toBeGreaterThan(0)
+        candidates++
+      }
+    }
+    expect(candidates).toBeGreaterThan(120)
+  })
+})
