@@ -83,7 +83,7 @@ export function nodeSeconds(item: TypedNode, form: Form, device: LayoutDevice): 
     case 'conv2d':
     case 'convTranspose2d': {
       const moved = bytesOf(typeIn(x, from)) + bytesOf(typeIn(y, form.output))
-      return Math.max((flops / convRate(item, form, from, rates)) * mixing(item, from, form.output), moved / rates.bytes)
+      return Math.max(flops / convRate(item, form, from, rates), moved / rates.bytes)
     }
     case 'maxPool':
     case 'averagePool':
@@ -117,12 +117,4 @@ function convRate({ context }: TypedNode, form: Form, from: Layout, rates: Rates
   }
   const quads = from === 'nchw4' ? channels / (4 * Math.ceil(channels / 4)) : from === 'nhwc' && second % 4 === 0 ? 1 : SINGLE.dense
   return rates.dense * quads * (form.output === 'nhwc' ? 1 : SINGLE.dense)
-}
-
-/** Transforms (Winograd's, Fourier's) keep to one layout: a convolution that would be transformed is worth its layout. */
-const UNTRANSFORMED = 1.5
-
-function mixing({ context }: TypedNode, from: Layout, to: Layout): number {
-  const [, channels = 0, ...kernel] = context.inputs[INPUT.w]?.shape ?? []
-  return from !== to && channels >= 16 && kernel.some((extent) => extent >= 3) ? UNTRANSFORMED : 1
 }

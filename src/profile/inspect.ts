@@ -14,6 +14,7 @@ import { byteSize } from '../tensor/dtype.ts'
 import { sizeOf, type Shape } from '../tensor/shape.ts'
 import type { HostTensor, TensorType } from '../tensor/tensor.ts'
 import { kindOf } from './html/data.ts'
+import { inspectLayout, type InspectedLayout, type LayoutRequest } from './inspect-layout.ts'
 
 export const INSPECT_SCHEMA = 'tilewright.inspect/1'
 
@@ -67,6 +68,8 @@ export interface InspectReport {
   readonly product: Totals
   readonly layers: readonly InspectedLayer[]
   readonly unsupported: readonly UnsupportedNode[]
+  /** How feature maps lie, where that was asked for. */
+  readonly layout?: InspectedLayout
   /** The survey's figures for a network built by name. */
   readonly survey?: SurveyFigures & { readonly source: string }
 }
@@ -74,6 +77,7 @@ export interface InspectReport {
 /**
  * @param unsupported what the importer refused
  * @param sizes of symbolic dimensions; 1 where absent
+ * @param layout lays the network out as well, as it would run
  * @throws ShapeError, DtypeError where the network's own shapes do not fit; OptionError for an unknown dimension
  */
 export function inspectGraph(
@@ -81,7 +85,12 @@ export function inspectGraph(
   {
     unsupported = [],
     sizes = {},
-  }: { readonly unsupported?: readonly UnsupportedNode[]; readonly sizes?: Readonly<Record<string, number>> } = {},
+    layout,
+  }: {
+    readonly unsupported?: readonly UnsupportedNode[]
+    readonly sizes?: Readonly<Record<string, number>>
+    readonly layout?: LayoutRequest | undefined
+  } = {},
 ): InspectReport {
   const bound = bindDimensions(graph, sizes)
   const { part, refused } = tellable(bound)
@@ -130,6 +139,7 @@ export function inspectGraph(
     product: totals('product'),
     layers,
     unsupported: [...unsupported, ...refused.filter(({ node }) => !listed.has(node))],
+    ...(layout === undefined ? {} : { layout: inspectLayout(typeGraph(part, resolveInputs(bound.inputs, shapes)), layout) }),
     ...(survey === undefined ? {} : { survey: { source: SURVEY_SOURCE, ...survey } }),
   }
 }

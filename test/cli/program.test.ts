@@ -43,6 +43,32 @@ describe('help', () => {
 })
 
 describe('inspect', () => {
+  test('says how a network is laid out, and what transposes cost', async () => {
+    const { code, out } = await tilewright(['inspect', 'googlenet', '--layout'])
+    expect(code).toBe(0)
+    expect(out).toMatch(/^conv1 +conv2d +nchw → nhwc +takes the graph's input in nchw and writes nhwc$/m)
+    expect(out).toMatch(
+      /^inception_3a\/1x1 +conv2d +nhwc +.* µs in nhwc, .* µs in nchw.*; its channels of inception_3a.*, in place$/m,
+    )
+    expect(out).toContain('No transposes. 1 change of layout moves no element.')
+    expect(out).toContain('Concats written in place by what they join: 9.')
+    for (const line of out.slice(out.indexOf('Layouts,')).split('\n')) expect(line.length).toBeLessThanOrEqual(120)
+
+    const json = await tilewright(['inspect', 'vgg16', '--layout', 'nhwc', '--device', 'software', '--json'])
+    const { layout } = JSON.parse(json.out) as { layout: Record<string, unknown> }
+    // The last pool's 512 channels of 7 × 7 in the order that the fully connected layer takes, read and written.
+    expect(layout).toMatchObject({ layout: 'nhwc', device: 'software', aliases: 0, concats_in_place: 0 })
+    expect(layout.transposes).toMatchObject([{ value: 'pool5', from: 'nhwc', to: 'nchw', bytes: 2 * 4 * 512 * 49 }])
+    const text = await tilewright(['inspect', 'vgg16', '--layout', 'nhwc'])
+    expect(text.out).toMatch(/^ {2}pool5: nhwc → nchw, 196 KiB \(0\.\d+ % of all\), about .* µs$/m)
+
+    const plain = await tilewright(['inspect', 'lenet5', '--layout', 'nchw'])
+    expect(plain.out).toContain('Layouts, forced to nchw for a GPU: all feature maps lie in nchw.')
+    const refused = await tilewright(['inspect', 'lenet5', '--layout', 'nwhc'])
+    expect(refused.code).not.toBe(0)
+    expect(refused.err).toContain('--layout')
+  })
+
   test('alexnet --json gives the totals on standard output alone', async () => {
     const { code, out, err } = await tilewright(['inspect', 'alexnet', '--json'])
     expect([code, err]).toEqual([0, ''])

@@ -1,13 +1,18 @@
 /** `tilewright inspect`: layers, shapes, weights, MACs, arithmetic intensity, unsupported nodes. Needs no GPU. */
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
+import type { LayoutChoice } from '../../graph/layout.ts'
+import { LAYOUTS } from '../../ops/layout.ts'
+import { LAYOUT_DEVICES, type LayoutRequest } from '../../profile/inspect-layout.ts'
 import { inspectGraph, type InspectedLayer, type InspectReport, type Totals } from '../../profile/inspect.ts'
 import { colorsFor, EXIT, type Colors, type Context } from '../context.ts'
 import { MODEL_HELP, modelOptions, openModel, type ModelFlags } from '../model.ts'
 import { JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
-import { dimensions, grouped, short, table, type Column } from '../table.ts'
+import { bytes, dimensions, duration, grouped, short, table, type Column } from '../table.ts'
 
 interface Options extends ModelFlags {
   readonly json?: JsonTarget
+  readonly layout?: LayoutChoice
+  readonly device: LayoutRequest['device']
 }
 
 const EXAMPLES = `
@@ -16,6 +21,7 @@ Examples:
   tilewright inspect vgg16 --batch 16 --json vgg16.json
   tilewright inspect model.onnx --dim N=4
   tilewright inspect alexnet --json          JSON on standard output
+  tilewright inspect googlenet --layout      layouts, and what transposes remain
 
 Exit code 0 also where some nodes cannot be run: they are listed.`
 
@@ -24,10 +30,20 @@ export function inspectCommand(context: Context, exit: (code: number) => void): 
     .description('Layers, shapes, weights, MACs and arithmetic intensity of a network, and what in it cannot be run.')
     .argument('MODEL', MODEL_HELP)
     .option(JSON_FLAGS, JSON_HELP)
+    .addOption(
+      new Option(
+        '--layout [CHOICE]',
+        'how feature maps lie, why, and what each transpose costs: chosen over the network, or forced',
+      )
+        .choices(['auto', ...LAYOUTS])
+        .preset('auto'),
+    )
+    .addOption(new Option('--device <KIND>', 'the kind of device that --layout is for').choices(LAYOUT_DEVICES).default('gpu'))
     .addHelpText('after', EXAMPLES)
   return modelOptions(command).action(async (model: string, options: Options) => {
     const { graph, unsupported, sizes } = await openModel(context, model, options)
-    const report = inspectGraph(graph, { unsupported, sizes })
+    const layout = options.layout === undefined ? undefined : { layout: options.layout, device: options.device }
+    const report = inspectGraph(graph, { unsupported, sizes, layout })
     present(context, options.json, report, () => render(context, report))
     exit(EXIT.ok)
   })
@@ -66,6 +82,7 @@ function render(context: Context, report: InspectReport): string {
     '',
     ...totals(report, colors),
     ...fusedLines(report),
+    ...layoutLines(report, colors),
     ...surveyLines(report, colors),
   ]
   if (report.unsupported.length > 0) {
@@ -114,6 +131,37 @@ function totals(report: InspectReport, colors: Colors): string[] {
       colors,
     ),
     `Besides weights: ${grouped(biases)} biases, ${grouped(parameters)} other parameters. ${short(flops).replace(/^\d+$/, '$& ')}FLOP in all (a MAC is 2).`,
+  ]
+}
+
+const LAYOUT_COLUMNS: readonly Column[] = [{ title: 'Layer' }, { title: 'Op' }, { title: 'Layout' }, { title: 'Why' }]
+
+function layoutLines({ layout: laid }: InspectReport, colors: Colors): string[] {
+  if (laid === undefined) return []
+  const kind = laid.device === 'gpu' ? 'a GPU' : 'a software adapter'
+  const choice = laid.layout === 'auto' ? 'chosen' : `forced to ${laid.layout}`
+  if (laid.nodes.length === 0) return ['', `Layouts, ${choice} for ${kind}: all feature maps lie in nchw.`]
+  const rows = laid.nodes.map(({ node, op, input, output, reason, in_place_of: into }) => [
+    node,
+    op,
+    input === output ? input : `${input} → ${output}`,
+    into === undefined ? reason : `${reason}; its channels of ${into}, in place`,
+  ])
+  const costs = laid.transposes.map(({ value, from, to, bytes: moved, share, estimate_us: us }) => {
+    return `  ${value}: ${from} → ${to}, ${bytes(moved)} (${(100 * share).toPrecision(2)} % of all), about ${duration(us / 1000)}`
+  })
+  const aliases =
+    laid.aliases === 0
+      ? ''
+      : ` ${laid.aliases === 1 ? '1 change of layout moves' : `${laid.aliases} changes of layout move`} no element.`
+  const copied = laid.parts_copied === 0 ? '' : `, ${laid.parts_copied} of their parts copied`
+  return [
+    '',
+    `Layouts, ${choice} for ${kind}:`,
+    table(LAYOUT_COLUMNS, rows, colors),
+    costs.length === 0 ? `No transposes.${aliases}` : `Transposes:${aliases}`,
+    ...costs,
+    ...(laid.concats_in_place === 0 ? [] : [`Concats written in place by what they join: ${laid.concats_in_place}${copied}.`]),
   ]
 }
 
