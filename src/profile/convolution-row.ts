@@ -3,52 +3,73 @@
  * multiplications, accesses, error), and what it did. The layer is run bare, without bias and activation, and its preparations (packed
  * or transformed weights) are made once and neither timed nor counted, as in a model.
  */
-import { DtypeError } from '../errors.ts'
-import type { OpPlan } from '../gpu/program.ts'
-import { algorithmNamed } from '../ops/conv2d/algorithms.ts'
+import { DtypeError, OptionError } from '../errors.ts'
+import type { DeviceTensor } from '../gpu/device-tensor.ts'
+import type { DeviceFacts, OpPlan } from '../gpu/program.ts'
+import { algorithmNamed, refusalOf } from '../ops/conv2d/algorithms.ts'
 import type { AlgorithmConfig } from '../ops/conv2d/algorithm.ts'
-import { choose } from '../ops/conv2d/choose.ts'
+import { choiceOf, planChosen, type Choice } from '../ops/conv2d/choose.ts'
 import { INPUT, macsOf, tapsOf, type Convolution } from '../ops/conv2d/convolution.ts'
 import { estimateConvolution } from '../ops/conv2d/estimate.ts'
+import { moveLayout } from '../ops/conv2d/layouts.ts'
 import { conv2d } from '../ops/conv2d/op.ts'
+import type { ConvolutionNode } from '../ops/conv2d/nodes.ts'
 import { convolutionOf } from '../ops/conv2d/rule.ts'
 import { transformTolerance } from '../ops/conv2d/tolerance.ts'
 import { ratesFor } from '../ops/gemm/estimate.ts'
+import { layoutShape, type Layout } from '../ops/layout.ts'
 import { parseAttributes } from '../ops/run.ts'
 import { gamma } from '../ops/tolerance.ts'
 import { floatsOf } from '../ops/values.ts'
-import type { HostTensor } from '../tensor/tensor.ts'
+import { macsOf as layerMacs } from '../schedule/problem.ts'
+import { allocate } from '../tensor/dtype.ts'
+import { sizeOf, type Shape } from '../tensor/shape.ts'
+import { HostTensor, type TensorType } from '../tensor/tensor.ts'
 import { accessDifferences, countedAccesses } from './accesses.ts'
 import { convolutionAttributes, type Layer } from './layers.ts'
-import { layerSubject, outputType, verifyAndTime, worse, type Row, type RowContext } from './measure.ts'
-import type { ConvolutionReport, KernelAccesses } from './report.ts'
+import { outputType, verifyAndTime, worse, type Row, type RowContext } from './measure.ts'
+import type { ConvolutionReport, KernelAccesses, KernelReport } from './report.ts'
 import { layerWork } from './roofline-row.ts'
 
-/** Runs a layer with its op's default algorithm. */
+/** Runs a layer with the algorithm and in the layouts that the model gives it. */
 export async function runConvolution(context: RowContext): Promise<Row> {
-  const { gpu, layer, phase, peaks } = context
-  const attributes = parseAttributes(conv2d, convolutionAttributes(layer.problem, layer.x))
-  const inputs = [layer.x, layer.w, null]
-  const output = outputType(layer)
-  const plan = conv2d.plan({ inputs, values: [null, null, null], attributes, outputs: [output], device: gpu.facts })
-  const measured = await verifyAndTime(context, plan)
+  const { gpu, layer, peaks, running } = context
+  const { layout, outputLayout } = running?.convolution ?? { layout: 'nchw', outputLayout: 'nchw' }
+  const attributes = parseAttributes(conv2d, {
+    ...convolutionAttributes(layer.problem, layer.x),
+    layout,
+    ...(layout === outputLayout ? {} : { outputLayout }),
+  })
+  const x = moved(layer.x, 'nchw', layout)
+  const inputs = [x, layer.w, null]
+  const [output] = conv2d.infer({ inputs, values: inputs.map(() => null), attributes })
+  if (output === undefined) throw new OptionError('The op has no result', { op: conv2d.name })
+  const conv = convolutionOf(inputs, attributes, output)
+  const choice = chosenFor(conv, running, gpu.facts)
+  const plan = planChosen(conv, gpu.facts, choice)
+  using onX = gpu.upload(x)
+  const { shape } = outputType(layer)
+  const operands = [onX, context.onW, null]
+  const measured = await verifyAndTime(context, plan, {
+    inputs: operands,
+    type: output,
+    operations: 2 * layerMacs(layer.problem),
+    get reference() {
+      return layer.reference
+    },
+    restored: (result) => moved(result, outputLayout, 'nchw', shape),
+  })
   const work = { ...layerWork(layer), dispatches: plan.dispatches.length }
   const figures = { ...measured.figures, ...worse(measured.check) }
   // Nothing is convolved: there is no kernel to speak of.
   if (plan.dispatches.length === 0) return { clock: measured.clock, work, report: { ...figures, notes: [plan.reason] } }
 
-  const conv = convolutionOf(inputs, attributes, output)
-  const algorithm = algorithmNamed(choose(conv, gpu.facts).config.algorithm, conv.op)
-  const config = algorithm.schema.parse(choose(conv, gpu.facts).config)
+  const algorithm = algorithmNamed(choice.config.algorithm, conv.op)
+  const config = algorithm.schema.parse(choice.config)
   const expected = estimateConvolution(conv, config, gpu.facts, ratesFor(gpu.facts, peaks))
   const { multiplications, additions } = algorithm.work(conv, config)
-  const predicted = algorithm.accesses?.(conv, config, gpu.facts)
-  phase('count')
-  const counted = predicted === undefined ? undefined : await countedAccesses(gpu, plan, layerSubject(context).inputs, [output])
-  const accesses =
-    predicted === undefined || counted === undefined
-      ? undefined
-      : { predicted: byOperand(predicted, plan), counted: byOperand(counted, plan) }
+  const error = errorOf(layer, conv, config, measured.result)
+  const accesses = await accessesOf(context, plan, algorithm.accesses?.(conv, config, gpu.facts), operands, output)
   const wrong = accesses === undefined ? [] : accessDifferences(accesses.predicted, accesses.counted)
   return {
     clock: measured.clock,
@@ -63,11 +84,48 @@ export async function runConvolution(context: RowContext): Promise<Row> {
         predicted_ms: expected.seconds * 1000,
         predicted_bound: expected.launch > expected.seconds / 2 ? 'launch' : expected.bound,
         ...(accesses === undefined ? {} : { accesses }),
-        convolution: { multiplications, additions, macs: macsOf(conv), error: errorOf(layer, conv, config, measured.result) },
+        convolution: { layout, outputLayout, multiplications, additions, macs: macsOf(conv), error },
       },
       notes: [plan.reason, ...wrong],
     },
   }
+}
+
+/** What the model takes for the layer with all that is fused into it; by itself, where that cannot run the bare layer. */
+function chosenFor(conv: Convolution, running: ConvolutionNode | undefined, device: DeviceFacts): Choice {
+  if (running === undefined) return choiceOf(conv, device)
+  const choice = choiceOf(running.convolution, device, running.algorithm)
+  const refusal = refusalOf(conv, choice.config, device)
+  if (refusal === undefined) return choice
+  const alone = choiceOf(conv, device)
+  return { ...alone, reason: `${choice.config.algorithm} of the model cannot run the bare layer: ${refusal}; ${alone.reason}` }
+}
+
+/** A tensor in another layout. @param shape of the result where it is in nchw */
+function moved(tensor: HostTensor, from: Layout, to: Layout, shape: Shape = tensor.shape): HostTensor {
+  if (from === to) return tensor
+  const [batch = 0, channels = 0, height = 1, width = 1] = shape
+  const there = to === 'nchw' ? shape : layoutShape(to, batch, channels, [height, width])
+  const values = allocate(tensor.dtype, sizeOf(there))
+  if (values instanceof BigInt64Array || tensor.values instanceof BigInt64Array) {
+    throw new DtypeError('Feature maps are of floats', { dtype: tensor.dtype })
+  }
+  moveLayout(tensor.values, from, values, to, { batch, channels, extents: [1, height, width] })
+  return new HostTensor(tensor.dtype, there, values)
+}
+
+/** Counted where they are predicted. */
+async function accessesOf(
+  { gpu, phase }: RowContext,
+  plan: OpPlan,
+  predicted: KernelAccesses | undefined,
+  inputs: readonly (DeviceTensor | null)[],
+  output: TensorType,
+): Promise<KernelReport['accesses']> {
+  if (predicted === undefined) return undefined
+  phase('count')
+  const counted = await countedAccesses(gpu, plan, inputs, [output])
+  return { predicted: byOperand(predicted, plan), counted: byOperand(counted, plan) }
 }
 
 /** A product has its sides a and b; which of them is X and which W depends on which way round it is. */

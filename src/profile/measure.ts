@@ -5,6 +5,7 @@ import type { DeviceTensor } from '../gpu/device-tensor.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import { readied, type OpPlan, type TensorRef } from '../gpu/program.ts'
 import { timeDispatches } from '../gpu/timer.ts'
+import type { ConvolutionNode } from '../ops/conv2d/nodes.ts'
 import { prepare, runPlan, withZeros } from '../ops/run.ts'
 import { compare, type Comparison } from '../ops/tolerance.ts'
 import { macsOf } from '../schedule/problem.ts'
@@ -20,6 +21,8 @@ export interface RowContext {
   readonly onX: DeviceTensor
   readonly onW: DeviceTensor
   readonly samples: number
+  /** Of a convolution: as it runs in the model. */
+  readonly running?: ConvolutionNode
   /** Peaks of the device, where they were measured. */
   readonly peaks?: PeaksReport
   readonly phase: (phase: 'map' | 'verify' | 'time' | 'count') => void
@@ -39,6 +42,8 @@ export interface Subject {
   readonly type: TensorType
   readonly reference: ReferenceOutput
   readonly operations: number
+  /** The result as the reference lies, where the kernel's lies otherwise. */
+  restored?(result: HostTensor): HostTensor
 }
 
 /** The layer as a convolution, without bias. */
@@ -89,21 +94,22 @@ export async function verifyAndTime(
   // Made once, as a model makes it at load: its time is not the layer's.
   const prepared = await prepare(gpu, plan, inputs)
   const ready = readied(plan, inputs.length)
-  const given = [...inputs, ...prepared]
+  const bindings = [...inputs, ...prepared]
   const temps: DeviceTensor[] = []
   try {
     const started = performance.now()
-    const [result] = await runPlan(gpu, ready, given, [type], signalled)
+    const [result] = await runPlan(gpu, ready, bindings, [type], signalled)
     if (result === undefined) throw new MappingError('The kernel gave no result')
     using y = result
     const values = await y.data()
     const warm_ms = performance.now() - started
-    const host = new HostTensor(type.dtype, type.shape, values)
+    const given = new HostTensor(type.dtype, type.shape, values)
+    const host = subject.restored?.(given) ?? given
     const check = compare(host, subject.reference)
 
     phase('time')
     for (const temp of ready.temps) temps.push(gpu.allocate(temp))
-    const bound = boundDispatches(ready, { inputs: given, outputs: [y], temps }, layer.name)
+    const bound = boundDispatches(ready, { inputs: bindings, outputs: [y], temps }, layer.name)
     const timing = await timeDispatches(gpu, bound, { warmups: 0, samples: samplesFor(gpu, samples, warm_ms), ...signalled })
     const time_ms = median(timing.samples_ms)
     return {

@@ -25,6 +25,7 @@ import { REPORT_SCHEMA, type Clock, type DataflowReport, type LayerReport, type 
 import { layerWork, peaksOf, rooflineOf } from './roofline-row.ts'
 import type { Row, RowContext } from './measure.ts'
 import { runDataflow, runFastest } from './row.ts'
+import { runningConvolutions } from './running-convolutions.ts'
 import { runSystolic } from './systolic-row.ts'
 import { zerosOf } from './zeros.ts'
 
@@ -75,6 +76,7 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
 
   onProgress?.({ layer: graph.name, dataflow: 'peaks', index, total, phase: 'peaks' })
   const peaks = await unlessStopped(() => peaksOf(gpu, signal), stopped)
+  const convolutions = flows.includes('fastest') ? runningConvolutions(graph, inputs, precision, gpu.facts) : undefined
   const next = layersOf(graph, inputs, precision, { ownOnly: true })
   for (const plan of plans) {
     if (stopped()) break
@@ -87,6 +89,7 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
     const zeros = { inputs: zerosOf(layer.x) }
     const entry: LayerReport = { name: layer.name, problem: layer.problem, macs: macsOf(layer.problem), zeros, dataflows: rows }
     layers.push(entry)
+    const running = convolutions?.get(layer.name)
     using onX = gpu.upload(layer.x)
     using onW = gpu.upload(layer.w)
     for (const flow of flows) {
@@ -98,6 +101,7 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
         onX,
         onW,
         samples,
+        ...(running === undefined ? {} : { running }),
         ...(peaks === undefined ? {} : { peaks }),
         phase: (phase) => onProgress?.({ layer: layer.name, dataflow: name, index, total, phase }),
         ...(signal === undefined ? {} : { signal }),

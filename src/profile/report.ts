@@ -2,6 +2,7 @@
 import type { Evaluation, Issued } from '../cost/evaluation.ts'
 import type { Mapping } from '../schedule/mapping.ts'
 import type { Problem } from '../schedule/problem.ts'
+import type { Layout } from '../ops/layout.ts'
 import { constantsText } from './constants.ts'
 
 export const REPORT_SCHEMA = 'tilewright.profile/1'
@@ -74,6 +75,9 @@ export type KernelAccesses = Readonly<Record<string, { readonly loads: number; r
 
 /** What a convolution's algorithm does beside what the definition would. */
 export interface ConvolutionReport {
+  /** How X and Y lie, as in the model. */
+  readonly layout: Layout
+  readonly outputLayout: Layout
   /** Of values, over all dispatches but those that prepare weights. */
   readonly multiplications: number
   readonly additions: number
@@ -158,8 +162,11 @@ export interface SystolicSteps {
   readonly ejections: number
 }
 
-/** A kernel and its constants in one line: `tiled rows 64, columns 32`. */
-export function configText({ name, config }: KernelReport): string {
+/** A kernel and its constants in one line: `tiled rows 64, columns 32`; of a convolution how it lies: `winograd tile 2 in nchw>nhwc`. */
+export function configText({ name, config, convolution }: KernelReport): string {
   const own = 'algorithm' in config ? 'algorithm' : 'kernel'
-  return constantsText(name, Object.fromEntries(Object.entries(config).filter(([key]) => key !== own)))
+  const text = constantsText(name, Object.fromEntries(Object.entries(config).filter(([key]) => key !== own)))
+  if (convolution === undefined) return text
+  const { layout, outputLayout } = convolution
+  return `${text} in ${layout === outputLayout ? layout : `${layout}>${outputLayout}`}`
 }

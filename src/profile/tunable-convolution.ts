@@ -24,7 +24,7 @@ export function tunableConvolution({ bias, ...given }: Convolution): Tunable {
   return {
     op,
     key: convolutionKey(whole),
-    sizes: { text: convolutionText(conv), dtype: x.dtype, flops: 2 * macsOf(conv) },
+    sizes: { text: convolutionText(whole), dtype: x.dtype, flops: 2 * macsOf(conv) },
     inputs: [x, w, null, residual ?? null],
     output,
     examValues: 2 * conv.batch * conv.groups * pixelsOf(conv) + conv.filters,
@@ -63,7 +63,7 @@ function withoutPlace({ place, ...conv }: Convolution): Convolution {
 
 /** As people write it: `64×56×56, 128×3×3, stride 2, padding 1, nchw f32`. */
 function convolutionText(conv: Convolution): string {
-  const { batch, groups, channels, filters, axes, layout, outputLayout, x, residual } = conv
+  const { batch, groups, channels, filters, axes, layout, outputLayout, x, residual, place } = conv
   const trivial = axes.findIndex(({ input, kernel }) => input > 1 || kernel > 1)
   const own = axes.slice(trivial < 0 ? 1 : trivial)
   const side = (values: readonly (number | string)[]): string => (new Set(values).size === 1 ? String(values[0]) : values.join('×'))
@@ -78,6 +78,7 @@ function convolutionText(conv: Convolution): string {
     ...(dilations === '1' ? [] : [`dilation ${dilations}`]),
     ...(groups === 1 ? [] : [`${groups} groups`]),
     ...(residual === undefined ? [] : ['residual']),
+    ...(place === undefined ? [] : ['in place']),
   ]
   return `${parts.join(', ')}, ${layout}${layout === outputLayout ? '' : `>${outputLayout}`} ${x.dtype}`
 }

@@ -10,7 +10,7 @@ import { ALGORITHMS } from '../../src/ops/conv2d/algorithms.ts'
 import { choose } from '../../src/ops/conv2d/choose.ts'
 import type { Convolution } from '../../src/ops/conv2d/convolution.ts'
 import { autotune } from '../../src/profile/autotune.ts'
-import { bareConvolution, bareTask } from '../../src/profile/autotune-model.ts'
+import { bareConvolution, bareTask, modelTasks } from '../../src/profile/autotune-model.ts'
 import { profileModel } from '../../src/profile/profile.ts'
 import type { DataflowReport } from '../../src/profile/report.ts'
 
@@ -122,50 +122,59 @@ describe('convolutions', () => {
     const g = graph('net')
     const weights = (name: string, ...shape: number[]) => seededTensor(1, name, shape, { centre: 0, spread: 0.3 })
     const x = g.input('x', 'f32', [2, 6, 13, 11])
-    const first = g.conv2d(x, weights('w1', 10, 6, 3, 3), { pads: [1, 1, 1, 1], name: 'gemm' })
-    const second = g.conv2d(first, weights('w2', 10, 1, 3, 3), { pads: [0, 1, 2, 1], strides: [2, 1], group: 10, name: 'direct' })
-    g.output('y', g.conv2d(second, weights('w3', 4, 10, 3, 3), { name: 'winograd' }))
-    const net = g.finish()
-    const shapes = { gemm: '2*6x13x11,10x3x3,p1', winograd: '2*10x7x11,4x3x3' }
-    const keep = (text: string, config: { algorithm: string }): void => {
-      const problem = bareTask(`conv:${text}`)?.problem
-      if (problem === undefined) throw new Error(text)
-      gpu.tuned.set(problem.key, config)
-    }
-    keep(shapes.gemm, { algorithm: 'implicit-gemm', ...{ rows: 'positions' } })
-    keep(shapes.winograd, { algorithm: 'winograd', ...{ tile: 2, half: false } })
-    await changed([{ ...named('depthwise'), refusal: () => 'not here' }], async () => {
-      const report = await profileModel(gpu, net, { dataflows: 'fastest', samples: 2 })
-      const rowOf = (name: string): DataflowReport => {
-        const row = report.layers.find((layer) => layer.name === name)?.dataflows['fastest']
-        if (row?.kernel?.convolution === undefined) throw new Error(`${name}: ${JSON.stringify(row)}`)
-        return row
-      }
-      for (const { name, macs } of report.layers) {
-        const { kernel, verified, counted_equal, notes, roofline } = rowOf(name)
-        expect([verified, counted_equal ?? true], `${name}: ${notes?.join('; ')}`).toEqual([true, true])
-        expect(kernel?.predicted_ms).toBeGreaterThan(0)
-        expect(kernel?.convolution?.macs).toBe(macs)
-        expect(roofline?.operations).toBe(2 * macs)
-        const { measured, bound } = kernel?.convolution?.error ?? { measured: NaN, bound: NaN }
-        expect(measured).toBeGreaterThan(0)
-        expect(measured).toBeLessThanOrEqual(bound)
-        expect(bound).toBeLessThan(1e-4)
-      }
-      const gemm = rowOf('gemm').kernel
-      expect(gemm).toMatchObject({ name: 'implicit-gemm', convolution: { multiplications: 2 * 10 * 143 * 54 } })
-      // Packed filters are 12 in a line; their packing is not counted.
-      expect(gemm?.accesses?.counted['y']).toEqual({ loads: 0, stores: 2 * 10 * 143 })
-      expect(Object.keys(gemm?.accesses?.counted ?? {}).toSorted()).toEqual(['w', 'x', 'y'])
-      const direct = rowOf('direct').kernel
-      expect(direct).toMatchObject({ name: 'direct' })
-      expect(direct?.accesses?.counted['x']).toEqual({ loads: 2 * 10 * 7 * 11 * 9, stores: 0 })
-      // 3·5 tiles of 2×2 outputs from 4×4 inputs, the last in each direction ragged: 16 multiplications each.
-      expect(rowOf('winograd').kernel?.convolution).toMatchObject({
-        multiplications: 2 * 10 * 4 * 15 * 16,
-        macs: 2 * 10 * 4 * 45 * 9,
-      })
+    const winograd = { algorithm: 'winograd', tile: 2, half: false }
+    const first = g.conv2d(x, weights('w1', 10, 6, 3, 3), { pads: [1, 1, 1, 1], name: 'gemm', algorithm: 'implicit-gemm' })
+    const second = g.conv2d(first, weights('w2', 10, 1, 3, 3), {
+      ...{ pads: [0, 1, 2, 1], strides: [2, 1], group: 10 },
+      name: 'direct',
+      algorithm: 'direct',
     })
+    g.output('y', g.conv2d(second, weights('w3', 4, 10, 3, 3), { name: 'winograd', algorithm: winograd }))
+    const report = await profileModel(gpu, g.finish(), { dataflows: 'fastest', samples: 2 })
+    const rowOf = (name: string): DataflowReport => {
+      const row = report.layers.find((layer) => layer.name === name)?.dataflows['fastest']
+      if (row?.kernel?.convolution === undefined) throw new Error(`${name}: ${JSON.stringify(row)}`)
+      return row
+    }
+    for (const { name, macs } of report.layers) {
+      const { kernel, verified, counted_equal, notes, roofline } = rowOf(name)
+      expect([verified, counted_equal ?? true], `${name}: ${notes?.join('; ')}`).toEqual([true, true])
+      expect(kernel?.predicted_ms).toBeGreaterThan(0)
+      expect(kernel?.convolution?.macs).toBe(macs)
+      expect(roofline?.operations).toBe(2 * macs)
+      const { measured, bound } = kernel?.convolution?.error ?? { measured: NaN, bound: NaN }
+      expect(measured).toBeGreaterThan(0)
+      expect(measured).toBeLessThanOrEqual(bound)
+      expect(bound).toBeLessThan(1e-4)
+    }
+    const gemm = rowOf('gemm').kernel
+    expect(gemm).toMatchObject({ name: 'implicit-gemm', convolution: { multiplications: 2 * 10 * 143 * 54 } })
+    // Packed filters are 12 in a line; their packing is not counted.
+    expect(gemm?.accesses?.counted['y']).toEqual({ loads: 0, stores: 2 * 10 * 143 })
+    expect(Object.keys(gemm?.accesses?.counted ?? {}).toSorted()).toEqual(['w', 'x', 'y'])
+    const direct = rowOf('direct').kernel
+    expect(direct).toMatchObject({ name: 'direct' })
+    expect(direct?.accesses?.counted['x']).toEqual({ loads: 2 * 10 * 7 * 11 * 9, stores: 0 })
+    // 3·5 tiles of 2×2 outputs from 4×4 inputs, the last in each direction ragged: 16 multiplications each.
+    expect(rowOf('winograd').kernel?.convolution).toMatchObject({
+      multiplications: 2 * 10 * 4 * 15 * 16,
+      macs: 2 * 10 * 4 * 45 * 9,
+    })
+  })
+
+  it('run in a profile as in the model: tuned with what is fused into them, in its layouts', async () => {
+    const g = graph('block')
+    const w = seededTensor(1, 'w', [8, 8, 3, 3], { centre: 0, spread: 0.3 })
+    const x = g.input('x', 'f32', [1, 8, 10, 10])
+    g.output('y', g.relu(g.add(g.conv2d(x, w, { pads: [1, 1, 1, 1], name: 'conv' }), x)))
+    const net = g.finish()
+    const [task] = modelTasks(net, gpu.facts).tasks
+    expect(task?.problem.key).toMatch(/ residual$/)
+    gpu.tuned.set(task?.problem.key ?? '', { algorithm: 'direct' })
+    const report = await profileModel(gpu, net, { dataflows: 'fastest', samples: 1 })
+    const { kernel, verified, counted_equal, notes } = report.layers[0]?.dataflows['fastest'] ?? {}
+    expect([verified, counted_equal, kernel?.name]).toEqual([true, true, 'direct'])
+    expect(notes?.[0]).toMatch(/^tuned: direct/)
     gpu.tuned.clear()
   })
 })

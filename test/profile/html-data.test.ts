@@ -259,10 +259,17 @@ describe('default kernels of products', () => {
 
   it('of convolutions say what they multiply and how far they err; one that predicts no accesses counts none', () => {
     const { accesses: _, ...bare } = kernel
-    const convolution = { multiplications: 12, additions: 30, macs: 24, error: { measured: 1e-7, bound: 1e-5 } }
+    const convolution = {
+      layout: 'nchw',
+      outputLayout: 'nhwc',
+      multiplications: 12,
+      additions: 30,
+      macs: 24,
+      error: { measured: 1e-7, bound: 1e-5 },
+    } as const
     const config = { algorithm: 'winograd', tile: 2, kernel: { kernel: 'tiled', rows: 8 } }
     const given: KernelReport = { ...bare, name: 'winograd', config, convolution }
-    expect(configText(given)).toBe('winograd tile 2, kernel (tiled, rows 8)')
+    expect(configText(given)).toBe('winograd tile 2, kernel (tiled, rows 8) in nchw>nhwc')
     const { counted_equal, ...result } = withKernel(given).layers[0]?.dataflows['fastest'] ?? {}
     expect(counted_equal).toBe(true)
     const made = { ...report, layers: [{ name: 'conv', problem: given.problem, macs: 24, dataflows: { fastest: result } }] }
