@@ -145,7 +145,7 @@ function layoutLines({ layout: laid }: InspectReport, colors: Colors): string[] 
     node,
     op,
     input === output ? input : `${input} → ${output}`,
-    into === undefined ? reason : `${reason}; its channels of ${into}, in place`,
+    into === undefined ? reason : `${reason}; in place in its concat`,
   ])
   const costs = laid.transposes.map(({ value, from, to, bytes: moved, share, estimate_us: us }) => {
     return `  ${value}: ${from} → ${to}, ${bytes(moved)} (${(100 * share).toPrecision(2)} % of all), about ${duration(us / 1000)}`
