@@ -59,10 +59,15 @@ fn main(
   let column = first_column + 4u * x;
   if (column >= params.columns) { return; }
   let zb = b_zeros(slice, column);
+  var sums: array<vec4<i32>, 4>;
   for (var i = 0u; i < 4u; i++) {
+    let za = a_zero(slice, min(first_row + 4u * y + i, params.rows - 1u));
+    sums[i] = acc[i] - zb * row_sums[i] - za * (column_sums - i32(params.depth) * zb);
+  }
+  // The bound is a param, so that no compiler unrolls the loop: an epilogue for each of its steps takes long to compile.
+  for (var i = 0u; i < params.block_rows; i++) {
     let row = first_row + 4u * y + i;
     if (row >= params.rows) { break; }
-    let za = a_zero(slice, row);
-    finish(slice, row, column, acc[i] - zb * row_sums[i] - za * (column_sums - i32(params.depth) * zb));
+    finish(slice, row, column, sums[i]);
   }
 }

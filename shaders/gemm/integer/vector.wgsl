@@ -38,12 +38,16 @@ fn main(
   }
 
   let zb = b_zeros(slice, column);
-  for (var i = 0u; i < ROWS; i++) {
+  // Other arrays, so that the first stay in registers: the bound is a param, and no compiler unrolls the loop, whose epilogues would take
+  // long to compile.
+  var sums = acc;
+  var sums_of_rows = row_sums;
+  for (var i = 0u; i < params.block_rows; i++) {
     let row = first_row + i;
     // The same for the whole workgroup.
     if (row >= params.rows) { break; }
     let za = a_zero(slice, row);
-    shares[lane] = acc[i] - zb * row_sums[i] - za * column_sums;
+    shares[lane] = sums[i] - zb * sums_of_rows[i] - za * column_sums;
     workgroupBarrier();
     if (along == i % ALONG && column < params.columns) {
       var sum = i32(params.depth) * za * zb;

@@ -349,7 +349,7 @@ interface IntegerCore {
   readonly workgroupBytes?: number
   readonly requires?: readonly Requirement[]
   /** Params of the core. */
-  readonly tiles: { readonly row_tiles: number; readonly column_tiles: number }
+  readonly tiles: { readonly row_tiles: number; readonly column_tiles: number; readonly block_rows?: number }
   /** What the reason says of them. */
   readonly words?: string
 }
@@ -371,7 +371,7 @@ function coreOf(
       constants: { ACROSS: across, ALONG: along, ROWS: own },
       workgroupSize: [across * along, 1, 1],
       workgroupBytes: bytes(across, along),
-      tiles: { row_tiles: Math.ceil(rows / own), column_tiles: Math.ceil(columns / (4 * across)) },
+      tiles: { row_tiles: Math.ceil(rows / own), column_tiles: Math.ceil(columns / (4 * across)), block_rows: own },
     }
   }
   const bytes = (x: number, y: number): number => 16 * TILE_WORDS * (x + y)
@@ -381,6 +381,6 @@ function coreOf(
     constants: { TILE_WORDS },
     workgroupSize: [x, y, 1],
     workgroupBytes: bytes(x, y),
-    tiles: { row_tiles: Math.ceil(rows / (4 * y)), column_tiles: Math.ceil(columns / (4 * x)) },
+    tiles: { row_tiles: Math.ceil(rows / (4 * y)), column_tiles: Math.ceil(columns / (4 * x)), block_rows: 4 },
   }
 }
