@@ -9,7 +9,7 @@
  *     Y    |-valid-|-valid-|-valid-|
  */
 import { gamma, F32_ROUNDOFF } from '../../tolerance.ts'
-import type { Convolution } from '../convolution.ts'
+import { macsOf, type Convolution } from '../convolution.ts'
 
 /** Points of a transform along an axis. */
 export const TRANSFORM_SIZES = [16, 32, 64] as const
@@ -161,4 +161,22 @@ const LEAST_KERNEL = 5
 export function isLarge({ axes }: Convolution): boolean {
   const [, y, x] = axes
   return Math.min(y.kernel, x.kernel) >= LEAST_KERNEL
+}
+
+/** Operations of a product by the definition over those of transforms of the best size; 0 where there is none. */
+export function expectedGain(conv: Convolution): number {
+  const [size] = sizesFor(conv)
+  const tiles = size === undefined ? undefined : tilesOf(conv, size)
+  return tiles === undefined ? 0 : (2 * macsOf(conv)) / costOf(conv, tiles)
+}
+
+/**
+ * Gains from which transforms were faster than the best other algorithm on a software adapter: a product by the definition runs at the
+ * rate of matrix products; filters that see one channel are no product, and all that they do is slow.
+ */
+const WORTHWHILE = { summed: 1.75, single: 0.23 }
+
+/** Whether transforms are expected to be the fastest. */
+export function isWorthwhile(conv: Convolution): boolean {
+  return isLarge(conv) && expectedGain(conv) >= (conv.channels === 1 ? WORTHWHILE.single : WORTHWHILE.summed)
 }
