@@ -1,5 +1,5 @@
-// Direct convolution with sums in registers: an invocation owns a quad of a group's filters over STRIP outputs of a row. For each row of
-// the window and each CHUNK channels it loads the values under the strip once, for all outputs that they meet and for all four filters:
+// Direct convolution with sums in registers: an invocation owns QUADS quads of a group's filters over STRIP outputs of a row. For each
+// row of the window and each CHUNK channels it loads the values under the strip once, for all outputs that they meet and all its filters:
 //
 //        w: 4 filters, a tap and channel each                     STRIP 3, kernel 3, stride 1
 //      +----+----+----+                                       sums[o] += w[s] * v[o * STEP + s]
@@ -23,17 +23,19 @@ fn main(
   let group = workgroup_index(wid, grid);
   if (group >= params.groups) { return; }
   let at = place_of(group, lane);
-  let part = quotient(at.line, params.group_quads, params.group_quads_inverse);
-  let quad = at.line - part * params.group_quads;
+  let part = quotient(at.line, params.group_lines, params.group_lines_inverse);
+  let quad = (at.line - part * params.group_lines) * QUADS;
   let first = part * params.filters + 4u * quad;
   let picture = at.n * params.x_picture;
   let left = i32(at.x * params.stride_x) - i32(params.pad_x);
   let top = i32(at.y * params.stride_y) - i32(params.pad_y);
   let front = i32(at.z * params.stride_z) - i32(params.pad_z);
 
-  var sums: array<vec4<f32>, STRIP>;
-  let start = bias_quad(first);
-  for (var o = 0u; o < STRIP; o++) { sums[o] = start; }
+  var sums: array<vec4<f32>, QUADS * STRIP>;
+  for (var b = 0u; b < QUADS; b++) {
+    let start = bias_quad(first + 4u * b);
+    for (var o = 0u; o < STRIP; o++) { sums[b * STRIP + o] = start; }
+  }
   for (var t = 0u; t < params.kernel_z; t++) {
     let z = u32(front + i32(t * params.dilation_z));
     for (var c = 0u; c < params.channels; c += CHUNK) {
@@ -52,9 +54,11 @@ fn main(
           }
           for (var s = 0u; s < KERNEL_X; s++) {
             for (var i = 0u; i < EACH; i++) {
-              let filters = load_w(w + (s * params.channels + e + i) * params.group_quads);
-              for (var o = 0u; o < STRIP; o++) {
-                sums[o] = fma(filters, vec4<f32>(channel_of(v[o * STEP_X + s], i)), sums[o]);
+              for (var b = 0u; b < QUADS; b++) {
+                let filters = load_w(w + (s * params.channels + e + i) * params.group_quads + b);
+                for (var o = 0u; o < STRIP; o++) {
+                  sums[b * STRIP + o] = fma(filters, vec4<f32>(channel_of(v[o * STEP_X + s], i)), sums[b * STRIP + o]);
+                }
               }
             }
           }
@@ -64,8 +68,10 @@ fn main(
   }
 
   let row = params.y_offset + at.n * params.y_picture + at.z * params.y_z + at.y * params.y_y;
-  for (var o = 0u; o < STRIP; o++) {
-    let x = at.x + o * params.spacing_x;
-    if (at.valid && x < params.out_x) { finish_quad(first, 4u * quad, row + x * params.y_x, sums[o]); }
+  for (var b = 0u; b < QUADS; b++) {
+    for (var o = 0u; o < STRIP; o++) {
+      let x = at.x + o * params.spacing_x;
+      if (at.valid && x < params.out_x) { finish_quad(first + 4u * b, 4u * (quad + b), row + x * params.y_x, sums[b * STRIP + o]); }
+    }
   }
 }

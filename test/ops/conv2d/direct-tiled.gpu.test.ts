@@ -32,6 +32,12 @@ describe('direct-tiled convolution', () => {
     expect(run).toBeGreaterThan(2)
   })
 
+  it('two quads of filters', async () => {
+    const grid = { axes: [2], kernels: [3], strides: [1, 2], dilations: [1], filters: [8, 7, 16] } as const
+    const config = { algorithm: 'direct-tiled', strip: 3, quads: 2 }
+    expect(await checkGrid(gpu, config, gridOf(5, grid, 9), { bits: true })).toEqual({ run: 5, refused: 0 })
+  })
+
   it('three channels of a quad', async () => {
     const point = {
       inputs: [[2, 1, 6, 7, 4], [5, 3, 3, 3], [5], null],

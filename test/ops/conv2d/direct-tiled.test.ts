@@ -50,7 +50,8 @@ describe('direct-tiled: what it tries first', () => {
   it.each([
     ['small groups', { channels: 128, filters: 128, groups: 32, side: 56 }, { strip: 7, chunk: 4, rows: 'unrolled' }],
     ['few filters', { channels: 32, filters: 4, side: 224 }, { strip: 7, chunk: 4, rows: 'unrolled' }],
-    ['three channels', { channels: 3, filters: 64, side: 224 }, { strip: 7, chunk: 3, rows: 'unrolled' }],
+    ['three channels', { channels: 3, filters: 64, side: 224 }, { strip: 7, quads: 2, chunk: 1, rows: 'unrolled' }],
+    ['wider groups', { channels: 512, filters: 512, groups: 32, side: 14 }, { strip: 7, quads: 2, chunk: 4, rows: 'looped' }],
     ['a large window', { channels: 3, filters: 64, side: 224, kernel: 7, stride: 2 }, { strip: 7, chunk: 3, rows: 'looped' }],
     [
       'a window too wide for a long strip',
@@ -83,8 +84,26 @@ describe('direct-tiled: plan', () => {
       tiled({ strip: 4 }),
       FACTS,
     ).dispatches
-    expect(dispatch?.params).toMatchObject({ lines: 4, group_quads: 2, strips_x: 3, strips_y: 9, invocations: 4 * 3 * 9 })
+    expect(dispatch?.params).toMatchObject({
+      lines: 4,
+      group_lines: 2,
+      group_quads: 2,
+      strips_x: 3,
+      strips_y: 9,
+      invocations: 4 * 3 * 9,
+    })
     expect(dispatch?.groups).toBe(2)
+  })
+
+  it('has one for two quads where it owns two, of groups with as many', () => {
+    const conv = layer({ channels: 8, filters: 16, groups: 2, side: 9 })
+    expect(directTiled.plan(conv, tiled({ quads: 2 }), FACTS).dispatches[0]?.params).toMatchObject({
+      lines: 2,
+      group_lines: 1,
+      group_quads: 2,
+    })
+    const odd = layer({ channels: 8, filters: 24, groups: 2, side: 9 })
+    expect(directTiled.refusal(odd, tiled({ quads: 2 }), FACTS)).toBe('2 quads do not divide the 3 quads of filters of a group')
   })
 
   it('counts what the definition does', () => {

@@ -1,7 +1,7 @@
 /**
  * Direct convolution with sums in registers, for what leaves a tile of a matrix product mostly empty: few channels (first layers), few
- * filters (last layers), small groups. An invocation owns a quad of a group's filters over a strip of outputs of a row
- * (shaders/conv/tiled/tile.wgsl has the picture); a value that it loads meets four filters at every output whose window it lies in.
+ * filters (last layers), small groups. An invocation owns one or two quads of a group's filters over a strip of outputs of a row
+ * (shaders/conv/tiled/tile.wgsl has the picture); a value that it loads meets those filters at every output whose window it lies in.
  */
 import { z } from 'zod'
 import tile from '../../../../shaders/conv/tiled/tile.wgsl?raw'
@@ -18,6 +18,8 @@ const schema = z.strictObject({
   algorithm: z.literal('direct-tiled'),
   /** Outputs along x that an invocation owns. */
   strip: z.number().int().min(1).max(16).default(4),
+  /** Quads of filters that it owns: a divisor of those of a group. */
+  quads: z.number().int().min(1).max(2).default(1),
   /** Channels that a step of the loop unrolls: a divisor of the channels of a group, in quads where channels are read so. */
   chunk: z.number().int().min(1).max(64).default(1),
   /** Whether all rows of the window are unrolled, or looped over. */
@@ -35,7 +37,9 @@ export const directTiled: Algorithm<DirectTiledConfig> = {
   places: true,
 
   refusal(conv, config) {
-    const { chunk } = config
+    const { quads, chunk } = config
+    const groupQuads = paddedFilters(conv) / 4
+    if (groupQuads % quads !== 0) return `${quads} quads do not divide the ${groupQuads} quads of filters of a group`
     if (chunk > 1 && conv.channels % chunk !== 0) return `a chunk of ${chunk} does not divide ${conv.channels} channels`
     if (chunk > 1 && !readsQuads(conv, chunk) && conv.layout === 'nchw4')
       return `a chunk of ${chunk} channels crosses quads of nchw4`
@@ -46,8 +50,16 @@ export const directTiled: Algorithm<DirectTiledConfig> = {
   candidates(conv, device) {
     const longest = [stripOf(conv), 4, 2, 1].filter((strip) => strip === 1 || spanOf(conv, strip) <= MOST_VALUES)
     const configs = [...new Set(longest)].flatMap((strip) =>
-      (['unrolled', 'looped'] as const)
-        .flatMap((rows) => chunksOf(conv).map((chunk): DirectTiledConfig => ({ algorithm: 'direct-tiled', strip, chunk, rows })))
+      [1, 2]
+        .flatMap((quads) =>
+          chunksOf(conv).flatMap(
+            (chunk) =>
+              [
+                { algorithm: 'direct-tiled', strip, quads, chunk, rows: 'unrolled' },
+                { algorithm: 'direct-tiled', strip, quads, chunk, rows: 'looped' },
+              ] satisfies DirectTiledConfig[],
+          ),
+        )
         .filter((config) => directTiled.refusal(conv, config, device) === undefined)
         .toSorted((a, b) => worthOf(conv, b) - worthOf(conv, a))
         .slice(0, 4),
@@ -56,7 +68,7 @@ export const directTiled: Algorithm<DirectTiledConfig> = {
   },
 
   plan(conv, config) {
-    const { strip, chunk, rows } = config
+    const { strip, quads, chunk, rows } = config
     const { groups, filters, channels } = conv
     const [, y, x] = conv.axes
     const quadsX = readsQuads(conv, chunk)
@@ -67,16 +79,16 @@ export const directTiled: Algorithm<DirectTiledConfig> = {
       name: 'direct_tiled',
       strip,
       tall: 1,
-      lines: groups * groupQuads,
+      lines: (groups * groupQuads) / quads,
       body: [quadsX ? xQuad : xOne, wideY ? yWide : yEach, windowRows, tile],
       wide: { x: quadsX, w: true, bias: wideY, y: wideY },
       filters: { type: packedType(conv), ref: { kind: 'prepared', index: 0 } },
-      values: { filters, all_filters: groups * filters, channels },
-      divisors: { group_quads: groupQuads },
-      constants: { KERNEL_X: x.kernel, STEP_X: sharing(x).step, CHUNK: chunk, EACH: quadsX ? Math.min(4, chunk) : 1 },
+      values: { filters, all_filters: groups * filters, channels, group_quads: groupQuads },
+      divisors: { group_lines: groupQuads / quads },
+      constants: { KERNEL_X: x.kernel, STEP_X: sharing(x).step, QUADS: quads, CHUNK: chunk, EACH: quadsX ? Math.min(4, chunk) : 1 },
     })
     return {
-      reason: `direct, tiles of ${strip} outputs of 4 filters, ${chunk} channels at once`,
+      reason: `direct, tiles of ${strip} outputs of ${4 * quads} filters, ${chunk} channels at once`,
       dispatches: [dispatch],
       temps: [],
       prepared: [packFilters(conv, 0)],
@@ -101,8 +113,8 @@ function readsQuads({ layout, groups, channels }: Convolution, chunk: number): b
   return (chunk % 4 === 0 && channels % 4 === 0) || (groups === 1 && chunk === channels && chunk < 4)
 }
 
-function unrolledBy({ axes: [, y, x] }: Convolution, { strip, chunk, rows }: DirectTiledConfig): number {
-  return x.kernel * (rows === 'unrolled' ? y.kernel : 1) * strip * chunk
+function unrolledBy({ axes: [, y, x] }: Convolution, { strip, quads, chunk, rows }: DirectTiledConfig): number {
+  return x.kernel * (rows === 'unrolled' ? y.kernel : 1) * strip * quads * chunk
 }
 
 /** Values of a row that an invocation holds. */
@@ -115,10 +127,14 @@ const MOST_VALUES = 24
 /** A loop with so much inside hides what it costs to go round; more only takes longer to compile. */
 const ENOUGH_UNROLLED = 300
 
-/** Which of two configurations of a strip to try first: loads in quads, then long loops. */
+/** Which of two configurations of a strip to try first: loads in quads, then loads that meet eight filters, then long loops. */
 function worthOf(conv: Convolution, config: DirectTiledConfig): number {
   const unrolled = unrolledBy(conv, config)
-  return (readsQuads(conv, config.chunk) ? 1000 : 0) + (unrolled <= ENOUGH_UNROLLED ? unrolled : ENOUGH_UNROLLED - unrolled)
+  return (
+    (readsQuads(conv, config.chunk) ? 2000 : 0) +
+    1000 * config.quads +
+    (unrolled <= ENOUGH_UNROLLED ? unrolled : ENOUGH_UNROLLED - unrolled)
+  )
 }
 
 /** Chunks that divide the channels, the largest first. */
