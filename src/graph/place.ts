@@ -29,7 +29,7 @@ export interface PlaceOptions {
 }
 
 /** Ops with an attribute `place`. */
-const PLACING: ReadonlySet<string> = new Set(['conv2d', 'maxPool', 'averagePool'])
+const PLACING: ReadonlySet<string> = new Set(['conv2d', 'convTranspose2d', 'maxPool', 'averagePool'])
 
 const axisField = z.looseObject({ axis: z.number() })
 

@@ -25,6 +25,8 @@ export interface IntegerConvolution extends Omit<IntegerProduct, 'sizes' | 'tran
 }
 
 const LANES = 64
+/** The patches as an input of the product: behind those of any op. */
+const PATCHES = 16
 /** Up to as many filters per group, a tile of a product would be mostly empty. */
 const FEW_FILTERS = 4
 
@@ -56,7 +58,6 @@ function planProduct(conv: IntegerConvolution, device: DeviceFacts, forced: stri
       bBatch: [groups * pixels * depth, pixels * depth],
     },
     transB: !lies,
-    // The patches follow the op's inputs.
     b: lies ? b : { input: PATCHES, type },
     aZero: side(conv.aZero),
     bZero: side(conv.bZero),
@@ -86,9 +87,6 @@ function planProduct(conv: IntegerConvolution, device: DeviceFacts, forced: stri
     temps: [type, ...temps],
   }
 }
-
-/** More than the inputs of any op. */
-const PATCHES = 16
 
 function patchesDispatch({ op, sizes, b, bZero }: IntegerConvolution, type: TensorType): DispatchPlan {
   const words = sizeOf(type.shape) / 4

@@ -10,6 +10,7 @@ import { moveLayout } from '../conv2d/layouts.ts'
 import { finishSums, type ConvSums } from '../conv2d/reference-finish.ts'
 import { product } from '../gemm/reference-product.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
+import { placedReference } from '../place.ts'
 import { floatsOf } from '../values.ts'
 import type { TransposedAxis } from './phases.ts'
 import { transposedSizes, type ConvTransposeAttributes, type TransposedSizes } from './rule.ts'
@@ -19,7 +20,8 @@ export function reference(inputs: InputValues, attributes: ConvTransposeAttribut
   const w = requireInput('convTranspose2d', inputs, INPUT.w, 'W')
   const sizes = transposedSizes(inputs, attributes)
   const sums = convolved(floatsOf(x), floatsOf(w), sizes)
-  return [finishSums(sums, inputs, attributes, sizes)]
+  const own = finishSums(sums, inputs, attributes, sizes)
+  return [placedReference(own, sizes.groups * sizes.filters, sizes.outputLayout, attributes.place)]
 }
 
 /** Which outputs of an axis meet the same taps: the first of them, how far apart they are, and the taps. */

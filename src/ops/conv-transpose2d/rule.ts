@@ -9,6 +9,7 @@ import { INPUT } from '../conv2d/convolution.ts'
 import { activationField } from '../gemm/activation.ts'
 import { dimensionsOf, layoutField, LAYOUTS, layoutShape, type Layout } from '../layout.ts'
 import type { InferContext, InputTypes } from '../op.ts'
+import { placedType, placeField } from '../place.ts'
 import { onnxNames, spread, windowFields } from '../window.ts'
 import type { TransposedAxis } from './phases.ts'
 import type { Transposed } from './transposed.ts'
@@ -35,6 +36,8 @@ export const attributes = z.preprocess(
     layout: layoutField,
     /** How Y and the residual lie; absent, as X. */
     outputLayout: z.enum(LAYOUTS).optional(),
+    /** Where Y is some channels of a larger map, which is then what the op returns. */
+    place: placeField,
     /** Forces an algorithm: its name, or its configuration. One that cannot run the convolution is an error. */
     algorithm: z
       .union([z.string(), z.looseObject({ algorithm: z.string() })], { error: 'give a name, or {algorithm: name, …}' })
@@ -154,7 +157,9 @@ export function infer({ inputs, attributes: given }: InferContext<ConvTransposeA
       throw new ShapeError(`The residual ${formatShape(residual.shape)} is not like the result ${formatShape(shape)}`, { op: OP })
     }
   }
-  const output: TensorType = { dtype: x.dtype, shape }
+  if (residual !== null && given.place !== undefined) throw new OptionError('A placed result takes no residual', { op: OP })
+  const { outputLayout = given.layout } = given
+  const output = placedType(OP, { dtype: x.dtype, shape }, groups * filters, outputLayout, given.place)
   requireIndexable(OP, x, w, output)
   return [output]
 }
@@ -162,7 +167,6 @@ export function infer({ inputs, attributes: given }: InferContext<ConvTransposeA
 /** The transposed convolution that a node is. @throws as `infer` */
 export function transposedOf(inputs: InputTypes, given: ConvTransposeAttributes, output: TensorType): Transposed {
   const { shape, ...sizes } = transposedSizes(inputs, given)
-  void shape
   const bias = inputs[INPUT.bias] ?? null
   const residual = inputs[INPUT.residual] ?? null
   return {
@@ -174,7 +178,8 @@ export function transposedOf(inputs: InputTypes, given: ConvTransposeAttributes,
     ...(residual === null ? {} : { residual }),
     activation: given.activation,
     accumulate: given.accumulate,
-    output,
+    output: { dtype: output.dtype, shape },
+    ...(given.place === undefined ? {} : { place: given.place }),
   }
 }
 

@@ -2,6 +2,7 @@
 import type { TensorType } from '../../tensor/tensor.ts'
 import type { Activation } from '../gemm/activation.ts'
 import type { Layout } from '../layout.ts'
+import type { Place } from '../place.ts'
 import type { TransposedAxis } from './phases.ts'
 
 export interface Transposed {
@@ -30,7 +31,10 @@ export interface Transposed {
   readonly activation: Activation
   /** What sums are kept in. */
   readonly accumulate: 'f32' | 'f16'
+  /** Y by itself: where it is placed in a larger map, what is bound is that. */
   readonly output: TensorType
+  /** Y is some channels of a larger map. */
+  readonly place?: Place
 }
 
 /** Multiply-accumulates: every value of X meets every tap. */

@@ -4,7 +4,7 @@ import type { Gpu } from '../../../src/gpu/gpu.ts'
 import { openGpu } from '../../../src/gpu/node.ts'
 import { convInteger } from '../../../src/ops/conv-integer/op.ts'
 import { qlinearConv } from '../../../src/ops/qlinear-conv/op.ts'
-import { HostTensor, tensor } from '../../../src/tensor/tensor.ts'
+import { tensor, type HostTensor } from '../../../src/tensor/tensor.ts'
 import { inputsOf, randomFrom } from '../../cases/case.ts'
 import { gridOf } from '../conv2d/grid.ts'
 import { check } from '../run-table.ts'
@@ -39,7 +39,8 @@ describe('convolutions of bytes', () => {
         zeros[0] ? bytes([], dtypes[0], index + 200) : null,
         zeros[1] ? bytes(each, dtypes[1], index + 300) : null,
       ]
-      const { layout, activation, ...attributes } = point.attributes
+      const { stride, dilation, padding, groups } = point.attributes
+      const attributes = { stride, dilation, padding, groups }
       try {
         await check(gpu, convInteger, inputs, { ...attributes, ...(algorithm === undefined ? {} : { algorithm }) }, true)
       } catch (error) {
@@ -68,7 +69,8 @@ describe('convolutions of bytes', () => {
         ...[bytes(w, dw, index + 100), tensor(scales, each ? [all] : []), bytes(each ? [all] : [], dw, index + 300)],
         ...[tensor([0.5 + random()], []), bytes([], dy, index + 400), random() < 0.5 ? bias : null],
       ]
-      const { layout, activation, ...attributes } = point.attributes
+      const { stride, dilation, padding, groups } = point.attributes
+      const attributes = { stride, dilation, padding, groups }
       try {
         await check(gpu, qlinearConv, inputs, attributes)
       } catch (error) {

@@ -7,6 +7,7 @@ import type { DispatchPlan, OpPlan, ParamType, ProgramSource } from '../../../gp
 import { INPUT, layoutStrides } from '../../conv2d/convolution.ts'
 import { epilogueParts } from '../../conv2d/epilogue.ts'
 import { bytesOf } from '../../conv2d/filters.ts'
+import { placeOf } from '../../place.ts'
 import { runsOf, type Run } from '../phases.ts'
 import { macsOf, type Transposed } from '../transposed.ts'
 
@@ -52,11 +53,14 @@ export function planDirect(conv: Transposed): OpPlan {
   return { reason: `direct, ${STRIP} outputs an invocation`, dispatches, temps: [] }
 }
 
-function runParams({ batch, groups, channels, filters, axes, layout, outputLayout }: Transposed, run: Run): Record<string, number> {
+function runParams(
+  { batch, groups, channels, filters, axes, layout, outputLayout, place }: Transposed,
+  run: Run,
+): Record<string, number> {
   const [deep, high, wide] = axes
   const all = groups * filters
   const from = layoutStrides(layout, groups * channels, [deep.input, high.input, wide.input])
-  const to = layoutStrides(outputLayout, all, [deep.output, high.output, wide.output])
+  const { strides: to, offset } = placeOf(outputLayout, all, [deep.output, high.output, wide.output], place)
   const inner = outputLayout === 'nchw' ? 1 : outputLayout === 'nhwc' ? all : 4
   const outer = Math.ceil(all / inner)
   const [z, y, x] = run
@@ -67,7 +71,7 @@ function runParams({ batch, groups, channels, filters, axes, layout, outputLayou
     ...{ inner_filters: inner, outer_filters: outer, depth: deep.input, height: high.input, width: wide.input },
     ...{ x_picture: from.picture, x_channel: from.channel, x_quad: from.quad, x_z: from.z, x_y: from.y, x_x: from.x },
     ...{ y_picture: to.picture, y_channel: to.channel, y_quad: to.quad, y_z: to.z, y_y: to.y, y_x: to.x },
-    y_offset: z.first * to.z + y.first * to.y + x.first * to.x,
+    y_offset: offset + z.first * to.z + y.first * to.y + x.first * to.x,
   }
   for (const [index, name] of (['z', 'y', 'x'] as const).entries()) {
     const [axis, phases] = [axes[index], run[index]]

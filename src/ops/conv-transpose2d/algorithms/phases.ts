@@ -25,6 +25,7 @@ import { familyNamed, forced } from '../../gemm/families.ts'
 import type { Config } from '../../gemm/family.ts'
 import { flopsOf, type BatchDimension, type Product, type Side, type Window } from '../../gemm/product.ts'
 import { copyDispatch } from '../../movement/copy.ts'
+import { placeOf } from '../../place.ts'
 import type { WindowAxis } from '../../window.ts'
 import { runsOf, type Phases, type Run, type TransposedAxis } from '../phases.ts'
 import type { Transposed } from '../transposed.ts'
@@ -96,9 +97,25 @@ function tapsOf([z, y, x]: Run): number {
  * @param alone whether there are no others, with whose windows it would share a program
  */
 function productOf(conv: Transposed, run: Run, alone: boolean): Product {
-  const { op, batch, groups, channels, filters, axes, layout, outputLayout, bias, residual, activation, accumulate, output } = conv
+  const {
+    op,
+    batch,
+    groups,
+    channels,
+    filters,
+    axes,
+    layout,
+    outputLayout,
+    bias,
+    residual,
+    activation,
+    accumulate,
+    output,
+    place,
+  } = conv
   const from = layoutStrides(layout, groups * channels, [axes[0].input, axes[1].input, axes[2].input])
-  const to = layoutStrides(outputLayout, groups * filters, [axes[0].output, axes[1].output, axes[2].output])
+  const outputs = [axes[0].output, axes[1].output, axes[2].output] as const
+  const { strides: to, offset } = placeOf(outputLayout, groups * filters, outputs, place)
   const [z, y, x] = run
   const depth = tapsOf(run) * channels
   const step = paddedFilters(conv)
@@ -146,7 +163,7 @@ function productOf(conv: Transposed, run: Run, alone: boolean): Product {
     accumulate,
     output,
     stores: {
-      offset: z.first * to.z + y.first * to.y + x.first * to.x,
+      offset: offset + z.first * to.z + y.first * to.y + x.first * to.x,
       row: 0,
       column: to.channel,
       quad: to.quad,
