@@ -40,7 +40,8 @@ import {
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { activationParams, activationWgsl } from './activation.ts'
-import { flopsOf, slicesOf, type BatchDimension, type Box, type Product, type Side, type Stores, type Window } from './product.ts'
+import { flopsOf, slicesOf, type BatchDimension, type Product, type Side, type Stores } from './product.ts'
+import { boxParams, LARGE, windowConstants, windowParams } from './window-params.ts'
 
 /** How a side is read: four values along a line at a time, four lines at a time, or one by one. */
 export type ReadForm = 'along' | 'across' | 'any'
@@ -231,82 +232,6 @@ function requirements(kernel: Kernel, half: boolean): Pick<ProgramSource, 'requi
 function side({ window }: Side, form: ReadForm, wide: boolean, name: 'left' | 'right', operand: string): string {
   const text = window === undefined ? READ[form] : [wide ? windowWide : windowEach, windowBody].join('\n')
   return text.replaceAll('SIDE', name).replaceAll('OPERAND', operand)
-}
-
-/** Lines or depths from which `divided` is no longer exact. */
-const LARGE = 2 ** 21
-
-function windowConstants({ a, rows, columns, depth }: Product, { axes, channels, order }: Window): string {
-  const [{ input, kernel, output, before }] = axes
-  const deep = input > 1 || kernel > 1 || output > 1 || before !== 0
-  const lines = a.window === undefined ? columns : rows
-  return [
-    `const WINDOW_DEEP = ${deep};`,
-    `const WINDOW_TAPS_FIRST = ${order === 'taps'};`,
-    `const WINDOW_QUADS = ${order === 'taps' && channels % 4 === 0};`,
-    `const WINDOW_LARGE = ${Math.max(lines, depth) >= LARGE};`,
-  ].join('\n')
-}
-
-/** Types and values of params. */
-interface Params {
-  readonly types: Record<string, ParamType>
-  readonly values: Record<string, number>
-}
-
-function boxParams(box: Box | undefined): Params {
-  const types: Record<string, ParamType> = {}
-  const values: Record<string, number> = {}
-  if (box === undefined) return { types, values }
-  for (const [index, name] of (['x', 'y', 'z', 'picture'] as const).entries()) {
-    types[`box_step_${name}`] = 'u32'
-    values[`box_step_${name}`] = box.strides[index] ?? 0
-    const size = box.sizes[index]
-    if (size === undefined) continue
-    types[`box_${name}`] = 'u32'
-    values[`box_${name}`] = size
-    types[`box_${name}_inverse`] = 'f32'
-    values[`box_${name}_inverse`] = 1 / size
-  }
-  return { types, values }
-}
-
-function windowParams({ axes, channels, strides }: Window): Params {
-  const types: Record<string, ParamType> = {}
-  const values: Record<string, number> = {}
-  const put = (name: string, value: number): void => {
-    types[`window_${name}`] = 'u32'
-    values[`window_${name}`] = value
-  }
-  const divisor = (name: string, value: number): void => {
-    put(name, value)
-    types[`window_${name}_inverse`] = 'f32'
-    values[`window_${name}_inverse`] = 1 / value
-  }
-  for (const [index, name] of (['z', 'y', 'x'] as const).entries()) {
-    const axis = axes[index]
-    if (axis === undefined) continue
-    divisor(`out_${name}`, axis.output)
-    divisor(`kernel_${name}`, axis.kernel)
-    put(`stride_${name}`, axis.stride)
-    put(`dilation_${name}`, axis.dilation)
-    types[`window_pad_${name}`] = 'i32'
-    values[`window_pad_${name}`] = axis.before
-    put(name, strides[name])
-  }
-  const [depth, height, width] = axes
-  put('depth', depth.input)
-  put('height', height.input)
-  put('width', width.input)
-  divisor('channels', channels)
-  divisor(
-    'taps',
-    axes.reduce((taps, { kernel }) => taps * kernel, 1),
-  )
-  put('picture', strides.picture)
-  put('channel', strides.channel)
-  put('quad', strides.quad)
-  return { types, values }
 }
 
 /** The WGSL of a product's epilogue: finish_quad, and finish where Y is stored one by one. */
