@@ -8,17 +8,10 @@ import type { Gpu } from '../gpu/gpu.ts'
 import { ratesFor, type Rates } from '../ops/gemm/estimate.ts'
 import { KERNELS_VERSION } from '../ops/kept.ts'
 import { checkSizes } from './exam.ts'
+import { reasonOf } from './order.ts'
 import { measurePeaks } from './peak.ts'
 import type { AdapterDescription } from './report.ts'
-import {
-  hasRun,
-  reasonOf,
-  Tournament,
-  untunedFacts,
-  type TournamentProgress,
-  type TunedProblem,
-  type TuneTask,
-} from './tournament.ts'
+import { hasRun, Tournament, untunedFacts, type TournamentProgress, type TunedProblem, type TuneTask } from './tournament.ts'
 import type { TunedEntry } from './tuning.ts'
 
 export interface AutotuneOptions {

@@ -2,6 +2,8 @@
 import { describe, expect, test, vi } from 'vitest'
 import { DeviceLimitError, OptionError } from '../../src/errors.ts'
 import { graph } from '../../src/graph/builder.ts'
+import type { TunedKernel } from '../../src/gpu/tuning.ts'
+import { ALGORITHMS } from '../../src/ops/conv2d/algorithms.ts'
 import { choose, productKey } from '../../src/ops/gemm/choose.ts'
 import { KERNELS_VERSION, shippedKernels, versionOf } from '../../src/ops/kept.ts'
 import { FAMILIES } from '../../src/ops/gemm/families.ts'
@@ -232,12 +234,16 @@ describe('measured kernels before the rule', () => {
   })
 
   test('what ships is of kernels that there are, under keys that products have', () => {
-    for (const { adapter, kernels } of shipped.adapters as { adapter: string; kernels: Record<string, { kernel: string }> }[]) {
+    for (const { adapter, kernels } of shipped.adapters as { adapter: string; kernels: Record<string, TunedKernel> }[]) {
       expect(Object.keys(kernels).length).toBeGreaterThan(0)
       expect(shippedKernels(`x-${adapter}-y`).size).toBe(Object.keys(kernels).length)
       for (const [name, config] of Object.entries(kernels)) {
-        expect(name).toMatch(/^\d+x\d+x\d+(\*[\dx]+)? (f32|f16)-(f32|f16)-(f32|f16)-(f32|f16) [dls]{2}$/)
-        expect(FAMILIES.get(config.kernel)?.schema.safeParse(config).success).toBe(true)
+        const isProduct = 'kernel' in config && !('algorithm' in config)
+        expect(name).toMatch(
+          isProduct ? /^\d+x\d+x\d+(\*[\dx]+)? (f32|f16)-(f32|f16)-(f32|f16)-(f32|f16) [dls]{2}$/ : /^conv \d+\*\d+\*\d+>\d+ /,
+        )
+        const found = 'algorithm' in config ? ALGORITHMS.get(config.algorithm) : FAMILIES.get(config.kernel)
+        expect(found?.schema.safeParse(config).success).toBe(true)
       }
     }
     expect(shippedKernels('no-such-thing').size).toBe(0)
