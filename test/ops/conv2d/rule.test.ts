@@ -38,7 +38,7 @@ describe('by rule', () => {
     const strict = convolutionAt(point([1, 56, 56, 64], [64, 64, 3, 3], { maxError: 1e-9 }))
     expect(byRule(strict, SOFTWARE).config.algorithm).toBe('implicit-gemm')
     const tiles = { algorithm: 'winograd', tile: 4 }
-    expect(refusalOf(strict, tiles, SOFTWARE)).toMatch(/error bound is .*, and maxError 1e-9/)
+    expect(refusalOf(strict, tiles, SOFTWARE)).toMatch(/error bound is .*, and maxError 1\.0e-9/)
     expect(() => forced(strict, tiles, SOFTWARE)).toThrow(OptionError)
   })
 
