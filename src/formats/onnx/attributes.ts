@@ -11,6 +11,16 @@ export class Refusal extends Error {}
 export type AttributeKind = 'int' | 'bool' | 'float' | 'string' | 'ints' | 'floats' | 'tensor'
 export type AttributeValue = number | boolean | string | readonly number[] | readonly bigint[]
 
+/** Attributes of convolutions of all kinds. */
+export const CONV_ATTRIBUTES: Readonly<Record<string, AttributeKind>> = {
+  auto_pad: 'string',
+  dilations: 'ints',
+  group: 'int',
+  kernel_shape: 'ints',
+  pads: 'ints',
+  strides: 'ints',
+}
+
 const KINDS: Readonly<Record<AttributeKind, Type>> = {
   int: Type.INT,
   bool: Type.INT,

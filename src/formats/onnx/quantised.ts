@@ -3,17 +3,14 @@
  * https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md.
  */
 import { dtypeOf, onnxTypeName } from '../tensor-proto.ts'
+import { CONV_ATTRIBUTES } from './attributes.ts'
 import type { Conversion } from './convert.ts'
 import type { OpRule } from './table.ts'
 
-const CONV: OpRule['attributes'] = {
-  ...{ auto_pad: 'string', dilations: 'ints', group: 'int', kernel_shape: 'ints', pads: 'ints', strides: 'ints' },
-}
-
 export const QUANTISED_RULES: readonly (readonly [string, OpRule])[] = [
   ['MatMulInteger', { op: 'matmulInteger', since: 10, inputs: [2, 4], attributes: {} }],
-  ['ConvInteger', { op: 'convInteger', since: 10, inputs: [2, 4], attributes: CONV }],
-  ['QLinearConv', { op: 'qlinearConv', since: 10, inputs: [8, 9], attributes: CONV }],
+  ['ConvInteger', { op: 'convInteger', since: 10, inputs: [2, 4], attributes: CONV_ATTRIBUTES }],
+  ['QLinearConv', { op: 'qlinearConv', since: 10, inputs: [8, 9], attributes: CONV_ATTRIBUTES }],
   ['QLinearMatMul', { op: 'qlinearMatmul', since: 10, inputs: [8, 8], attributes: {} }],
   [
     'QuantizeLinear',

@@ -7,7 +7,7 @@
 import { float16Array } from '../../tensor/half.ts'
 import { HostTensor } from '../../tensor/tensor.ts'
 import { dtypeOf, onnxTypeName } from '../tensor-proto.ts'
-import type { AttributeKind } from './attributes.ts'
+import { CONV_ATTRIBUTES, type AttributeKind } from './attributes.ts'
 import type { Conversion } from './convert.ts'
 import { QUANTISED_RULES } from './quantised.ts'
 
@@ -29,9 +29,6 @@ export interface OpRule {
   readonly convert?: (node: Conversion, rule: OpRule) => void
 }
 
-const CONV: OpRule['attributes'] = {
-  ...{ auto_pad: 'string', dilations: 'ints', group: 'int', kernel_shape: 'ints', pads: 'ints', strides: 'ints' },
-}
 const POOL: OpRule['attributes'] = { auto_pad: 'string', ceil_mode: 'bool', kernel_shape: 'ints', pads: 'ints', strides: 'ints' }
 
 function unary(op: string, attributes: OpRule['attributes'] = {}): OpRule {
@@ -49,7 +46,7 @@ export const OP_TABLE: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
       op: 'conv2d',
       since: 1,
       inputs: [2, 3],
-      attributes: CONV,
+      attributes: CONV_ATTRIBUTES,
       convert: conv,
     },
   ],
@@ -59,7 +56,7 @@ export const OP_TABLE: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
       op: 'convTranspose2d',
       since: 1,
       inputs: [2, 3],
-      attributes: { ...CONV, output_padding: 'ints', output_shape: 'ints' },
+      attributes: { ...CONV_ATTRIBUTES, output_padding: 'ints', output_shape: 'ints' },
     },
   ],
   ['Gemm', { op: 'gemm', since: 7, inputs: [2, 3], attributes: { alpha: 'float', beta: 'float', transA: 'bool', transB: 'bool' } }],
