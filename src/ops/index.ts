@@ -24,6 +24,9 @@ import type { ConvAttributes } from './conv2d/rule.ts'
 import type { HardSigmoidAttributes } from './hard-sigmoid/op.ts'
 import type { LrnAttributes } from './lrn/rule.ts'
 import type { MaxPoolAttributes } from './max-pool/rule.ts'
+import type { PlaceAttributes } from './place/op.ts'
+import type { GlobalPoolAttributes } from './pool/global-pool.ts'
+import type { RelayoutAttributes } from './relayout/op.ts'
 import type { PadMode } from './pad/rule.ts'
 import type { SoftmaxAttributes } from './softmax/rule.ts'
 
@@ -123,12 +126,12 @@ export function averagePool(gpu: Gpu, x: Tensor, options: Options<AveragePoolAtt
 }
 
 /** The largest value of each plane: [N, C, ...] → [N, C, 1, ...]. */
-export function globalMaxPool(gpu: Gpu, x: Tensor, options?: CallOptions): Promise<DeviceTensor> {
+export function globalMaxPool(gpu: Gpu, x: Tensor, options: Options<GlobalPoolAttributes> = {}): Promise<DeviceTensor> {
   return one(gpu, 'globalMaxPool', [x], options)
 }
 
 /** The mean of each plane: [N, C, ...] → [N, C, 1, ...]. */
-export function globalAveragePool(gpu: Gpu, x: Tensor, options?: CallOptions): Promise<DeviceTensor> {
+export function globalAveragePool(gpu: Gpu, x: Tensor, options: Options<GlobalPoolAttributes> = {}): Promise<DeviceTensor> {
   return one(gpu, 'globalAveragePool', [x], options)
 }
 
@@ -309,6 +312,16 @@ export function unsqueeze(
 /** The axes in the order of `perm` (default: reversed). */
 export function transpose(gpu: Gpu, x: Tensor, options: Options<{ readonly perm: readonly number[] }> = {}): Promise<DeviceTensor> {
   return one(gpu, 'transpose', [x], options)
+}
+
+/** A feature map in another layout: from `nchw` [N, C, ...], `nhwc` [N, ..., C] or `nchw4` [N, ⌈C/4⌉, ..., 4] to another of them. */
+export function relayout(gpu: Gpu, x: Tensor, options: Options<RelayoutAttributes, 'from' | 'to'>): Promise<DeviceTensor> {
+  return one(gpu, 'relayout', [x], options)
+}
+
+/** x as the channels from `first` on of a map of `channels`; what the others hold is undefined. */
+export function place(gpu: Gpu, x: Tensor, options: Options<PlaceAttributes, 'channels' | 'first'>): Promise<DeviceTensor> {
+  return one(gpu, 'place', [x], options)
 }
 
 /** Blocks of channels become blocks of pixels: [N, C, H, W] → [N, C/b², H·b, W·b]. `mode` says how channels are ordered. */

@@ -49,8 +49,13 @@ function net(channels: number): Graph {
   return g.finish()
 }
 
-async function results(given: Graph, layout: 'auto' | Layout): Promise<Map<string, HostTensor>> {
-  using model = await compile(gpu, given, { layout })
+async function results(
+  given: Graph,
+  layout: 'auto' | Layout,
+  on: Gpu = gpu,
+  precision: 'f32' | 'f16' = 'f32',
+): Promise<Map<string, HostTensor>> {
+  using model = await compile(on, given, { layout, precision })
   const outputs = await model.run({ x: values([2, 3, 13, 11], 11) })
   const plan = model.plan()
   const lain = plan.flatMap(({ node }) => (typeof node.attributes.layout === 'string' ? [node.attributes.layout] : []))
@@ -87,4 +92,29 @@ describe.each([8, 5])('a net of %i channels', (channels) => {
       }
     }
   })
+})
+
+/** The largest difference of two results, by output. */
+function worst(actual: Map<string, HostTensor>, expected: Map<string, HostTensor>): number {
+  expect([...actual.keys()]).toEqual([...expected.keys()])
+  const differences = [...expected].flatMap(([name, { shape, values: wanted }]) => {
+    return Array.from({ length: sizeOf(shape) }, (_, i) => Math.abs(Number(wanted[i]) - Number(actual.get(name)?.values[i])))
+  })
+  expect(differences.length).toBeGreaterThan(1000)
+  return Math.max(...differences)
+}
+
+it('in halves differs by their roundings', async () => {
+  const given = net(8)
+  const plain = await results(given, 'nchw')
+  const halves = await results(given, 'nhwc', gpu, 'f16')
+  expect(worst(halves, plain)).toBeLessThan(2 ** -6)
+})
+
+it('in several segments is the same', async () => {
+  // The joined map has 24 channels of 143 positions and two pictures: 27 KiB.
+  using small = await openGpu({ limits: { maxStorageBufferBindingSize: 16384, maxBufferSize: 16384 } })
+  const given = net(8)
+  const plain = await results(given, 'nchw')
+  for (const layout of ['nhwc', 'nchw4'] as const) expect(worst(await results(given, layout, small), plain)).toBeLessThan(1e-5)
 })

@@ -135,6 +135,8 @@ const CALLS: readonly Call[] = [
   ['squeeze', () => ops.squeeze(gpu, iota(1, 2, 1), { axes: [2] }), [1, 2], [0, 1]],
   ['unsqueeze', () => ops.unsqueeze(gpu, iota(2), { axes: [0] }), [1, 2], [0, 1]],
   ['transpose', () => ops.transpose(gpu, X), [3, 2], [-2, 1, -1, 2, 0, 3]],
+  ['relayout', () => ops.relayout(gpu, iota(1, 2, 3), { from: 'nchw', to: 'nhwc' }), [1, 3, 2], [0, 3, 1, 4, 2, 5]],
+  ['place', () => ops.place(gpu, iota(1, 2, 3), { channels: 2, first: 0 }), [1, 2, 3], [0, 1, 2, 3, 4, 5]],
   ['depthToSpace', () => ops.depthToSpace(gpu, iota(1, 8, 1, 1), { blocksize: 2 }), [1, 2, 2, 2], [0, 2, 4, 6, 1, 3, 5, 7]],
   [
     'depthToSpace',
