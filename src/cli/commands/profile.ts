@@ -14,7 +14,7 @@ import { MODEL_HELP, modelOptions, openBound, type ModelFlags } from '../model.t
 import { checkWritable, JSON_FLAGS, JSON_HELP, jsonText, present, writeText, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
 import { reportPage } from '../report-page.ts'
-import { duration, grouped, scientific, short, table, type Column } from '../table.ts'
+import { duration, grouped, scientific, short, table, wrapped, type Column } from '../table.ts'
 
 interface Options extends ModelFlags {
   readonly dataflow: readonly string[]
@@ -207,6 +207,9 @@ const ROOF_COLUMNS: readonly Column[] = [
 
 /** Of convolutions besides: what an algorithm multiplies, and how far it errs. */
 const ALGORITHM_COLUMNS: readonly Column[] = [
+  { title: 'Layer' },
+  { title: 'Algorithm' },
+  { title: 'X>Y' },
   { title: 'Multiplies', align: 'right' },
   { title: 'of MACs', align: 'right' },
   { title: 'Error', align: 'right' },
@@ -218,7 +221,6 @@ function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, co
   const { peaks } = report
   const shown = rows.filter(({ dataflow, result }) => result.roofline !== undefined && (all || dataflow === 'fastest'))
   if (peaks === undefined || shown.length === 0) return []
-  const ofConvolutions = shown.some(({ result }) => result.kernel?.convolution !== undefined)
   const cells = shown.map(({ layer, dataflow, result, differences }) => {
     const { roofline, kernel, time_ms, gflops, expected_ms } = result
     const expected = kernel?.predicted_ms ?? expected_ms
@@ -236,7 +238,6 @@ function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, co
       roofline === undefined ? '–' : roofline.attainable_gflops.toPrecision(3),
       roofline === undefined ? '–' : `${(100 * roofline.share).toPrecision(2)} %`,
       roofline?.bound ?? '–',
-      ...(ofConvolutions ? algorithmCells(kernel?.convolution) : []),
     ]
   })
   const configs = shown.flatMap(({ layer, result: { kernel, notes, expected_ms } }) => {
@@ -244,14 +245,21 @@ function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, co
     return expected_ms === undefined ? [] : [`${layer}: ${notes?.[0] ?? ''}`]
   })
   const peak = `Roof: ${(peaks.flops.f32 / 1e9).toPrecision(3)} GFLOP/s of f32, ${(peaks.bytes_per_s / 1e9).toPrecision(3)} GB/s, measured.`
-  const columns = ofConvolutions ? [...ROOF_COLUMNS, ...ALGORITHM_COLUMNS] : ROOF_COLUMNS
-  return [table(columns, cells, colors), colors.dim(peak), ...configs.map(colors.dim), '']
+  const algorithms = shown.flatMap(({ layer, result: { kernel } }) => {
+    return kernel?.convolution === undefined ? [] : [[layer, kernel.name, ...algorithmCells(kernel.convolution)]]
+  })
+  return [
+    table(ROOF_COLUMNS, cells, colors),
+    colors.dim(peak),
+    ...(algorithms.length === 0 ? [] : ['', table(ALGORITHM_COLUMNS, algorithms, colors), '']),
+    ...configs.map((line) => colors.dim(wrapped(line))),
+    '',
+  ]
 }
 
-function algorithmCells(convolution: ConvolutionReport | undefined): string[] {
-  if (convolution === undefined) return ['–', '–', '–', '–']
-  const { multiplications, macs, error } = convolution
+function algorithmCells({ layout, outputLayout, multiplications, macs, error }: ConvolutionReport): string[] {
   return [
+    layout === outputLayout ? layout : `${layout}>${outputLayout}`,
     short(multiplications),
     `${(100 * (multiplications / macs)).toPrecision(3)} %`,
     scientific(error.measured),
