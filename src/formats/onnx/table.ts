@@ -57,6 +57,7 @@ export const OP_TABLE: ReadonlyMap<string, OpRule> = new Map<string, OpRule>([
       since: 1,
       inputs: [2, 3],
       attributes: { ...CONV_ATTRIBUTES, output_padding: 'ints', output_shape: 'ints' },
+      convert: conv,
     },
   ],
   ['Gemm', { op: 'gemm', since: 7, inputs: [2, 3], attributes: { alpha: 'float', beta: 'float', transA: 'bool', transB: 'bool' } }],
