@@ -1,6 +1,6 @@
-// Columns of product spectra back to half spectra of rows, of which only those that hold results are kept. An invocation takes a column
-// under two filters. `products` has, for each frequency, tile and pair of filters, a vec4 (re, im, re, im); `rows` for each tile, row,
-// bin and pair.
+// Columns of product spectra back to half spectra of rows, of which only those that hold results are kept. An invocation takes a
+// column under two filters. `products` has, for each frequency, tile and pair of filters, a vec4 (re, im, re, im); `rows` for each
+// tile, row, bin and pair.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(

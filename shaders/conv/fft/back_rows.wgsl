@@ -1,6 +1,6 @@
-// Half spectra of rows back to results. An invocation takes two rows of a tile under two filters: F + i G of half spectra F and G of real
-// rows, completed by their mirror images, is the spectrum of the complex row f + i g. Results pass through workgroup memory to a loop
-// that stays a loop and ends with the epilogue. Pairs of filters begin anew with every group of the convolution.
+// Half spectra of rows back to results. An invocation takes two rows of a tile under two filters: F + i G of half spectra F and G
+// of real rows, completed by their mirror images, is the spectrum of the complex row f + i g. Results pass through workgroup memory
+// to a loop that stays a loop and ends with the epilogue. Pairs of filters begin anew with every group of the convolution.
 
 // Each lane's own (no barrier is needed).
 var<workgroup> line: array<vec4<f32>, N * LANES>;

@@ -1,5 +1,5 @@
-// Columns of half spectra to spectra: what rows.wgsl made, transformed across the rows. An invocation takes a column under two channels.
-// `spectra` has, for each frequency (vertical, then horizontal), tile and pair of channels, a vec4 (re, im, re, im).
+// Columns of half spectra to spectra: what rows.wgsl made, transformed across the rows. An invocation takes a column under two
+// channels. `spectra` has, for each frequency (vertical, then horizontal), tile and pair of channels, a vec4 (re, im, re, im).
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(

@@ -1,6 +1,6 @@
-// Columns of the half spectra of filters, in place: `spectra` has, for each frequency, channel and pair of filters, the conjugate of the
-// spectrum over N * N (the factor of the inverse transform, a power of two). Where DOUBLED it is the right side of a real product whose
-// depth counts real and imaginary parts of channels, and whose columns those of filters:
+// Columns of the half spectra of filters, in place: `spectra` has, for each frequency, channel and pair of filters, the conjugate
+// of the spectrum over N * N (the factor of the inverse transform, a power of two). Where DOUBLED it is the right side of a real
+// product whose depth counts real and imaginary parts of channels, and whose columns those of filters:
 //
 //                      filter 0       filter 1
 //     channel 0  re    wr  -wi        wr  -wi       (xr + i xi)(wr - i wi)  =  xr wr + xi wi  +  i (-xr wi + xi wr)

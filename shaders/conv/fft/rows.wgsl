@@ -1,10 +1,11 @@
-// Rows of real tiles to half spectra. An invocation takes two rows of a tile under two channels: a row is the real part, the next the
-// imaginary part of a complex sequence, whose transform Z holds those of both, because that of a real sequence is its own mirror image:
+// Rows of real tiles to half spectra. An invocation takes two rows of a tile under two channels: a row is the real part, the next
+// the imaginary part of a complex sequence, whose transform Z holds those of both, because that of a real sequence is its own
+// mirror image:
 //
 //     first[k] = (Z[k] + conj Z[N-k]) / 2        next[k] = (Z[k] - conj Z[N-k]) / 2i        k = 0 .. N/2, the others follow
 //
-// `rows` has, for each tile, row, bin k and pair of channels, a vec4 (re, im, re, im). Filters are tiles as well: theirs have as many
-// rows as the filter, and SPREAD_Y, SPREAD_X put zeros between their taps. read_EACH.wgsl says how two channels are read.
+// `rows` has, for each tile, row, bin k and pair of channels, a vec4 (re, im, re, im). Filters are tiles as well: theirs have as
+// many rows as the filter, and SPREAD_Y, SPREAD_X put zeros between their taps. read_EACH.wgsl says how two channels are read.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(

@@ -1,5 +1,5 @@
-// Columns of half spectra to spectra, times those of filters that see one channel each, and back, all in registers: columns.wgsl, the
-// product and back_columns.wgsl in one. An invocation takes a column under two filters.
+// Columns of half spectra to spectra, times those of filters that see one channel each, and back, all in registers: columns.wgsl,
+// the product and back_columns.wgsl in one. An invocation takes a column under two filters.
 
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(

@@ -1,5 +1,5 @@
-// The discrete Fourier transform of N points that one invocation holds in registers, of two complex sequences side by side in a vec4
-// (re, im, re, im). N = P * Q by Cooley and Tukey: with j = Q p + q and k = a + P b,
+// The discrete Fourier transform of N points that one invocation holds in registers, of two complex sequences side by side in a
+// vec4 (re, im, re, im). N = P * Q by Cooley and Tukey: with j = Q p + q and k = a + P b,
 //
 //     X[a + P b] = sum over q of W_N^(q a) * (sum over p of x[Q p + q] W_P^(p a)) * W_Q^(q b)
 //
@@ -8,7 +8,8 @@
 //      Q   Q+1  ..                      |    |        |                    ----------->        X[k] is then at place(k)
 //      ..                               v    v        v                    ----------->
 //
-// All loops have constant bounds, so that compilers unroll them and every element is a register. TWIDDLES[j] = W_N^j = e^(-2 pi i j / N).
+// All loops have constant bounds, so that compilers unroll them and every element is a register. TWIDDLES[j] = W_N^j = e^(-2 pi i j
+// / N).
 
 alias Line = array<vec4<f32>, N>;
 

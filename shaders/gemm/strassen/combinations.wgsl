@@ -6,8 +6,8 @@
 //     S3 = A11 - A21    T3 = B22 - B12    P3 = S4 B22     P7 = S3 T3      C12 = U + P5 + P3
 //     S4 = A12 - S2     T4 = T2 - B21     P4 = A22 T4                     C21 = V - P4    C22 = V + P5
 
-// With two levels the blocks of a block are cut likewise: block (r, c) of block (R, C) lies at 4 (2 R + C) + 2 r + c, and product q of the
-// blocks' product p at 7 p + q. INNER is how many blocks the inner level has: 4, or 1 where there is none.
+// With two levels the blocks of a block are cut likewise: block (r, c) of block (R, C) lies at 4 (2 R + C) + 2 r + c, and product q
+// of the blocks' product p at 7 p + q. INNER is how many blocks the inner level has: 4, or 1 where there is none.
 
 alias Four = array<vec4<f32>, 4>;
 alias Seven = array<vec4<f32>, 7>;

@@ -1,5 +1,5 @@
-// All left (where LEFT) or right factors of Strassen's products in one go. A and B are grids of blocks, what lies past their edges is 0; an
-// invocation takes a quad of values at the same place of every block: of A along the depth, of B along the columns.
+// All left (where LEFT) or right factors of Strassen's products in one go. A and B are grids of blocks, what lies past their edges
+// is 0; an invocation takes a quad of values at the same place of every block: of A along the depth, of B along the columns.
 //
 //     factors   left [product][block row][depth, quads]      right [product][depth][columns, quads]
 //

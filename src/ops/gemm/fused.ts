@@ -1,6 +1,6 @@
 /**
- * What gemm, matmul and linear have in common besides their shapes: the terms of the epilogue as optional inputs and attributes, the
- * rule for them, their reference. Input 2 is the bias (C), 3 the residual, 4 the scale.
+ * What gemm, matmul and linear have in common besides their shapes: the terms of the epilogue as optional inputs and attributes,
+ * the rule for them, their reference. Input 2 is the bias (C), 3 the residual, 4 the scale.
  */
 import { z } from 'zod'
 import { OptionError, ShapeError } from '../../errors.ts'
@@ -114,13 +114,15 @@ export interface ExactSums {
   readonly depth: number
 }
 
-/** Beside the K of a sum: products with alpha, scale and beta, the sums with bias and residual, and one to spare for their order. */
+/**
+ * Beside the K of a sum: products with alpha, scale and beta, the sums with bias and residual, and one to spare for their order.
+ */
 const MORE_ROUNDINGS = 6
 
 /**
  * The reference of a product from its exact sums. Bound: γ over all roundings of the magnitudes, through the activation's slope;
- * with f16 accumulators also γ_K of their roundoff 2⁻¹¹, which says nothing from K = 2048 on. Where the caller forces Strassen's product,
- * its own bound besides, of the largest elements of A and B.
+ * with f16 accumulators also γ_K of their roundoff 2⁻¹¹, which says nothing from K = 2048 on. Where the caller forces Strassen's
+ * product, its own bound besides, of the largest elements of A and B.
  */
 export function fusedReference(
   inputs: InputValues,

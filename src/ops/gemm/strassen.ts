@@ -1,6 +1,6 @@
 /**
- * Strassen's product in figures, apart from its kernel (kernels/strassen.ts): blocks, multiplications, error. Each level cuts rows, columns
- * and depth in two and multiplies 7 pairs of blocks instead of 8.
+ * Strassen's product in figures, apart from its kernel (kernels/strassen.ts): blocks, multiplications, error. Each level cuts rows,
+ * columns and depth in two and multiplies 7 pairs of blocks instead of 8.
  */
 import { F32_ROUNDOFF } from '../tolerance.ts'
 import type { Product } from './product.ts'
@@ -36,8 +36,8 @@ export function strassenMultiplications(product: Pick<Product, 'rows' | 'columns
 
 /**
  * E of |error| ≤ E · max|A| · max|B|, for every element of a product of this depth: (18^l (k² + 6 k) − 6 K) u with blocks of depth
- * k = K / 2^l (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., theorem 23.3 for Winograd's form; K K u without). The bound
- * is of the largest elements: where A and B hold small and large ones, small results may have no digit right.
+ * k = K / 2^l (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., theorem 23.3 for Winograd's form; K K u without).
+ * The bound is of the largest elements: where A and B hold small and large ones, small results may have no digit right.
  */
 export function strassenError(depth: number, levels: Levels): number {
   const block = 4 * Math.ceil(depth / (4 * 2 ** levels))
@@ -53,7 +53,10 @@ export function forcedLevels(
   return kernel.levels === 2 ? 2 : 1
 }
 
-/** What a forced Strassen product may be off by, for each element alike. Infinite where A or B holds a NaN or an infinity, which spread. */
+/**
+ * What a forced Strassen product may be off by, for each element alike. Infinite where A or B holds a NaN or an infinity, which
+ * spread.
+ */
 export function strassenTolerance(a: Float32Array, b: Float32Array, depth: number, levels: Levels): number {
   const most = largest(a) * largest(b)
   return Number.isNaN(most) ? Infinity : strassenError(depth, levels) * most

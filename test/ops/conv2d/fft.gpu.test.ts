@@ -1,4 +1,6 @@
-/** Convolution by transforms against the reference: every size, layouts, groups, depthwise with and without multiplier, dilation. */
+/**
+ * Convolution by transforms against the reference: every size, layouts, groups, depthwise with and without multiplier, dilation.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Gpu } from '../../../src/gpu/gpu.ts'
 import { countAccesses } from '../../../src/gpu/counted.ts'

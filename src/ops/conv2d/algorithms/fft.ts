@@ -5,11 +5,11 @@
  *                                                          ├─ Σ_c ─► Ŷ[f][tile][m] ─ columns ─► half spectra ─ rows, epilogue ─► Y
  *     W ─ once, at load ─────────────────► Ŵ[f][c][m] ─────┘
  *
- * Tiles overlap (fft/tiles.ts), so that pictures of any size are cut into transforms of 16, 32 or 64 points. Values are real: two rows
- * are transformed as one complex line, and of N × N frequencies N × (N/2 + 1) are kept and multiplied, the others are their mirror
- * images. The sum over channels is a batch of real matrix products, one for each frequency, in which a complex number is two columns:
- * a kernel family of src/ops/gemm runs it. Filters that see one channel (depthwise) are multiplied on the way from columns to columns.
- * All between X and Y is f32. A NaN or an infinity spreads over its tile.
+ * Tiles overlap (fft/tiles.ts), so that pictures of any size are cut into transforms of 16, 32 or 64 points. Values are real: two
+ * rows are transformed as one complex line, and of N × N frequencies N × (N/2 + 1) are kept and multiplied, the others are their
+ * mirror images. The sum over channels is a batch of real matrix products, one for each frequency, in which a complex number is two
+ * columns: a kernel family of src/ops/gemm runs it. Filters that see one channel (depthwise) are multiplied on the way from columns
+ * to columns. All between X and Y is f32. A NaN or an infinity spreads over its tile.
  */
 import { z } from 'zod'
 import { rewired, type DeviceFacts, type OpPlan, type TensorRef } from '../../../gpu/program.ts'

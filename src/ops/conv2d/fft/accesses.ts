@@ -1,4 +1,6 @@
-/** What the kernels of shaders/conv/fft load and store, in closed form: every item of a tile does the same, whatever it finds there. */
+/**
+ * What the kernels of shaders/conv/fft load and store, in closed form: every item of a tile does the same, whatever it finds there.
+ */
 import type { Accesses } from '../../gemm/family.ts'
 import type { Convolution } from '../convolution.ts'
 import { readsWide } from './dispatches.ts'

@@ -230,7 +230,9 @@ export function filterSpectra(conv: Convolution, tiles: Tiles): TensorType {
   return { dtype: 'f32', shape: [spectraQuads(conv, tiles), 4] }
 }
 
-/** Prepares the filters' spectra as the plan's `index`-th prepared tensor: a tile is what all filters of a group have for a channel. */
+/**
+ * Prepares the filters' spectra as the plan's `index`-th prepared tensor: a tile is what all filters of a group have for a channel.
+ */
 export function prepareSpectra(conv: Convolution, tiles: Tiles, index: number): Preparation {
   const { groups, channels, filters, axes, w } = conv
   const [, vertical, horizontal] = axes

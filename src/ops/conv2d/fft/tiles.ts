@@ -1,7 +1,7 @@
 /**
- * How a convolution is cut for transforms of N × N points, and what that costs. A transform multiplies spectra, which is convolution on a
- * ring: of the N results of an axis the last k − 1 have wrapped around, the others are right. Overlap-save (Oppenheim and Schafer,
- * Discrete-Time Signal Processing, §8.7.3) keeps those and lets tiles overlap by what was lost:
+ * How a convolution is cut for transforms of N × N points, and what that costs. A transform multiplies spectra, which is
+ * convolution on a ring: of the N results of an axis the last k − 1 have wrapped around, the others are right. Overlap-save
+ * (Oppenheim and Schafer, Discrete-Time Signal Processing, §8.7.3) keeps those and lets tiles overlap by what was lost:
  *
  *     X    |----- N -----|                          valid = N − k + 1, k the extent of the filter, dilation folded in
  *                  |----- N -----|
@@ -92,8 +92,8 @@ export function productMacs({ groups, channels, filters }: Convolution, { freque
 }
 
 /**
- * What an operation of a transform costs, in operations of the matrix product: transforms move all that they compute, and lines of 64
- * leave the registers.
+ * What an operation of a transform costs, in operations of the matrix product: transforms move all that they compute, and lines of
+ * 64 leave the registers.
  */
 const TRANSFORM_COST: Readonly<Record<TransformSize, number>> = { 16: 6, 32: 6, 64: 12 }
 /** What a word of the filters' spectra costs, which no cache holds. */
@@ -120,12 +120,12 @@ export function sizesFor(conv: Convolution): TransformSize[] {
 }
 
 /**
- * E of |error| ≤ E · M (tolerance.ts). A transform of n = 2^t points errs by at most t·η/(1 − t·η) of its 2-norm, η = u + γ₄(√2 + u) for
- * twiddles rounded to nearest (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., theorem 24.2; radices 4 and 8 have
- * fewer roundings); t = 2·log₂ N over two axes, for X, for the filter and back. As a transform is orthogonal but for a factor and mixes all
- * roundings into every value, the error of a tile lies evenly over it (Schatzman, Accuracy of the Discrete Fourier Transform and the Fast
- * Fourier Transform, SIAM J. Sci. Comput. 17, 1996): its 2-norm is taken for N times the error of one value, and M bounds the values'
- * mean. Between, sums over 2C products.
+ * E of |error| ≤ E · M (tolerance.ts). A transform of n = 2^t points errs by at most t·η/(1 − t·η) of its 2-norm, η = u + γ₄(√2 +
+ * u) for twiddles rounded to nearest (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., theorem 24.2; radices 4 and
+ * 8 have fewer roundings); t = 2·log₂ N over two axes, for X, for the filter and back. As a transform is orthogonal but for a
+ * factor and mixes all roundings into every value, the error of a tile lies evenly over it (Schatzman, Accuracy of the Discrete
+ * Fourier Transform and the Fast Fourier Transform, SIAM J. Sci. Comput. 17, 1996): its 2-norm is taken for N times the error of
+ * one value, and M bounds the values' mean. Between, sums over 2C products.
  */
 export function fftError(conv: Convolution, size: TransformSize): number {
   const u = F32_ROUNDOFF
@@ -171,8 +171,8 @@ export function expectedGain(conv: Convolution): number {
 }
 
 /**
- * Gains from which transforms were faster than the best other algorithm on a software adapter: a product by the definition runs at the
- * rate of matrix products; filters that see one channel are no product, and all that they do is slow.
+ * Gains from which transforms were faster than the best other algorithm on a software adapter: a product by the definition runs at
+ * the rate of matrix products; filters that see one channel are no product, and all that they do is slow.
  */
 const WORTHWHILE = { summed: 1.75, single: 0.23 }
 

@@ -1,14 +1,15 @@
 /**
- * Strassen's product in Winograd's form: 7 products of blocks and 15 additions for 8 products, on one level or two. Think of it as a
- * product of products: all factors of the blocks' products are made first, one dispatch for each side, then the products run as one batch
- * of another family, then one dispatch adds them up and runs the epilogue.
+ * Strassen's product in Winograd's form: 7 products of blocks and 15 additions for 8 products, on one level or two. Think of it as
+ * a product of products: all factors of the blocks' products are made first, one dispatch for each side, then the products run as
+ * one batch of another family, then one dispatch adds them up and runs the epilogue.
  *
  *     A ─ factors ─► [7][rows / 2][depth / 2] ────┐
  *                                                 ├─ 7 products, one batch ─► [7][rows / 2][columns / 2] ─ finish ─► Y
  *     B ─ factors ─► [7][depth / 2][columns / 2] ─┘
  *
- * Odd sizes read as padded with zeros. What is saved in multiplications is paid in memory, which is why only large products gain; what the
- * additions lose is stated by `strassenError`. No rule chooses it: it runs where it is forced, or where it was measured to be the fastest.
+ * Odd sizes read as padded with zeros. What is saved in multiplications is paid in memory, which is why only large products gain;
+ * what the additions lose is stated by `strassenError`. No rule chooses it: it runs where it is forced, or where it was measured to
+ * be the fastest.
  */
 import { z } from 'zod'
 import combinations from '../../../../shaders/gemm/strassen/combinations.wgsl?raw'
@@ -217,7 +218,8 @@ function leftLoads(product: Product, levels: Levels): number {
   const side = 2 ** levels
   const quads = side * side * rows * (depth / 4)
   if (form === 'along') return 4 * quads
-  // One value at a time, those that there are; where they lie across, each by the quad that holds it. What lies outside reads the first.
+  // One value at a time, those that there are; where they lie across, each by the quad that holds it. What lies outside reads the
+  // first.
   const first = product.depth % 4 === 0 ? 4 : Math.min(4, product.depth)
   const inside = product.rows * Math.ceil(product.depth / 4)
   const values = product.rows * product.depth + (quads - inside) * first
