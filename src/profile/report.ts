@@ -64,7 +64,10 @@ export interface RooflineReport {
   /** Operations per byte. */
   readonly intensity: number
   readonly attainable_gflops: number
-  /** Of the attainable rate, what was reached; above 1 where matrix units or caches beat the peaks measured without them. */
+  /**
+   * Of the attainable rate, what was reached; above 1 where matrix units or caches beat the peaks measured without them, or an algorithm
+   * multiplies less than the definition.
+   */
   readonly share: number
   /** What the roof is made of there; `launch`: starting the dispatches takes longer than the work would. */
   readonly bound: 'memory' | 'compute' | 'launch'

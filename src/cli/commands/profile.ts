@@ -236,7 +236,9 @@ function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, co
       roofline === undefined ? '–' : roofline.intensity.toPrecision(3),
       gflops === undefined ? '–' : gflops.toPrecision(3),
       roofline === undefined ? '–' : roofline.attainable_gflops.toPrecision(3),
-      roofline === undefined ? '–' : `${(100 * roofline.share).toPrecision(2)} %`,
+      roofline === undefined
+        ? '–'
+        : `${roofline.share < 0.995 ? (100 * roofline.share).toPrecision(2) : (100 * roofline.share).toFixed(0)} %`,
       roofline?.bound ?? '–',
     ]
   })
