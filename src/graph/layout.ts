@@ -21,7 +21,8 @@ import { formsOf, isMap, isSensitive, type Form } from './layout-forms.ts'
 import type { TypedGraph, TypedNode } from './passes.ts'
 
 /** Chosen over the graph, or one for all that can compute in it. */
-export type LayoutChoice = 'auto' | Layout
+export const LAYOUT_CHOICES = ['auto', ...LAYOUTS] as const
+export type LayoutChoice = (typeof LAYOUT_CHOICES)[number]
 
 /** What was decided of a node that touches feature maps, and why. */
 export interface LayoutDecision {

@@ -17,7 +17,7 @@ import { formatShape, type Shape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor, type TensorType } from '../tensor/tensor.ts'
 import { Execution, type CompileProgress } from './execution.ts'
 import type { Graph, GraphInput } from './graph.ts'
-import type { LayoutChoice } from './layout.ts'
+import { LAYOUT_CHOICES, type LayoutChoice } from './layout.ts'
 import { checkGraph, fedInputs, resolveInputs, typeGraph, type Folds, type Ops, type TypedGraph } from './passes.ts'
 import { planNodes, type PlannedNode, type PlanNode } from './planning.ts'
 import { runningGraph } from './running.ts'
@@ -80,6 +80,9 @@ export async function compile(gpu: Gpu, graph: Graph, options: CompileOptions = 
       limit: 'feature shader-f16 is missing',
       remedy: 'Use precision f32',
     })
+  }
+  if (options.layout !== undefined && !LAYOUT_CHOICES.includes(options.layout)) {
+    throw new OptionError(`There is no layout ${String(options.layout)}`, { remedy: `Layouts: ${LAYOUT_CHOICES.join(', ')}` })
   }
   if (!Number.isInteger(plans) || plans < 1) throw new OptionError(`A model keeps at least one plan, not ${plans}`)
   options.signal?.throwIfAborted()

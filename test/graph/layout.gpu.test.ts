@@ -118,3 +118,8 @@ it('in several segments is the same', async () => {
   const plain = await results(given, 'nchw')
   for (const layout of ['nhwc', 'nchw4'] as const) expect(worst(await results(given, layout, small), plain)).toBeLessThan(1e-5)
 })
+
+it('refuses a layout that there is not', async () => {
+  const wrong: object = { layout: 'nwhc' }
+  await expect(compile(gpu, net(8), wrong)).rejects.toThrow(/no layout nwhc.*nchw4/)
+})

@@ -1,7 +1,6 @@
 /** `tilewright inspect`: layers, shapes, weights, MACs, arithmetic intensity, unsupported nodes. Needs no GPU. */
 import { Command, Option } from 'commander'
-import type { LayoutChoice } from '../../graph/layout.ts'
-import { LAYOUTS } from '../../ops/layout.ts'
+import { LAYOUT_CHOICES, type LayoutChoice } from '../../graph/layout.ts'
 import { LAYOUT_DEVICES, type LayoutRequest } from '../../profile/inspect-layout.ts'
 import { inspectGraph, type InspectedLayer, type InspectReport, type Totals } from '../../profile/inspect.ts'
 import { colorsFor, EXIT, type Colors, type Context } from '../context.ts'
@@ -35,7 +34,7 @@ export function inspectCommand(context: Context, exit: (code: number) => void): 
         '--layout [CHOICE]',
         'how feature maps lie, why, and what each transpose costs: chosen over the network, or forced',
       )
-        .choices(['auto', ...LAYOUTS])
+        .choices(LAYOUT_CHOICES)
         .preset('auto'),
     )
     .addOption(new Option('--device <KIND>', 'the kind of device that --layout is for').choices(LAYOUT_DEVICES).default('gpu'))
