@@ -18,8 +18,14 @@ describe('by rule', () => {
   it.each([
     ['one channel a group', point([1, 9, 9, 8], [8, 1, 3, 3], { groups: 8 }), SOFTWARE, 'depthwise'],
     ['one channel a group, any multiplier', point([1, 9, 9, 8], [24, 1, 3, 3], { groups: 8 }), GPU, 'depthwise'],
-    ['one channel, one group', point([1, 9, 9, 1], [24, 1, 3, 3]), GPU, 'implicit-gemm'],
-    ['two channels a group, few filters', point([1, 9, 9, 8], [8, 2, 3, 3], { groups: 4 }), SOFTWARE, 'direct'],
+    ['4 channels', point([1, 9, 9, 4], [24, 4, 3, 3]), GPU, 'direct-tiled'],
+    ['5 channels', point([1, 9, 9, 5], [24, 5, 3, 3]), GPU, 'implicit-gemm'],
+    ['9 filters', point([1, 9, 9, 24], [9, 24, 3, 3]), GPU, 'direct-tiled'],
+    ['10 filters', point([1, 9, 9, 24], [10, 24, 3, 3]), GPU, 'implicit-gemm'],
+    ['groups of 16', point([1, 9, 9, 32], [32, 16, 3, 3], { groups: 2 }), SOFTWARE, 'direct-tiled'],
+    ['groups of 17', point([1, 9, 9, 34], [34, 17, 3, 3], { groups: 2 }), SOFTWARE, 'implicit-gemm'],
+    ['9 filters of single taps', point([1, 9, 9, 24], [9, 24, 1, 1]), SOFTWARE, 'direct-tiled'],
+    ['9 filters of single taps, nchw', point([1, 24, 9, 9], [9, 24, 1, 1], { layout: 'nchw' }), SOFTWARE, 'implicit-gemm'],
     ['3×3, 32 channels, in software', point([1, 56, 56, 32], [32, 32, 3, 3], { padding: 1 }), SOFTWARE, 'winograd'],
     ['3×3, 31 channels', point([1, 56, 56, 31], [32, 31, 3, 3], { padding: 1 }), SOFTWARE, 'implicit-gemm'],
     ['3×3, 31 filters', point([1, 56, 56, 32], [31, 32, 3, 3], { padding: 1 }), SOFTWARE, 'implicit-gemm'],
@@ -32,6 +38,17 @@ describe('by rule', () => {
     ['5×5', point([1, 56, 56, 64], [64, 64, 5, 5]), GPU, 'implicit-gemm'],
   ] as const)('%s', (_, given, device, algorithm) => {
     expect(byRule(convolutionAt(given), device).config.algorithm).toBe(algorithm)
+  })
+
+  it('has filters as rows of the product where Y then lies in line', () => {
+    const at = (layout: string, filters: number, device: DeviceFacts): unknown => {
+      const x = layout === 'nchw' ? [1, 24, 9, 9] : [1, 9, 9, 24]
+      return byRule(convolutionAt(point(x, [filters, 24, 1, 1], { layout })), device).config
+    }
+    expect(at('nchw', 9, SOFTWARE)).toMatchObject({ rows: 'filters' })
+    expect(at('nchw', 10, SOFTWARE)).toMatchObject({ rows: 'positions' })
+    expect(at('nchw', 10, GPU)).toMatchObject({ rows: 'filters' })
+    expect(at('nhwc', 10, GPU)).toMatchObject({ rows: 'positions' })
   })
 
   it('respects the error that a caller allows, and says why an algorithm is refused', () => {

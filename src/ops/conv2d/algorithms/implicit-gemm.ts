@@ -107,9 +107,14 @@ export function kernelOf(product: Product, { kernel }: Pick<ImplicitGemmConfig, 
   return kernel === undefined ? choose(product, device) : { config: forced(product, kernel, device), reason: 'kernel forced' }
 }
 
+/** Up to as many filters, single taps in software have positions as columns in nchw: 2 to 3 times as fast on lavapipe. */
+const FEW_FILTERS = 9
+
 /** Positions as rows, where a subgroup or workgroup shares what it finds of a window; on GPUs in nchw as columns, so that Y is stored in line. */
 export function ruleFor(conv: Convolution, device: DeviceFacts): ImplicitGemmConfig {
-  const rows = conv.outputLayout === 'nchw' && !device.software ? 'filters' : 'positions'
+  const { layout, outputLayout, filters } = conv
+  const inLine = layout === 'nchw' && outputLayout === 'nchw' && tapsOf(conv) === 1 && filters <= FEW_FILTERS
+  const rows = inLine || (outputLayout === 'nchw' && !device.software) ? 'filters' : 'positions'
   return { algorithm: 'implicit-gemm', rows }
 }
 
