@@ -36,10 +36,7 @@ export interface CompileOptions {
   readonly signal?: AbortSignal
   /** May replace the default plan of a node: undefined leaves it. */
   readonly planNode?: PlanNode
-  /**
-   * How feature maps lie: `auto` (default) chooses over the graph, a layout forces it wherever nodes can compute in it (for nodes that
-   * cannot, values are moved). Inputs and outputs of the model lie in nchw in any case.
-   */
+  /** How feature maps lie: chosen over the graph (`auto`, default), or forced where nodes can; the model's own are nchw in any case. */
   readonly layout?: LayoutChoice
   /** Plans kept, one for each set of input shapes (default 4). */
   readonly plans?: number
@@ -81,9 +78,8 @@ export async function compile(gpu: Gpu, graph: Graph, options: CompileOptions = 
       remedy: 'Use precision f32',
     })
   }
-  if (options.layout !== undefined && !LAYOUT_CHOICES.includes(options.layout)) {
+  if (!LAYOUT_CHOICES.includes(options.layout ?? 'auto'))
     throw new OptionError(`There is no layout ${String(options.layout)}`, { remedy: `Layouts: ${LAYOUT_CHOICES.join(', ')}` })
-  }
   if (!Number.isInteger(plans) || plans < 1) throw new OptionError(`A model keeps at least one plan, not ${plans}`)
   options.signal?.throwIfAborted()
   checkGraph(graph, options.ops)
@@ -264,12 +260,7 @@ export class Model {
   #type(fed: Fed, keep: 'outputs' | 'all'): TypedGraph {
     const { ops, planNode, layout } = this.#options
     const { typed, running } = runningGraph(this.graph, fed, {
-      precision: this.precision,
-      device: this.gpu.facts,
-      planNode,
-      layout,
-      keep,
-      folds: this.#folds,
+      ...{ precision: this.precision, device: this.gpu.facts, planNode, layout, keep, folds: this.#folds },
       ...(ops === undefined ? {} : { ops }),
     })
     if (this.#symbols.length === 0 && fed.values.size === 0) this.#outputs ??= outputsOf(typed, typed, [])
