@@ -7,6 +7,7 @@ import type { TunedKernel } from '../../gpu/tuning.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { keptKernel, UNKNOWN_KERNEL } from '../kept.ts'
 import type { AlgorithmConfig } from './algorithm.ts'
+import { isWorthwhile } from './fft/tiles.ts'
 import { ruleFor } from './algorithms/implicit-gemm.ts'
 import { ALGORITHMS, algorithmNamed, forced, refusalOf } from './algorithms.ts'
 import { macsOf, tapsOf, type Convolution } from './convolution.ts'
@@ -102,6 +103,8 @@ function isNarrow(conv: Convolution): boolean {
 const LEAST_WINOGRAD_MACS = 5e6
 
 const RULES: readonly Rule[] = [
+  // Measured in software alone: on GPUs it is a candidate of the tuner's.
+  { algorithm: 'fft', when: (conv, { software }) => software && isWorthwhile(conv), reason: 'by rule for large filters' },
   {
     algorithm: 'depthwise',
     when: ({ groups, channels }) => groups > 1 && channels === 1,

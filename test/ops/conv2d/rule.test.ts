@@ -35,6 +35,9 @@ describe('by rule', () => {
     ['3×3, stride 2', point([1, 56, 56, 64], [64, 64, 3, 3], { stride: 2 }), GPU, 'implicit-gemm'],
     ['3×3, dilation 2', point([1, 56, 56, 64], [64, 64, 3, 3], { dilation: 2 }), GPU, 'implicit-gemm'],
     ['1×1', point([1, 56, 56, 64], [64, 64, 1, 1]), GPU, 'implicit-gemm'],
+    ['11×11, in software', point([1, 56, 56, 64], [64, 64, 11, 11], { padding: 5 }), SOFTWARE, 'fft'],
+    ['11×11, on a GPU', point([1, 56, 56, 64], [64, 64, 11, 11], { padding: 5 }), GPU, 'implicit-gemm'],
+    ['11×11, stride 2', point([1, 56, 56, 64], [64, 64, 11, 11], { stride: 2 }), SOFTWARE, 'implicit-gemm'],
     ['5×5', point([1, 56, 56, 64], [64, 64, 5, 5]), GPU, 'implicit-gemm'],
   ] as const)('%s', (_, given, device, algorithm) => {
     expect(byRule(convolutionAt(given), device).config.algorithm).toBe(algorithm)
