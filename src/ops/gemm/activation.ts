@@ -4,20 +4,17 @@
  * NaN and infinities fare alike, and what the op takes as attributes are params here too, so that a kernel serves all bounds and slopes.
  */
 import { z } from 'zod'
-import clip from '../../../shaders/elementwise/clip.wgsl?raw'
 import float from '../../../shaders/elementwise/float.wgsl?raw'
 import hardSigmoid from '../../../shaders/elementwise/hard_sigmoid.wgsl?raw'
 import hardSwish from '../../../shaders/elementwise/hard_swish.wgsl?raw'
 import leakyRelu from '../../../shaders/elementwise/leaky_relu.wgsl?raw'
-import relu from '../../../shaders/elementwise/relu.wgsl?raw'
 import sigmoid from '../../../shaders/elementwise/sigmoid.wgsl?raw'
 import tanh from '../../../shaders/elementwise/tanh.wgsl?raw'
 import gelu from '../../../shaders/gemm/epilogue/gelu.wgsl?raw'
 import silu from '../../../shaders/gemm/epilogue/silu.wgsl?raw'
 import activated from '../../../shaders/gemm/epilogue/activated.wgsl?raw'
-import linear from '../../../shaders/gemm/epilogue/linear.wgsl?raw'
+import bounded from '../../../shaders/gemm/epilogue/bounded.wgsl?raw'
 import type { ParamType } from '../../gpu/program.ts'
-import { clipParams } from '../clip/plan.ts'
 import { ULP } from '../elementwise/tolerance.ts'
 import { hardSigmoidError, hardSigmoidOf } from '../hard-sigmoid/op.ts'
 import { HARD_SWISH_ERROR, hardSwishOf } from '../hard-swish/op.ts'
@@ -61,8 +58,14 @@ const GELU_SCALE = Math.sqrt(2 / Math.PI)
 
 const noError = (): number => 0
 
-const PLAIN: Readonly<Record<Exclude<(typeof ACTIVATIONS)[number], 'none'>, Definition>> = {
-  relu: { wgsl: relu, value: (x) => (x > 0 || Number.isNaN(x) ? x : 0), slope: 1, error: noError },
+/** min(max(x, low), high), one kernel for all bounds. */
+function boundedBy(low: number, high: number, value: (x: number) => number): Definition {
+  return { wgsl: bounded, types: { low: 'f32', high: 'f32' }, values: { low, high }, value, slope: 1, error: noError }
+}
+
+const PLAIN: Readonly<Record<(typeof ACTIVATIONS)[number], Definition>> = {
+  none: boundedBy(-Infinity, Infinity, (x) => x),
+  relu: boundedBy(0, Infinity, (x) => (x > 0 || Number.isNaN(x) ? x : 0)),
   sigmoid: { wgsl: sigmoid, value: sigmoidOf, slope: 0.25, error: (x, y) => (8 + 2 * x) * ULP * y },
   tanh: { wgsl: tanh, value: Math.tanh, slope: 1, error: (_, y) => 20 * ULP * y },
   /** x · sigmoid(x). Its steepest slope is 1.0998. */
@@ -91,7 +94,7 @@ type Parametric = z.infer<typeof parametric>
 /** A reference asks for every element. */
 const definitions = new WeakMap<Parametric, Definition>()
 
-function definitionOf(activation: Exclude<Activation, 'none'>): Definition {
+function definitionOf(activation: Activation): Definition {
   if (typeof activation === 'string') return PLAIN[activation]
   const known = definitions.get(activation)
   if (known !== undefined) return known
@@ -104,8 +107,7 @@ function parametricDefinition(activation: Parametric): Definition {
   switch (activation.name) {
     case 'clip': {
       const [low, high] = [Math.fround(activation.min ?? -Infinity), Math.fround(activation.max ?? Infinity)]
-      const bounds = clipParams(activation.min, activation.max)
-      return { wgsl: clip, ...bounds, value: (x) => Math.min(Math.max(x, low), high), slope: 1, error: noError }
+      return boundedBy(low, high, (x) => Math.min(Math.max(x, low), high))
     }
     case 'leakyRelu': {
       const alpha = Math.fround(activation.alpha)
@@ -137,7 +139,6 @@ const PREFIX = 'activation_'
 
 /** WGSL of `activated(x)`; it reads the params of `activationParams`. */
 export function activationWgsl(activation: Activation): string {
-  if (activation === 'none') return linear
   return [float, definitionOf(activation).wgsl.replaceAll('params.', `params.${PREFIX}`), activated].join('\n')
 }
 
@@ -146,7 +147,6 @@ export function activationParams(activation: Activation): {
   readonly types: Readonly<Record<string, ParamType>>
   readonly values: Readonly<Record<string, number>>
 } {
-  if (activation === 'none') return { types: {}, values: {} }
   const { types = {}, values = {} } = definitionOf(activation)
   const prefixed = <T>(entries: Readonly<Record<string, T>>): Record<string, T> =>
     Object.fromEntries(Object.entries(entries).map(([name, value]) => [`${PREFIX}${name}`, value]))
@@ -155,7 +155,7 @@ export function activationParams(activation: Activation): {
 
 /** The activation as a function in f64. */
 export function activationValue(activation: Activation): (x: number) => number {
-  return activation === 'none' ? (x) => x : definitionOf(activation).value
+  return definitionOf(activation).value
 }
 
 /** Of exact sums that a kernel knows to within `bound`, the activation and the bound on its result. */
