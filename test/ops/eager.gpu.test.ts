@@ -29,6 +29,8 @@ function half({ shape, values }: HostTensor): HostTensor {
 
 const X = tensor([-2, -1, 0, 1, 2, 3], [2, 3])
 const BYTES = tensor([1, -2, 3, -4], [2, 2], 'i8')
+const BYTE_ROW = tensor([1, -2, 3], [1, 1, 1, 3], 'i8')
+const BYTE_FILTER = tensor([1, -2], [1, 1, 1, 2], 'i8')
 const PICTURE = iota(1, 1, 3, 3)
 
 /** A call, the shape and the values that it gives. */
@@ -164,6 +166,27 @@ const CALLS: readonly Call[] = [
     },
     [3],
     [0, 100, 255],
+  ],
+  [
+    'convTranspose2d',
+    () => ops.convTranspose2d(gpu, tensor([1, 2], [1, 1, 1, 2]), tensor([1, 10], [1, 1, 1, 2]), { stride: [1, 2] }),
+    [1, 1, 1, 4],
+    [1, 10, 2, 20],
+  ],
+  ['convInteger', () => ops.convInteger(gpu, BYTE_ROW, BYTE_FILTER), [1, 1, 1, 2], [5, -8]],
+  [
+    'qlinearConv',
+    () => {
+      const side = (values: HostTensor): ops.QuantisedTensor => ({
+        values,
+        scale: tensor([0.5], []),
+        zeroPoint: tensor([0], [], 'i8'),
+      })
+      const result = { scale: tensor([0.25], []), zeroPoint: tensor([100], [], 'u8') }
+      return ops.qlinearConv(gpu, side(BYTE_ROW), side(BYTE_FILTER), result)
+    },
+    [1, 1, 1, 2],
+    [105, 92],
   ],
   ['matmulInteger', () => ops.matmulInteger(gpu, BYTES, BYTES), [2, 2], [-5, 6, -9, 10]],
   [

@@ -102,9 +102,16 @@ function isNarrow(conv: Convolution): boolean {
  */
 const LEAST_WINOGRAD_MACS = 5e6
 
+/** Below, the pipelines of transforms are not made up for. */
+const LEAST_FFT_MACS = 2e7
+
 const RULES: readonly Rule[] = [
   // Measured in software alone: on GPUs it is a candidate of the tuner's.
-  { algorithm: 'fft', when: (conv, { software }) => software && isWorthwhile(conv), reason: 'by rule for large filters' },
+  {
+    algorithm: 'fft',
+    when: (conv, { software }) => software && macsOf(conv) >= LEAST_FFT_MACS && isWorthwhile(conv),
+    reason: 'by rule for large filters',
+  },
   {
     algorithm: 'depthwise',
     when: ({ groups, channels }) => groups > 1 && channels === 1,

@@ -68,7 +68,8 @@ describe('halves', () => {
   it.each<OpDefinition>([conv2d, convTranspose2d])('are summed in f32 unless asked otherwise: $name', (definition) => {
     const inputs = [x, filters(definition === conv2d ? [5, 3, 3, 3] : [3, 5, 3, 3]), null]
     const sums = (given: object): string[] => {
-      const attributes = parseAttributes(definition, given)
+      const algorithm = definition === conv2d ? 'implicit-gemm' : 'phases'
+      const attributes = parseAttributes(definition, { algorithm, ...given })
       const context = { inputs, values: [], attributes }
       const { dispatches } = definition.plan({ ...context, outputs: definition.infer(context), device: gpu.facts })
       return dispatches.flatMap(({ program }) => /alias acc_t = (\w+)/.exec(program.body)?.[1] ?? [])
