@@ -97,10 +97,11 @@ function isNarrow(conv: Convolution): boolean {
 }
 
 /**
- * Where Winograd's transforms pay: 1.3 to 2.8 times as fast as implicit GEMM on lavapipe from 32 channels and filters on; below, its two
- * pipelines more are not made up for. On GPUs, where products are faster beside memory, from 64.
+ * Where Winograd pays. On lavapipe it is 1.3 to 2.8 times as fast as implicit GEMM from 32 channels and filters on, but its pipelines take
+ * 0.4 s of the processor that also runs the kernels: a convolution must save as much within a few dozen runs. On GPUs, where products are
+ * faster beside memory, from 64 channels on (reasoned, not measured).
  */
-const LEAST_WINOGRAD_MACS = 5e6
+const WINOGRAD = { software: { channels: 32, macs: 3e8 }, gpu: { channels: 64, macs: 5e6 } }
 
 /** Below, the pipelines of transforms are not made up for. */
 const LEAST_FFT_MACS = 2e7
@@ -120,8 +121,8 @@ const RULES: readonly Rule[] = [
   {
     algorithm: 'winograd',
     when: (conv, { software }) => {
-      const least = software ? 32 : 64
-      return conv.channels >= least && conv.filters >= least && macsOf(conv) >= LEAST_WINOGRAD_MACS
+      const { channels, macs } = software ? WINOGRAD.software : WINOGRAD.gpu
+      return conv.channels >= channels && conv.filters >= channels && macsOf(conv) >= macs
     },
     reason: 'by rule for 3×3 filters',
   },
