@@ -38,14 +38,25 @@ export function planNodes(typed: TypedGraph, device: DeviceFacts, planNode?: Pla
 
 /** The plan of one node, checked. @throws as planNodes */
 export function planOne(item: TypedNode, device: DeviceFacts, planNode?: PlanNode): OpPlan {
-  const { node, definition, context, fused = [] } = item
+  const { node, context, fused = [] } = item
   const where: ErrorDetails = { node: node.name, op: node.op }
   for (const type of context.outputs) checkTensor(type, device, where)
-  const chosen = planNode?.(item, device) ?? definition.plan({ ...context, device })
+  const chosen = planNode?.(item, device) ?? ownPlan(item, device)
   const reason = fused.length === 0 ? chosen.reason : `${chosen.reason}; with ${fused.join(', ')}`
   const plan = { ...withZeros(chosen), reason }
   if (plan.alias === undefined)
     checkPlan(plan, { inputs: boundInputs(plan, context.inputs), outputs: context.outputs }, device, where)
+  return plan
+}
+
+/** Plans by node: passes ask for a node's again and again. */
+const plans = new WeakMap<TypedNode['context'], { readonly device: DeviceFacts; readonly plan: OpPlan }>()
+
+function ownPlan({ definition, context }: TypedNode, device: DeviceFacts): OpPlan {
+  const known = plans.get(context)
+  if (known?.device === device) return known.plan
+  const plan = definition.plan({ ...context, device })
+  plans.set(context, { device, plan })
   return plan
 }
 

@@ -3,7 +3,7 @@
  * the tuner tunes it. Pure: no GPU.
  */
 import { TilewrightError } from '../errors.ts'
-import type { DeviceFacts } from '../gpu/program.ts'
+import { segmentBytes, segmentCount, type DeviceFacts } from '../gpu/program.ts'
 import { fuseGraph } from './fuse.ts'
 import type { Graph } from './graph.ts'
 import { layoutGraph, type LayoutChoice } from './layout.ts'
@@ -40,7 +40,8 @@ export function runningGraph(graph: Graph, { types, values }: Fed, given: Runnin
   const stored = precision === 'f16' ? halveGraph(typed, options) : typed
   if (options.keep === 'all') return { typed, running: stored }
   const accepts = (node: TypedNode): boolean => runs(node, device, planNode)
-  const laid = layoutGraph(fuseGraph(stored, accepts), { layout, device, accepts })
+  const fuses = (node: TypedNode): boolean => (planNode === undefined && isSmall(node, device)) || accepts(node)
+  const laid = layoutGraph(fuseGraph(stored, fuses), { layout, device, accepts })
   const running = placeGraph(laid.graph, {
     layoutOf: (value) => laid.layouts.get(value) ?? 'nchw',
     accepts: (placed, before) => isAsGood(placed, before, given),
@@ -57,6 +58,16 @@ function isAsGood(placed: TypedNode, before: TypedNode, { device, planNode }: Ru
       .dispatches.map(({ program }) => program.name)
       .join(' ')
   return kernels(placed) === kernels(before)
+}
+
+/** Bindings that a kernel may have besides a node's operands: temps, and what is prepared. */
+const SPARE_BINDINGS = 3
+
+/** Whether all operands of a node fit beside one another into one dispatch: then what is folded into it is not what would refuse it. */
+function isSmall({ context }: TypedNode, { limits }: DeviceFacts): boolean {
+  const bytes = segmentBytes(limits)
+  const segments = [...context.inputs, ...context.outputs].map((type) => (type === null ? 0 : segmentCount(type, bytes)))
+  return segments.reduce((sum, count) => sum + count, SPARE_BINDINGS) <= limits.maxStorageBuffersPerShaderStage
 }
 
 function runs(node: TypedNode, device: DeviceFacts, planNode: PlanNode | undefined): boolean {

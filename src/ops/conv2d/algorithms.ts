@@ -1,6 +1,7 @@
 /** All algorithms of convolution: the one place where one is registered. */
 import { OptionError } from '../../errors.ts'
 import type { DeviceFacts } from '../../gpu/program.ts'
+import { parsedOnce } from '../parsed.ts'
 import { DEFAULT_MAX_ERROR, type Algorithm, type AlgorithmConfig } from './algorithm.ts'
 import { depthwise } from './algorithms/depthwise.ts'
 import { direct } from './algorithms/direct.ts'
@@ -22,7 +23,7 @@ export const ALGORITHMS: ReadonlyMap<string, AnyAlgorithm> = new Map(
 
 /** An algorithm as the registry holds it: what it is handed was parsed by its own schema. */
 function erased<C extends AlgorithmConfig>(algorithm: Algorithm<C>): AnyAlgorithm {
-  const own = (config: AlgorithmConfig): C => algorithm.schema.parse(config)
+  const own = parsedOnce(algorithm.schema)
   const { spread, accesses, estimate } = algorithm
   return {
     name: algorithm.name,

@@ -6,6 +6,7 @@
 import type { z } from 'zod'
 import type { DeviceFacts, OpPlan } from '../../gpu/program.ts'
 import type { Mapping } from '../../schedule/mapping.ts'
+import { parsedOnce } from '../parsed.ts'
 import type { Product } from './product.ts'
 
 /** A family's name and its constants, as JSON: what the tuner keeps, what a caller forces, what a report prints. */
@@ -43,7 +44,7 @@ export type AnyFamily = Family
 
 /** A family as the registry holds it: what it is handed was parsed by its own schema. */
 export function erased<C extends Config>(family: Family<C>): AnyFamily {
-  const own = (config: Config): C => family.schema.parse(config)
+  const own = parsedOnce(family.schema)
   const { nest } = family
   return {
     name: family.name,
