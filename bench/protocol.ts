@@ -27,6 +27,9 @@ export interface Job {
   readonly tuning?: string
 }
 
+/** By where a kernel comes from; `shipped`: tuned by the makers, part of this version. */
+export type KernelCounts = Readonly<Record<'tuned' | 'shipped' | 'rule', number>>
+
 /** How far a result is from what it should be. */
 export interface ResultError {
   /** max |Δ| / max |reference| over what was compared. */
@@ -63,6 +66,8 @@ export interface Measured {
   readonly peak_gpu_bytes?: number
   /** Which kernel, where the engine tells. */
   readonly kernel?: string
+  /** Of a network of ours: its nodes whose op chooses among kernels. */
+  readonly nodes?: KernelCounts
   /** As the engine names itself. */
   readonly version: string
   /** What of Dawn was switched, as far as it is known. */

@@ -1,8 +1,9 @@
 /** What `tilewright bench` hands over: figures of each case and peer, ratios, means, and the roof they are held under. */
 import type { AdapterDescription } from '../src/profile/report.ts'
 import type { Bench, BenchCase, BenchName } from './cases/table.ts'
+import { keptBy } from './engines/kernels.ts'
 import { median } from './engines/sample.ts'
-import type { Answer, Measured, Peer } from './protocol.ts'
+import type { Answer, KernelCounts, Measured, Peer } from './protocol.ts'
 
 export const BENCH_SCHEMA = 'tilewright.bench/1'
 
@@ -32,6 +33,8 @@ export interface PeerFigures extends Measured {
   readonly resident_ms: number
   readonly end_to_end_ms: number
   readonly gflops: number
+  /** Where the device's clock has the kernels take longer than the wall clock the whole run: `kernel_ms` is then in no ratio. */
+  readonly kernel_doubtful?: true
   /** Share of what the roof allows for this case: of the peak, or of the bandwidth. */
   readonly share: number
   /** How many times longer than ours; only beside ours, and not for ours. */
@@ -56,7 +59,9 @@ export interface FamilyMean {
   readonly resident: number
   readonly first: number
   readonly end_to_end: number
+  /** Of the cases whose kernels both time, and how many these are. */
   readonly kernel?: number
+  readonly kernel_cases?: number
   /** The case in which ours does worst. */
   readonly least: { readonly case: string; readonly resident: number }
 }
@@ -67,9 +72,6 @@ export interface Mean extends FamilyMean {
   /** By family, in benches that tell them apart. */
   readonly families?: Readonly<Record<string, FamilyMean>>
 }
-
-/** `shipped`: tuned by the makers, part of this version. */
-export type KernelCounts = Readonly<Record<'tuned' | 'shipped' | 'rule', number>>
 
 export interface BenchReport<C extends BenchCase = BenchCase> {
   readonly schema: typeof BENCH_SCHEMA
@@ -83,7 +85,7 @@ export interface BenchReport<C extends BenchCase = BenchCase> {
   readonly rounds: number
   /** Whether ours took what `tilewright tune` kept on this adapter. */
   readonly tuned: boolean
-  /** Cases that ours holds, by where its kernel comes from. */
+  /** Cases that ours holds, by where its kernel comes from; of networks their nodes, where an op chooses among kernels. */
   readonly kernels: KernelCounts
   readonly peers: readonly Peer[]
   /** By peer, as each names itself. */
@@ -104,6 +106,8 @@ export interface Findings<C extends BenchCase = BenchCase> {
   readonly tuned: boolean
   readonly complete: boolean
 }
+
+const SOURCES = ['tuned', 'shipped', 'rule'] as const
 
 /** A peer may be less careful (half floats added up in half floats); beyond this it computed something else. */
 const MOST_PEER_ERROR = 0.05
@@ -153,13 +157,13 @@ export function reportOf<C extends BenchCase>(bench: Bench<C>, findings: Finding
   }
 }
 
-/** By the reasons of ours, as `choose` (src/ops/gemm/choose.ts) gives them: `tuned: …`, `shipped: …`, behind what was refused. */
 function kernelCounts(cases: readonly CaseRow[]): KernelCounts {
   const counts = { tuned: 0, shipped: 0, rule: 0 }
   for (const { peers } of cases) {
     if (peers.tilewright?.status !== 'ok') continue
-    const kept = /(?:^|; )(tuned|shipped): /.exec(peers.tilewright.kernel ?? '')?.[1]
-    counts[kept === 'tuned' || kept === 'shipped' ? kept : 'rule']++
+    const { kernel, nodes } = peers.tilewright
+    if (nodes !== undefined) for (const source of SOURCES) counts[source] += nodes[source]
+    else if (kernel !== undefined) counts[keptBy(kernel) ?? 'rule']++
   }
   return counts
 }
@@ -186,6 +190,7 @@ function caseRow<C extends BenchCase>(bench: Bench<C>, { item, left_out, answers
       end_to_end_ms: median(answer.end_to_end.samples_ms),
       gflops: (2 * bench.macs(item)) / resident_ms / 1e6,
       share: seconds / (resident_ms / 1000),
+      ...(isDoubtful(answer) ? { kernel_doubtful: true as const } : {}),
     }
     peers[peer] = ours === undefined || peer === 'tilewright' ? figures : { ...figures, ratio: ratioOf(answer, ours) }
   }
@@ -204,13 +209,22 @@ function isRight({ error }: Measured, most: number): boolean {
   return error === undefined || error.relative <= most
 }
 
+/** A kernel is part of its run; clocks and moments differ by so much at most. */
+const MOST_KERNEL_SHARE = 1.2
+
+function isDoubtful({ kernel_ms, resident }: Measured): boolean {
+  return kernel_ms !== undefined && kernel_ms > MOST_KERNEL_SHARE * median(resident.samples_ms)
+}
+
 function ratioOf(peer: Measured, ours: Measured): NonNullable<PeerFigures['ratio']> {
   const of = (answer: Measured, what: 'resident' | 'end_to_end'): number => median(answer[what].samples_ms)
   return {
     resident: of(peer, 'resident') / of(ours, 'resident'),
     first: peer.first_ms / ours.first_ms,
     end_to_end: of(peer, 'end_to_end') / of(ours, 'end_to_end'),
-    ...(peer.kernel_ms === undefined || ours.kernel_ms === undefined ? {} : { kernel: peer.kernel_ms / ours.kernel_ms }),
+    ...(peer.kernel_ms === undefined || ours.kernel_ms === undefined || isDoubtful(peer) || isDoubtful(ours)
+      ? {}
+      : { kernel: peer.kernel_ms / ours.kernel_ms }),
   }
 }
 
@@ -235,7 +249,7 @@ function familyMean(held: readonly [Held, ...Held[]]): FamilyMean {
     resident: geometricMean(held.map(({ ratio }) => ratio.resident)),
     first: geometricMean(held.map(({ ratio }) => ratio.first)),
     end_to_end: geometricMean(held.map(({ ratio }) => ratio.end_to_end)),
-    ...(kernels.length === held.length ? { kernel: geometricMean(kernels) } : {}),
+    ...(kernels.length === 0 ? {} : { kernel: geometricMean(kernels), kernel_cases: kernels.length }),
     least: { case: least.name, resident: least.ratio.resident },
   }
 }

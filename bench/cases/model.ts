@@ -6,7 +6,7 @@ import { networkNamed } from '../../models/index.ts'
 import { inspectGraph, type InspectReport } from '../../src/profile/inspect.ts'
 import type { Bench, BenchCase } from './table.ts'
 
-const FAMILIES = ['mobile', 'classic'] as const
+const FAMILIES = ['mobile', 'classic', 'segmentation'] as const
 
 export interface ModelCase extends BenchCase {
   readonly family: (typeof FAMILIES)[number]
@@ -22,11 +22,14 @@ function model(network: string, family: ModelCase['family']): ModelCase {
 
 export const MODEL_CASES: readonly ModelCase[] = [
   model('squeezenet1.1', 'mobile'),
+  model('mobilenetv1', 'mobile'),
   model('mobilenetv2', 'mobile'),
+  model('efficientnetb0', 'mobile'),
   model('googlenet', 'classic'),
   model('resnet50', 'classic'),
   model('alexnet', 'classic'),
   model('vgg16', 'classic'),
+  model('unet16', 'segmentation'),
 ]
 
 const inspected = new Map<string, InspectReport>()

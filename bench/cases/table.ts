@@ -39,19 +39,24 @@ export interface Bench<C extends BenchCase = BenchCase> {
   readonly heldAgainstCpu: boolean
 }
 
+/** An error lists the cases of a table that has no more. */
+const MOST_NAMES = 12
+
 /**
  * The cases whose names fit `globs` (`*` stands for any text; several are separated by commas), or whose family is called so, in the
  * table's order.
  * @throws OptionError when a glob fits none, naming some that there are
  */
 export function casesNamed<C extends BenchCase>({ cases, families, example }: Bench<C>, globs: string): C[] {
+  const names = cases.length > MOST_NAMES ? '' : `Cases: ${cases.map(({ name }) => name).join(', ')}; families`
+  const some = `${names === '' ? 'Families' : names}: ${families.join(', ')}`
   const patterns = globs.split(',').map((glob) => {
     const text = glob.trim()
     const pattern = new RegExp(`^${text.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`).replaceAll('*', '.*')}$`)
     const fits = ({ name, family }: C): boolean => pattern.test(name) || family === text
     if (!cases.some(fits)) {
       throw new OptionError(`No case is called ${JSON.stringify(text)}`, {
-        remedy: `Families: ${families.join(', ')}; a * stands for any text, as in ${example}; --list shows all`,
+        remedy: `${some}; a * stands for any text, as in ${example}; --list shows all`,
       })
     }
     return fits

@@ -27,7 +27,7 @@ export async function boundPlan(
 
 /** Milliseconds on the device's own clock, or undefined where it has none. */
 export async function kernelTime(gpu: Gpu, bound: readonly BoundDispatch[], samples: number): Promise<number | undefined> {
-  const { source, samples_ms } = await timeDispatches(gpu, bound, { warmups: 0, samples })
+  const { source, samples_ms } = await timeDispatches(gpu, bound, { warmups: samples === 1 ? 0 : 1, samples })
   return source === 'wall' ? undefined : median(samples_ms)
 }
 

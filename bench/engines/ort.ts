@@ -17,7 +17,7 @@ import { tensor } from '../../src/tensor/tensor.ts'
 import type { Answer, Job } from '../protocol.ts'
 import { numbersOf, type OperandArray } from '../values.ts'
 import type { Operand, Work } from '../work.ts'
-import { median, sample, type SampleRule } from './sample.ts'
+import { kernelSamples, median, sample, type SampleRule } from './sample.ts'
 
 /** What of onnxruntime-node is used here. */
 interface OrtTensor {
@@ -164,7 +164,7 @@ async function residentOf(bench: Bench, rule: SampleRule) {
   // The tiny kernel compiles here, and the device session's buffers are made.
   await queue(1)
   const resident = await sample(queue, rule)
-  return { resident, kernel_ms: await profiled(bench, rule.samples === 1 ? 1 : 3) }
+  return { resident, kernel_ms: await profiled(bench, kernelSamples(rule, resident)) }
 }
 
 interface ProfileEvent {

@@ -2,13 +2,14 @@
  * A graph of ours, compiled as callers compile it: weights are prepared once, at load. The first call is compiling, for a file reading
  * it too, and one run.
  */
-import { compile, type Model } from '../../src/graph/model.ts'
+import { compile } from '../../src/graph/model.ts'
 import { loadModel } from '../../src/graph/load.ts'
 import type { Gpu } from '../../src/gpu/gpu.ts'
 import type { Tensor } from '../../src/tensor/tensor.ts'
 import { hostTensor, type OwnFigures, type Work } from '../work.ts'
 import { boundModel, kernelTime } from './bound.ts'
-import { sample } from './sample.ts'
+import { countKernels } from './kernels.ts'
+import { kernelSamples, sample } from './sample.ts'
 
 export async function measureGraph(gpu: Gpu, work: Work): Promise<OwnFigures> {
   const { graph, output, feeds } = work
@@ -34,7 +35,8 @@ export async function measureGraph(gpu: Gpu, work: Work): Promise<OwnFigures> {
   })
   const end_to_end = await sample(fromHost, rule)
   const figures = { opened, first_ms, end_to_end, ...(error === undefined ? {} : { error }) }
-  if (!work.resident) return { ...figures, resident: end_to_end }
+  const reasons = model.plan().map(({ plan }) => plan.reason)
+  if (!work.resident) return { ...figures, resident: end_to_end, nodes: countKernels(reasons) }
 
   const onDevice = Object.fromEntries(Object.entries(fed).map(([name, host]) => [name, gpu.upload(host)]))
   const queue = async (repeats: number): Promise<void> => {
@@ -43,14 +45,6 @@ export async function measureGraph(gpu: Gpu, work: Work): Promise<OwnFigures> {
   }
   await queue(1)
   const resident = await sample(queue, rule)
-  const kernel_ms = await kernelTime(gpu, await boundModel(gpu, model, onDevice), rule.samples === 1 ? 1 : 3)
-  return { ...figures, resident, ...(kernel_ms === undefined ? {} : { kernel_ms }), kernel: reasonsOf(model) }
-}
-
-/** Why each node runs as it does, in order. */
-function reasonsOf(model: Model): string {
-  return model
-    .plan()
-    .map(({ plan }) => plan.reason)
-    .join(' + ')
+  const kernel_ms = await kernelTime(gpu, await boundModel(gpu, model, onDevice), kernelSamples(rule, resident))
+  return { ...figures, resident, ...(kernel_ms === undefined ? {} : { kernel_ms }), kernel: reasons.join(' + ') }
 }

@@ -12,7 +12,7 @@ import { parseAttributes, runOp, withZeros } from '../../src/ops/run.ts'
 import type { HostTensor } from '../../src/tensor/tensor.ts'
 import { hostTensor, type OwnFigures, type Work } from '../work.ts'
 import { boundPlan, kernelTime } from './bound.ts'
-import { sample } from './sample.ts'
+import { kernelSamples, sample } from './sample.ts'
 
 /** The op of a graph of one node: its first input is fed at each run, the others are there before. */
 function soleNode({ graph, feeds, name }: Work) {
@@ -70,7 +70,7 @@ export async function measureOp(gpu: Gpu, work: Work): Promise<OwnFigures> {
     await gpu.idle()
   }, rule)
   const end_to_end = await sample(fromHost, rule)
-  const kernel_ms = await kernelTime(gpu, bound, rule.samples === 1 ? 1 : 3)
+  const kernel_ms = await kernelTime(gpu, bound, kernelSamples(rule, resident))
   return {
     opened,
     first_ms,

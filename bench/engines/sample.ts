@@ -41,6 +41,14 @@ export function ruleAfter(second_ms: number, long_ms: number): SampleRule {
   return second_ms > long_ms ? THRICE : REPEATED
 }
 
+/** Sampling kernels by the device's clock takes about this long at most, beyond three runs. */
+const KERNELS_MS = 3000
+
+/** How many runs are timed by the device's clock: as many as were sampled by the wall clock, of slow ones three. */
+export function kernelSamples({ samples }: SampleRule, { samples_ms }: Pick<Samples, 'samples_ms'>): number {
+  return Math.min(samples, Math.max(3, Math.floor(KERNELS_MS / median(samples_ms))))
+}
+
 /** Times `run(n)`, which does n runs and waits for the last of them. */
 export async function sample(run: (repeats: number) => Promise<void>, rule: SampleRule): Promise<Samples> {
   const time = async (repeats: number): Promise<number> => {

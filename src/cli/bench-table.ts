@@ -45,6 +45,7 @@ export function renderBench(report: BenchReport, colors: Colors, firstCall: bool
     ...head(report).map((line) => wrapped(line)),
     '',
     speedTable(report, run, others, colors),
+    ...doubtfulLine(report, run),
     '',
     ...(others.length === 0 ? [] : [ratioTable(run, others, colors), '']),
     ...(firstCall ? [firstTable(report, run, colors), ''] : []),
@@ -81,10 +82,11 @@ function head(report: BenchReport): string[] {
   ]
 }
 
-function kernelLine({ tuned, kernels }: BenchReport): string {
+function kernelLine({ bench, tuned, kernels }: BenchReport): string {
   const shipped = kernels.shipped === 0 ? '' : `, ${kernels.shipped} shipped`
   const how = tuned ? 'what tilewright tune kept on this adapter is used' : 'tuning is left out (--tuned takes it up)'
-  return `kernels: ${kernels.tuned} tuned${shipped}, ${kernels.rule} by rule; ${how}.`
+  const what = bench === 'model' ? 'kernels of nodes' : 'kernels'
+  return `${what}: ${kernels.tuned} tuned${shipped}, ${kernels.rule} by rule; ${how}.`
 }
 
 function captioned(caption: string, columns: readonly Column[], cells: readonly (readonly string[])[], colors: Colors): string {
@@ -105,7 +107,9 @@ function speedTable({ bench }: BenchReport, rows: readonly CaseRow[], others: re
   const cells = rows.map((row) => [
     row.name,
     cell(row, 'tilewright', ({ resident_ms }) => duration(resident_ms)),
-    cell(row, 'tilewright', ({ kernel_ms }) => (kernel_ms === undefined ? undefined : duration(kernel_ms))),
+    cell(row, 'tilewright', ({ kernel_ms, kernel_doubtful }) =>
+      kernel_ms === undefined ? undefined : `${duration(kernel_ms)}${kernel_doubtful === true ? '*' : ''}`,
+    ),
     cell(row, 'tilewright', ({ gflops }) => three(gflops)),
     cell(row, 'tilewright', ({ share }) => `${(100 * share).toPrecision(2)} %`),
     row.bound,
@@ -115,6 +119,18 @@ function speedTable({ bench }: BenchReport, rows: readonly CaseRow[], others: re
   const where = bench === 'model' ? 'inputs and results on the host' : 'operands and results on the device'
   const caption = `GFLOP/s, ${where}; of roof: of what the measured peaks allow, for f16 the larger of the f32 and f16 peaks`
   return captioned(caption, columns, cells, colors)
+}
+
+/** Whose kernel times contradict their wall times, and where. */
+function doubtfulLine({ peers }: BenchReport, rows: readonly CaseRow[]): string[] {
+  const found = peers.flatMap((peer) => {
+    const names = rows.flatMap((row) => (figuresOf(row, peer)?.kernel_doubtful === true ? [row.name] : []))
+    return names.length === 0 ? [] : [`${TITLES[peer]}: ${names.join(', ')}`]
+  })
+  if (found.length === 0) return []
+  const why =
+    "* By the device's clock the kernels take over 20 % longer than the whole run by the wall clock: in no ratio of kernels."
+  return [wrapped(`${why} ${found.join('; ')}`)]
 }
 
 function ratioTable(rows: readonly CaseRow[], others: readonly Peer[], colors: Colors): string {
@@ -218,9 +234,10 @@ function meanLines({ means, peers }: BenchReport, firstCall: boolean, colors: Co
   return peers.flatMap((peer) => {
     const mean = means[peer]
     if (mean === undefined) return []
-    const { cases, resident, first, end_to_end, kernel, least, slowest_first } = mean
+    const { cases, resident, first, end_to_end, kernel, kernel_cases, least, slowest_first } = mean
+    const part = kernel_cases === cases ? '' : ` (${kernel_cases} of them)`
     const more = [
-      ...(kernel === undefined ? [] : [`${times(kernel)} in kernel time`]),
+      ...(kernel === undefined ? [] : [`${times(kernel)} in kernel time${part}`]),
       `${times(end_to_end)} end to end`,
       ...(firstCall ? [`${times(first)} in the first call (least ${times(slowest_first.first)}, ${slowest_first.case})`] : []),
     ]

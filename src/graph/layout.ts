@@ -388,6 +388,7 @@ class Rewriting {
     const ranked = others.map((other) => ({ layout: other.output, seconds: this.#choice.secondsOf(index, other) }))
     const [next] = ranked.toSorted((one, other) => one.seconds - other.seconds)
     if (next === undefined) return `${input} alone`
+    if (micro(own) === micro(next.seconds)) return `a tie: ${micro(own)} in ${input} as in ${next.layout}`
     const beside = `${micro(own)} in ${input}, ${micro(next.seconds)} in ${next.layout}`
     return own <= next.seconds ? beside : `${beside}: cheaper with its neighbours`
   }

@@ -3,12 +3,14 @@
  * it cannot be run. Weights are the filters and matrices of convolutions and products; biases and other parameters (batch norm) are
  * counted apart, as the literature does. Zero padding counts as MACs, as it does there.
  */
+import { z } from 'zod'
 import { SURVEY, SURVEY_SOURCE, type SurveyFigures } from '../../models/survey.ts'
 import { bindDimensions } from '../graph/dimensions.ts'
 import { fuseGraph } from '../graph/fuse.ts'
 import type { Graph, GraphInput, GraphNode, UnsupportedNode } from '../graph/graph.ts'
 import { fedInputs, resolveInputs, typeGraph, type TypedNode } from '../graph/passes.ts'
 import { REGISTRY } from '../ops/registry.ts'
+import { perAxis, spread } from '../ops/window.ts'
 import { macsOf, type Problem } from '../schedule/problem.ts'
 import { byteSize } from '../tensor/dtype.ts'
 import { sizeOf, type Shape } from '../tensor/shape.ts'
@@ -18,6 +20,16 @@ import { inspectLayout, type InspectedLayout, type LayoutRequest } from './inspe
 
 export const INSPECT_SCHEMA = 'tilewright.inspect/1'
 
+export interface InspectedFilters {
+  readonly number: number
+  /** Of one: channels of its group, then its extents. */
+  readonly shape: Shape
+  /** Per axis; of a transposed convolution those of its output. */
+  readonly stride: readonly number[]
+  readonly dilation: readonly number[]
+  readonly groups: number
+}
+
 export interface InspectedLayer {
   readonly name: string
   readonly op: string
@@ -26,7 +38,10 @@ export interface InspectedLayer {
   readonly output: Shape | null
   /** For convolutions and products. */
   readonly kind?: 'conv' | 'fc' | 'product'
+  /** The loop nest, of what a dataflow can run, and of quantised products. */
   readonly problem?: Problem
+  /** Of a convolution that its own kernels alone run: its W as it is. */
+  readonly filters?: InspectedFilters
   readonly macs: number
   /** Elements of the filters or the matrix. */
   readonly weights: number
@@ -151,7 +166,10 @@ function inspectNode(
   counted: Set<string>,
 ): InspectedLayer {
   const { ownLoops } = definition
-  const problem = definition.problem?.(context) ?? ownLoops?.problem(context)
+  const nest = definition.problem?.(context)
+  const problem = nest ?? ownLoops?.problem(context)
+  // The loop nest of as many multiply-adds as such a convolution has is not its own.
+  const filters = nest === undefined && CONVOLUTIONS.has(node.op) ? filtersOf(node.op, context, ownLoops?.factors[1]) : undefined
   const factors: readonly number[] = ownLoops?.factors ?? [0, 1]
   const bias = ownLoops === undefined ? 2 : ownLoops.bias
   let weights = 0
@@ -181,7 +199,9 @@ function inspectNode(
     op: node.op,
     inputs: context.inputs.flatMap((type) => (type === null ? [] : [type.shape])),
     output: context.outputs[0]?.shape ?? null,
-    ...(problem === undefined ? {} : { problem, kind: ownWeights ? kindOfLayer(node, problem) : ('product' as const) }),
+    ...(problem === undefined || filters !== undefined ? {} : { problem }),
+    ...(filters === undefined ? {} : { filters }),
+    ...(problem === undefined ? {} : { kind: ownWeights ? kindOfLayer(node, problem) : ('product' as const) }),
     macs: problem === undefined ? 0 : macsOf(problem),
     weights,
     biases,
@@ -193,6 +213,21 @@ function inspectNode(
 }
 
 const CONVOLUTIONS: ReadonlySet<string> = new Set(['conv2d', 'convTranspose2d', 'convInteger', 'qlinearConv'])
+
+/** What says the windows of a convolution. */
+const WINDOWS = z.looseObject({ stride: perAxis, dilation: perAxis, groups: z.number() })
+
+/** W is [M, C/groups, …], of a transposed convolution [C, M/groups, …]. */
+function filtersOf(op: string, { inputs, attributes }: TypedNode['context'], w = 1): InspectedFilters {
+  const [first = 0, second = 0, ...kernel] = inputs[w]?.shape ?? []
+  const { stride, dilation, groups } = WINDOWS.parse(attributes)
+  const [number, channels] = op === 'convTranspose2d' ? [second * groups, first / groups] : [first, second]
+  return {
+    ...{ number, shape: [channels, ...kernel], groups },
+    stride: spread(op, 'stride', stride, kernel.length),
+    dilation: spread(op, 'dilation', dilation, kernel.length),
+  }
+}
 
 function kindOfLayer(node: GraphNode, problem: Problem): 'conv' | 'fc' {
   return CONVOLUTIONS.has(node.op)

@@ -11,7 +11,7 @@ import type { TensorType } from '../tensor/tensor.ts'
 import type { OwnNode } from './layers.ts'
 import { verifyAndTime, worse, type Row, type RowContext } from './measure.ts'
 import type { PeaksReport } from './report.ts'
-import type { Work } from './roofline-row.ts'
+import { peakOf, type Work } from './roofline-row.ts'
 
 /** Runs a node with its op's default kernel, on its own operands. */
 export async function runOwn(context: RowContext, own: OwnNode): Promise<Row> {
@@ -22,7 +22,12 @@ export async function runOwn(context: RowContext, own: OwnNode): Promise<Row> {
   if (type === undefined) throw new OptionError('The op has no result', { op: definition.name })
   const plan = definition.plan({ ...node, outputs: [type], device: gpu.facts })
   const operations = definition.flops({ ...node, outputs: [type] })
-  const work = { operations, bytes: bytesOf([...inputs, type]), dispatches: plan.dispatches.length }
+  const factors = (definition.ownLoops?.factors ?? []).map((index) => inputs[index]?.dtype)
+  const ofBytes = factors.length > 0 && factors.every((dtype) => dtype === 'i8' || dtype === 'u8')
+  const work: Work = {
+    ...{ operations, bytes: bytesOf([...inputs, type]), dispatches: plan.dispatches.length },
+    ...(ofBytes ? { accumulate: 'i32' } : {}),
+  }
   const uploaded: (DeviceTensor | null)[] = []
   try {
     for (const input of inputs) uploaded.push(input === null ? null : gpu.upload(input))
@@ -46,7 +51,7 @@ function bytesOf(types: readonly (TensorType | null)[]): number {
   return types.reduce((sum, type) => sum + (type === null ? 0 : sizeOf(type.shape) * byteSize(type.dtype)), 0)
 }
 
-/** The slower of arithmetic at the f32 peak and traffic at the bandwidth, and the launches. Byte dot products may beat the former. */
-export function expectedMs({ operations, bytes, dispatches }: Work, peaks: PeaksReport): number {
-  return Math.max(operations / peaks.flops.f32, bytes / peaks.bytes_per_s) * 1000 + dispatches * peaks.launch_ms
+/** The slower of arithmetic at the peak (of bytes none was measured) and traffic at the bandwidth, and the launches. */
+export function expectedMs({ operations, bytes, dispatches, accumulate }: Work, peaks: PeaksReport): number {
+  return Math.max(operations / peakOf(peaks, accumulate), bytes / peaks.bytes_per_s) * 1000 + dispatches * peaks.launch_ms
 }

@@ -69,6 +69,8 @@ export interface RooflineReport {
    * multiplies less than the definition.
    */
   readonly share: number
+  /** Sums of bytes: held under the bandwidth alone. */
+  readonly peak?: 'none'
   /** What the roof is made of there; `launch`: starting the dispatches takes longer than the work would. */
   readonly bound: 'memory' | 'compute' | 'launch'
 }

@@ -20,8 +20,8 @@ export interface Work {
   /** Every word of the operands once. */
   readonly bytes: number
   readonly dispatches: number
-  /** What sums are kept in: whose peak is the roof (default f32). */
-  readonly accumulate?: 'f32' | 'f16'
+  /** What sums are kept in: whose peak is the roof (default f32). Of i32, sums of bytes, no peak was measured: traffic alone binds. */
+  readonly accumulate?: 'f32' | 'f16' | 'i32'
 }
 
 /** The device's measured peaks, and what starting a dispatch costs. Measured once for each Gpu. @throws the signal's reason */
@@ -35,13 +35,18 @@ export function layerWork({ problem, x }: Layer): Work {
   return { ...compulsoryWork(problem, byteSize(x.dtype)), dispatches: 1 }
 }
 
+/** Operations a second. */
+export function peakOf({ flops }: PeaksReport, accumulate: Work['accumulate'] = 'f32'): number {
+  return accumulate === 'i32' ? Infinity : (flops[accumulate] ?? flops.f32)
+}
+
 /** A row's position: `time_ms` is the measured one. */
 export function rooflineOf(
   { operations, bytes, dispatches, accumulate = 'f32' }: Work,
   time_ms: number,
   peaks: PeaksReport,
 ): RooflineReport {
-  const peak = peaks.flops[accumulate] ?? peaks.flops.f32
+  const peak = peakOf(peaks, accumulate)
   const { intensity, attainable, bound } = roofline({ operations, bytes }, { peak, bandwidth: peaks.bytes_per_s })
   const least_ms = Math.max(operations / peak, bytes / peaks.bytes_per_s) * 1000
   return {
@@ -50,6 +55,7 @@ export function rooflineOf(
     intensity,
     attainable_gflops: attainable / 1e9,
     share: least_ms / time_ms,
+    ...(accumulate === 'i32' ? { peak: 'none' as const } : {}),
     bound: least_ms < dispatches * peaks.launch_ms ? 'launch' : bound,
   }
 }

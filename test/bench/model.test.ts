@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { CONV } from '../../bench/cases/conv.ts'
 import { MODEL, MODEL_CASES } from '../../bench/cases/model.ts'
 import { caseNamed, casesNamed } from '../../bench/cases/table.ts'
-import { ruleAfter } from '../../bench/engines/sample.ts'
+import { kernelSamples, ruleAfter } from '../../bench/engines/sample.ts'
 import { difference, modelGraph, modelWork } from '../../bench/model/work.ts'
 import type { Answer, Job, Measured, Peer } from '../../bench/protocol.ts'
 import { faultsOf, reportOf, type BenchReport } from '../../bench/report.ts'
@@ -46,6 +46,7 @@ describe('results', () => {
     expect(difference(item, [0, 1, 4], [0, 1, 4])).toEqual({ relative: 0, rows: 3, of: 3, top1: true })
     expect(difference(item, [0, 3, 4], [0, 4.5, 4])).toEqual({ relative: 0.375, rows: 3, of: 3, top1: false })
     expect(difference(item, [0, 3, 4], [0, NaN, 4]).relative).toBe(Infinity)
+    expect(difference(caseNamed(MODEL, 'unet16'), [0, 1], [1, 0])).not.toHaveProperty('top1')
     expect(() => difference(item, [0, 0], [0, 0])).toThrow('nothing was compared')
     expect(() => difference(item, [1], [1, 2])).toThrow('2 values')
   })
@@ -66,6 +67,9 @@ describe('results', () => {
 
   test('long runs are sampled three times', () => {
     expect([ruleAfter(2001, 2000).samples, ruleAfter(1999, 2000).samples]).toEqual([3, 7])
+    const [often, thrice] = [ruleAfter(1, 2000), ruleAfter(2001, 2000)]
+    const kernels = [10, 600, 1900].map((each) => kernelSamples(often, { samples_ms: [each] }))
+    expect([...kernels, kernelSamples(thrice, { samples_ms: [10] })]).toEqual([7, 5, 3, 3])
   })
 })
 

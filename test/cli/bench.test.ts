@@ -5,6 +5,7 @@ import { GEMM, GEMM_CASES } from '../../bench/cases/gemm.ts'
 import { CONV } from '../../bench/cases/conv.ts'
 import { MODEL, MODEL_CASES } from '../../bench/cases/model.ts'
 import { caseNamed, casesNamed } from '../../bench/cases/table.ts'
+import { countKernels } from '../../bench/engines/kernels.ts'
 import type { Answer, Measured, Peer } from '../../bench/protocol.ts'
 import { reportOf } from '../../bench/report.ts'
 import { renderBench } from '../../src/cli/bench-table.ts'
@@ -56,6 +57,7 @@ describe('the command', () => {
     ],
     [['bench', 'model', '--peers', 'tfjs-webgpu'], '--peers does not know "tfjs-webgpu" for model'],
     [['bench', 'conv', '--cases', 'square-*'], 'Families: first, 3x3, 1x1, depthwise'],
+    [['bench', 'model', '--cases', 'lenet*'], /Cases: squeezenet1\.1, .*efficientnetb0, .*; families: mobile/],
     [['bench', 'fft'], /Allowed choices are gemm, conv, model\. See tilewright bench --help\n$/],
     [['bench', 'gemm', '--tuned'], 'TILEWRIGHT_TUNING is off'],
     [['bench', 'gemm', '--cases', 'nothing*'], 'Families: square'],
@@ -178,6 +180,48 @@ describe('the tables', () => {
     expect(text).toMatch(/^3x3 +2\.00× +2\.00× +1\.00×$/m)
     expect(text).toMatch(/^depthwise +8\.00× +8\.00× +1\.00×$/m)
     for (const line of text.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(120)
+  })
+
+  test('count kernels behind transposes, and those of networks by node', () => {
+    const counted = (bench: typeof CONV | typeof MODEL, name: string, more: Partial<Measured>): string => {
+      const answers = new Map<Peer, Answer>([['tilewright', { ...measured(2), ...more }]])
+      const given = { ...findings, tuned: true }
+      const text =
+        bench === CONV
+          ? renderBench(reportOf(CONV, { ...given, results: [{ item: caseNamed(CONV, name), answers }] }), plain, true)
+          : renderBench(reportOf(MODEL, { ...given, results: [{ item: caseNamed(MODEL, name), answers }] }), plain, true)
+      return /^kernels.*;/m.exec(text)?.[0] ?? ''
+    }
+    const kernel = 'nchw to nhwc: transpose + tuned: implicit GEMM'
+    expect(counted(CONV, 'resnet50-3x3-64-64-56-f32', { kernel })).toBe('kernels: 1 tuned, 0 by rule;')
+    const nodes = countKernels([
+      'tuned: a',
+      'old cannot run; by rule for 3×3 filters: b',
+      'relu: 4 values an invocation',
+      'shipped: c',
+    ])
+    expect(counted(MODEL, 'resnet50', { nodes })).toBe('kernels of nodes: 1 tuned, 1 shipped, 1 by rule;')
+    expect(counted(MODEL, 'resnet50', {})).toBe('kernels of nodes: 0 tuned, 0 by rule;')
+  })
+
+  test('mark kernel times that contradict the wall clock, and leave them out of ratios', () => {
+    const doubtful = reportOf(GEMM, {
+      ...findings,
+      results: [['square-256-f32', 2.5] as const, ['square-512-f32', 2.3] as const].map(([name, kernel_ms]) => ({
+        item: caseNamed(GEMM, name),
+        answers: new Map<Peer, Answer>([
+          ['tilewright', { ...measured(2), kernel_ms }],
+          ['ort-webgpu', measured(4.6)],
+        ]),
+      })),
+    })
+    expect(doubtful.means['ort-webgpu']).toMatchObject({ cases: 2, kernel_cases: 1, kernel: 2 })
+    const text = renderBench(doubtful, plain, true)
+    expect(text).toMatch(/^square-256-f32 +2\.00 ms +2\.50 ms\* /m)
+    expect(text).toMatch(/^square-512-f32 +2\.00 ms +2\.30 ms /m)
+    expect(text).toMatch(/^square-256-f32 +2\.30× +–$/m)
+    expect(text).toMatch(/^\* By the device's clock .* ours: square-256-f32$/ms)
+    expect(text).toMatch(/2\.00× in kernel\s+time \(1 of them\)/)
   })
 
   test('of networks say what they were held against, or that nothing was there', () => {

@@ -27,7 +27,7 @@ describe('export', () => {
     const file = folder.path('out/lenet5.onnx')
     const { code, out } = await tilewright(['export', 'lenet5', '-o', file, '--seed', '3', '--batch', '2'])
     expect(code).toBe(0)
-    expect(out).toMatch(/^Wrote .*lenet5\.onnx: lenet5, \d+ nodes, .* KiB, opset 17\ninput f32 2×1×28×28 → prob\n$/)
+    expect(out).toMatch(/^Wrote .*lenet5\.onnx: lenet5, \d+ nodes, .* KiB, opset 17\ninput f32 2×1×28×28 → prob f32 2×10\n$/)
     const { graph: back } = await importOnnx(new Uint8Array(readFileSync(file)))
     const built = networkNamed('lenet5').build({ seed: 3, batch: 2 })
     expect(back.inputs).toEqual(built.inputs)
@@ -46,13 +46,16 @@ describe('export', () => {
       bytes: readFileSync(file).length,
       opsets: { '': 17 },
       ir_version: 8,
-      outputs: ['prob'],
+      outputs: [{ name: 'prob', dtype: 'f32', shape: [1, 10] }],
     })
   })
 
   test('fixes the dimensions that are named, and no other', async () => {
     const file = folder.path('fixed.onnx')
-    expect((await tilewright(['export', folder.path('symbolic.onnx'), '-o', file, '--dim', 'N=4'])).code).toBe(0)
+    const { code, out } = await tilewright(['export', folder.path('symbolic.onnx'), '-o', file, '--dim', 'N=4'])
+    expect(code).toBe(0)
+    // What hangs on W is not known.
+    expect(out).toContain('x f32 4×3×W → y f32 4×3×?')
     const { graph: back } = await importOnnx(new Uint8Array(readFileSync(file)))
     expect(back.inputs).toEqual([{ name: 'x', dtype: 'f32', shape: [4, 3, 'W'] }])
   })

@@ -62,10 +62,23 @@ describe('inspect', () => {
     expect(text.out).toMatch(/^ {2}pool5: nhwc → nchw, 196 KiB \(0\.\d+ % of all\), about .* µs$/m)
 
     const plain = await tilewright(['inspect', 'lenet5', '--layout', 'nchw'])
-    expect(plain.out).toContain('Layouts, forced to nchw for a GPU: all feature maps lie in nchw.')
+    expect(plain.out).toContain(
+      'Layouts, forced to nchw for a GPU (the default; --device software: for a software adapter): all feature maps lie in nchw.',
+    )
+    const software = await tilewright(['inspect', 'lenet5', '--device', 'software'])
+    expect(software.out).toMatch(/^Layouts, chosen for a software adapter:/m)
     const refused = await tilewright(['inspect', 'lenet5', '--layout', 'nwhc'])
     expect(refused.code).not.toBe(0)
     expect(refused.err).toContain('--layout')
+  })
+
+  test('a transposed convolution has its own filters; ties and transposes are told; no line is too long', async () => {
+    const { out } = await tilewright(['inspect', 'unet16', '--layout'])
+    expect(out).toMatch(/^up4\/conv +convTranspose2d .* 128 × 256×2×2, stride 2 /m)
+    expect(out).toMatch(/ a tie: .* µs in nhwc as in /)
+    expect(out).toMatch(/^Transposes that remain:\n {2}prob: .*\nBesides, 1 change of layout moves no element\.$/m)
+    for (const line of out.slice(out.indexOf('In the kernel of')).split('\n'))
+      expect([...line].length, line).toBeLessThanOrEqual(120)
   })
 
   test('alexnet --json gives the totals on standard output alone', async () => {

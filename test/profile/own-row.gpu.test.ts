@@ -60,6 +60,8 @@ test('their default kernels are run, verified, timed and put under the roof', as
     expect(row?.verified, `${name}: ${row?.notes?.join('; ')} ${row?.skipped}`).toBe(true)
     expect(row?.gflops).toBeCloseTo((2 * macsOf(problem)) / (row?.time_ms ?? NaN) / 1e6, 6)
     expect(row?.roofline?.operations).toBe(2 * macsOf(problem))
+    // Of bytes no peak was measured: they are held under the bandwidth alone.
+    expect(row?.roofline?.peak).toBe(name === 'nbits' ? undefined : 'none')
     expect(row?.expected_ms).toBeGreaterThan(0)
     expect(row?.notes?.[0]).toMatch(/rows|tiles|software/)
     expect(dataflows['ws']?.skipped).toMatch(/^Not profiled: .*quantised.*fastest/)
@@ -75,6 +77,7 @@ test('expected: the slower of arithmetic and traffic, and the launches', () => {
   const peaks = { flops: { f32: 1e12 }, bytes_per_s: 1e11, launch_ms: 0.25, shapes: { f32: '', copy: '' } }
   expect(expectedMs({ operations: 4e9, bytes: 1e8, dispatches: 2 }, peaks)).toBeCloseTo(4.5, 9)
   expect(expectedMs({ operations: 1e9, bytes: 3e8, dispatches: 1 }, peaks)).toBeCloseTo(3.25, 9)
+  expect(expectedMs({ operations: 4e9, bytes: 1e8, dispatches: 1, accumulate: 'i32' }, peaks)).toBeCloseTo(1.25, 9)
 })
 
 test('an inspection counts their weights, multiply-adds and biases', () => {
@@ -84,4 +87,17 @@ test('an inspection counts their weights, multiply-adds and biases', () => {
   // It shares its matrix with `qlinear`, where it is counted.
   expect(report.layers.find(({ name }) => name === 'qlinear')).toMatchObject({ macs: 720, weights: 240, kind: 'fc' })
   expect(report).toMatchObject({ macs: 4320, weights: 1200, fc: { layers: 3, macs: 4320, weights: 1200 } })
+})
+
+test('an inspection shows the filters of convolutions that only their own kernels run', () => {
+  const g = graph('own')
+  const x = g.input('x', 'f32', [1, 4, 6, 6, 6])
+  const w = seededTensor(1, 'w', [8, 4, 3, 3, 3], { centre: 0, spread: 1 })
+  g.output('y', g.conv2d(x, w, { name: 'deep', stride: [1, 2, 2] }))
+  const up = seededTensor(2, 'u', [4, 3, 2, 2], { centre: 0, spread: 1 })
+  g.output('z', g.node('convTranspose2d', [g.input('p', 'f32', [1, 4, 5, 5]), up], { name: 'up', strides: [2, 2], group: 2 }))
+  const [deep, transposed] = inspectGraph(g.finish()).layers
+  expect(deep).toMatchObject({ kind: 'conv', filters: { number: 8, shape: [4, 3, 3, 3], stride: [1, 2, 2], groups: 1 } })
+  expect(transposed).toMatchObject({ kind: 'conv', filters: { number: 6, shape: [2, 2, 2], stride: [2, 2], groups: 2 } })
+  expect(deep).not.toHaveProperty('problem')
 })

@@ -58,3 +58,13 @@ test.runIf(process.platform === 'linux')('run.sh says what to do where there is 
   expect(status).toBe(1)
   expect(stderr).toContain('install Node 20.19 or newer, or pack again with --node')
 })
+
+test.runIf(process.platform === 'linux')('run.sh refuses a bench that there is not before all else', () => {
+  const script = fileURLToPath(new URL('../../bench/pack/run.sh', import.meta.url))
+  const { status, stderr, stdout } = spawnSync('/bin/sh', [script, 'foo', '--quick'], {
+    env: { PATH: '/usr/bin:/bin' },
+    encoding: 'utf8',
+  })
+  expect([status, stdout]).toEqual([1, ''])
+  expect(stderr).toMatch(/no bench called foo: give gemm \(the default\), conv or model/)
+})

@@ -1,16 +1,27 @@
 /** `tilewright export`: a network as an ONNX file, weights within, so that other runtimes run the same. Needs no GPU. */
 import { Command } from 'commander'
+import type { ValueInfoProto } from 'onnx-buf'
 import { decodeModel } from '../../formats/onnx/decode.ts'
 import { exportOnnx } from '../../formats/onnx/export.ts'
+import { dtypeOf } from '../../formats/tensor-proto.ts'
 import { bindDimensions } from '../../graph/dimensions.ts'
 import type { Graph, GraphInput } from '../../graph/graph.ts'
 import { runnable } from '../../graph/load.ts'
+import type { DType } from '../../tensor/dtype.ts'
 import { EXIT, type Context } from '../context.ts'
 import { MODEL_HELP, modelOptions, openModel, type ModelFlags } from '../model.ts'
 import { checkWritable, JSON_FLAGS, JSON_HELP, present, writeText, type JsonTarget } from '../output.ts'
 import { bytes as sizeText, dimensions, grouped } from '../table.ts'
 
 export const EXPORT_SCHEMA = 'tilewright.export/1'
+
+export interface ExportedOutput {
+  readonly name: string
+  /** null where the file does not say it. */
+  readonly dtype: DType | null
+  /** null for an extent that hangs on a symbolic dimension. */
+  readonly shape: readonly (number | null)[] | null
+}
 
 export interface ExportReport {
   readonly schema: typeof EXPORT_SCHEMA
@@ -23,7 +34,7 @@ export interface ExportReport {
   /** Of the file: what is fused here is several nodes there. */
   readonly nodes: number
   readonly inputs: readonly GraphInput[]
-  readonly outputs: readonly string[]
+  readonly outputs: readonly ExportedOutput[]
 }
 
 interface Options extends ModelFlags {
@@ -71,7 +82,7 @@ function fixed(graph: Graph, sizes: Readonly<Record<string, number>>): Graph {
   return { ...graph, inputs }
 }
 
-function reportOf({ name, inputs, outputs }: Graph, file: string, written: Uint8Array): ExportReport {
+function reportOf({ name, inputs }: Graph, file: string, written: Uint8Array): ExportReport {
   const { graph, opsets, irVersion } = decodeModel(written)
   return {
     schema: EXPORT_SCHEMA,
@@ -82,15 +93,28 @@ function reportOf({ name, inputs, outputs }: Graph, file: string, written: Uint8
     ir_version: irVersion,
     nodes: graph.node.length,
     inputs,
-    outputs,
+    outputs: graph.output.map(outputOf),
   }
+}
+
+/** As the file has it. */
+function outputOf({ name, type }: ValueInfoProto): ExportedOutput {
+  if (type?.value.case !== 'tensorType') return { name, dtype: null, shape: null }
+  const { elemType, shape } = type.value.value
+  const extents = shape?.dim.map(({ value }) => (value.case === 'dimValue' ? Number(value.value) : null))
+  return { name, dtype: dtypeOf(elemType), shape: extents ?? null }
 }
 
 function render({ model, file, bytes, opsets, nodes, inputs, outputs }: ExportReport): string {
   const versions = Object.entries(opsets).map(([domain, version]) => `${domain === '' ? 'opset' : domain} ${version}`)
   const fed = inputs.map(({ name, dtype, shape }) => `${name} ${dtype} ${dimensions(shape)}`)
+  const given = outputs.map(({ name, dtype, shape }) => {
+    return [name, dtype ?? '', shape === null ? '?' : dimensions(shape.map((extent) => extent ?? '?'))]
+      .filter((text) => text !== '')
+      .join(' ')
+  })
   return [
     `Wrote ${file}: ${model}, ${grouped(nodes)} nodes, ${sizeText(bytes)}, ${versions.join(', ')}`,
-    `${fed.join(', ')} → ${outputs.join(', ')}`,
+    `${fed.join(', ')} → ${given.join(', ')}`,
   ].join('\n')
 }

@@ -2,16 +2,16 @@
 import { Command, Option } from 'commander'
 import { LAYOUT_CHOICES, type LayoutChoice } from '../../graph/layout.ts'
 import { LAYOUT_DEVICES, type LayoutRequest } from '../../profile/inspect-layout.ts'
-import { inspectGraph, type InspectedLayer, type InspectReport, type Totals } from '../../profile/inspect.ts'
+import { inspectGraph, type InspectedFilters, type InspectedLayer, type InspectReport, type Totals } from '../../profile/inspect.ts'
 import { colorsFor, EXIT, type Colors, type Context } from '../context.ts'
 import { MODEL_HELP, modelOptions, openModel, type ModelFlags } from '../model.ts'
 import { JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
-import { bytes, dimensions, duration, grouped, short, table, type Column } from '../table.ts'
+import { bytes, dimensions, duration, grouped, short, table, wrapped, type Column } from '../table.ts'
 
 interface Options extends ModelFlags {
   readonly json?: JsonTarget
   readonly layout?: LayoutChoice
-  readonly device: LayoutRequest['device']
+  readonly device?: LayoutRequest['device']
 }
 
 const EXAMPLES = `
@@ -37,13 +37,17 @@ export function inspectCommand(context: Context, exit: (code: number) => void): 
         .choices(LAYOUT_CHOICES)
         .preset('auto'),
     )
-    .addOption(new Option('--device <KIND>', 'the kind of device that --layout is for').choices(LAYOUT_DEVICES).default('gpu'))
+    .addOption(
+      new Option('--device <KIND>', 'the kind of device to lay out for (default: gpu); implies --layout').choices(LAYOUT_DEVICES),
+    )
     .addHelpText('after', EXAMPLES)
   return modelOptions(command).action(async (model: string, options: Options) => {
     const { graph, unsupported, sizes } = await openModel(context, model, options)
-    const layout = options.layout === undefined ? undefined : { layout: options.layout, device: options.device }
+    const { device } = options
+    const choice = options.layout ?? (device === undefined ? undefined : 'auto')
+    const layout = choice === undefined ? undefined : { layout: choice, device: device ?? 'gpu' }
     const report = inspectGraph(graph, { unsupported, sizes, layout })
-    present(context, options.json, report, () => render(context, report))
+    present(context, options.json, report, () => render(context, report, device === undefined))
     exit(EXIT.ok)
   })
 }
@@ -58,7 +62,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'FLOP/byte', align: 'right' },
 ]
 
-function render(context: Context, report: InspectReport): string {
+/** @param assumed whether the kind of device was not given */
+function render(context: Context, report: InspectReport, assumed: boolean): string {
   const colors = colorsFor(context, context.out)
   const rows = report.layers.map((layer) => [
     layer.name,
@@ -81,7 +86,7 @@ function render(context: Context, report: InspectReport): string {
     '',
     ...totals(report, colors),
     ...fusedLines(report),
-    ...layoutLines(report, colors),
+    ...layoutLines(report, assumed, colors),
     ...surveyLines(report, colors),
   ]
   if (report.unsupported.length > 0) {
@@ -102,15 +107,23 @@ function byReason({ unsupported }: InspectReport): Map<string, string[]> {
 }
 
 /** As `96 × 3×11×11, stride 4`. */
-function filters({ problem, kind }: InspectedLayer): string {
+function filters({ problem, kind, filters: own }: InspectedLayer): string {
+  if (own !== undefined) return filterText(own)
   if (problem === undefined) return ''
   const { M, C, R, S, stride, dilation, groups } = problem
   if (kind === 'product') return `${groups > 1 ? `${groups} of ` : ''}${problem.P}×${C} · ${C}×${M}`
-  const parts = [`${M * groups} × ${C}×${R}×${S}`]
-  if (stride[0] !== 1 || stride[1] !== 1) parts.push(`stride ${stride[0] === stride[1] ? stride[0] : stride.join('×')}`)
-  if (dilation[0] !== 1 || dilation[1] !== 1) parts.push(`dilation ${dilation.join('×')}`)
-  if (groups > 1) parts.push(`${groups} groups`)
-  return parts.join(', ')
+  return filterText({ number: M * groups, shape: [C, R, S], stride, dilation, groups })
+}
+
+function filterText({ number, shape, stride, dilation, groups }: InspectedFilters): string {
+  const [step = 1] = stride
+  const steps = stride.every((each) => each === step) ? String(step) : stride.join('×')
+  return [
+    `${number} × ${dimensions(shape)}`,
+    ...(steps === '1' ? [] : [`stride ${steps}`]),
+    ...(dilation.every((each) => each === 1) ? [] : [`dilation ${dilation.join('×')}`]),
+    ...(groups > 1 ? [`${groups} groups`] : []),
+  ].join(', ')
 }
 
 function totals(report: InspectReport, colors: Colors): string[] {
@@ -135,9 +148,10 @@ function totals(report: InspectReport, colors: Colors): string[] {
 
 const LAYOUT_COLUMNS: readonly Column[] = [{ title: 'Layer' }, { title: 'Op' }, { title: 'Layout' }, { title: 'Why' }]
 
-function layoutLines({ layout: laid }: InspectReport, colors: Colors): string[] {
+function layoutLines({ layout: laid }: InspectReport, assumed: boolean, colors: Colors): string[] {
   if (laid === undefined) return []
-  const kind = laid.device === 'gpu' ? 'a GPU' : 'a software adapter'
+  const known = laid.device === 'gpu' ? 'a GPU' : 'a software adapter'
+  const kind = assumed ? `${known} (the default; --device software: for a software adapter)` : known
   const choice = laid.layout === 'auto' ? 'chosen' : `forced to ${laid.layout}`
   if (laid.nodes.length === 0) return ['', `Layouts, ${choice} for ${kind}: all feature maps lie in nchw.`]
   const rows = laid.nodes.map(({ node, op, input, output, reason, in_place_of: into }) => [
@@ -152,14 +166,15 @@ function layoutLines({ layout: laid }: InspectReport, colors: Colors): string[] 
   const aliases =
     laid.aliases === 0
       ? ''
-      : ` ${laid.aliases === 1 ? '1 change of layout moves' : `${laid.aliases} changes of layout move`} no element.`
+      : `${laid.aliases === 1 ? '1 change of layout moves' : `${laid.aliases} changes of layout move`} no element.`
   const copied = laid.parts_copied === 0 ? '' : `, ${laid.parts_copied} of their parts copied`
   return [
     '',
     `Layouts, ${choice} for ${kind}:`,
     table(LAYOUT_COLUMNS, rows, colors),
-    costs.length === 0 ? `No transposes.${aliases}` : `Transposes:${aliases}`,
-    ...costs,
+    ...(costs.length > 0
+      ? ['Transposes that remain:', ...costs, ...(aliases === '' ? [] : [`Besides, ${aliases}`])]
+      : [aliases === '' ? 'No transposes.' : `No transposes. ${aliases}`]),
     ...(laid.concats_in_place === 0 ? [] : [`Concats written in place by what they join: ${laid.concats_in_place}${copied}.`]),
   ]
 }
@@ -170,7 +185,7 @@ function fusedLines({ layers }: InspectReport): string[] {
   for (const { name, fused_into: into } of layers) if (into !== undefined) products.set(into, [...(products.get(into) ?? []), name])
   if (products.size === 0) return []
   const list = [...products].map(([product, names]) => `${names.join(', ')} with ${product}`)
-  return [`In the kernel of their product, where the device can bind it: ${list.join('; ')}.`]
+  return [wrapped(`In the kernel of their product, where the device can bind it: ${list.join('; ')}.`)]
 }
 
 function surveyLines({ survey, conv, fc, macs, weights, inputs }: InspectReport, colors: Colors): string[] {

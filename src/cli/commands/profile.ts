@@ -246,7 +246,10 @@ function roofLines(report: ProfileReport, rows: readonly Row[], all: boolean, co
     if (kernel !== undefined) return [`${layer}: ${configText(kernel)} (${notes?.[0] ?? ''})`]
     return expected_ms === undefined ? [] : [`${layer}: ${notes?.[0] ?? ''}`]
   })
-  const peak = `Roof: ${(peaks.flops.f32 / 1e9).toPrecision(3)} GFLOP/s of f32, ${(peaks.bytes_per_s / 1e9).toPrecision(3)} GB/s, measured.`
+  const bytes = shown.some(({ result: { roofline } }) => roofline?.peak === 'none')
+    ? ' Products of bytes: under the GB/s alone.'
+    : ''
+  const peak = `Roof: ${(peaks.flops.f32 / 1e9).toPrecision(3)} GFLOP/s of f32, ${(peaks.bytes_per_s / 1e9).toPrecision(3)} GB/s, measured.${bytes}`
   const algorithms = shown.flatMap(({ layer, result: { kernel } }) => {
     return kernel?.convolution === undefined ? [] : [[layer, kernel.name, ...algorithmCells(kernel.convolution)]]
   })
