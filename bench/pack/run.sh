@@ -15,6 +15,11 @@ case "${1:-}" in
     bench=$1
     shift
     ;;
+  '' | -*) ;;
+  *)
+    echo "There is no bench called $1: give gemm (the default), conv or model, then options; README.txt says more." >&2
+    exit 1
+    ;;
 esac
 
 # Node: the packed one, unpacked once, else the machine's.
