@@ -15,34 +15,17 @@ import type { ModelProfileOptions } from '../profile/options.ts'
 import type { ProfileReport } from '../profile/report.ts'
 import { formatShape, type Shape } from '../tensor/shape.ts'
 import { HostTensor, type Tensor, type TensorType } from '../tensor/tensor.ts'
-import { Execution, type CompileProgress } from './execution.ts'
+import { checkCompileOptions, type CheckedOptions, type CompileOptions } from './compile-options.ts'
+import { Execution } from './execution.ts'
 import type { Graph, GraphInput } from './graph.ts'
-import { LAYOUT_CHOICES, type LayoutChoice } from './layout.ts'
-import { checkGraph, fedInputs, resolveInputs, typeGraph, type Folds, type Ops, type TypedGraph } from './passes.ts'
-import { planNodes, type PlannedNode, type PlanNode } from './planning.ts'
+import { checkGraph, fedInputs, resolveInputs, typeGraph, type Folds, type TypedGraph } from './passes.ts'
+import { planNodes, type PlannedNode } from './planning.ts'
 import { runningGraph } from './running.ts'
 import { Weights } from './weights.ts'
 
+export type { CompileOptions, Precision } from './compile-options.ts'
 export type { CompileProgress } from './execution.ts'
 export type { PlannedNode, PlanNode } from './planning.ts'
-
-export type Precision = 'f32' | 'f16' | 'int8'
-
-export interface CompileOptions {
-  /** How float values are stored (default f32); sums are f32 always. */
-  readonly precision?: Precision
-  /** Weights uploaded, then pipelines compiled. */
-  readonly onProgress?: (progress: CompileProgress) => void
-  readonly signal?: AbortSignal
-  /** May replace the default plan of a node: undefined leaves it. */
-  readonly planNode?: PlanNode
-  /** How feature maps lie: chosen over the graph (`auto`, default), or forced where nodes can; the model's own are nchw in any case. */
-  readonly layout?: LayoutChoice
-  /** Plans kept, one for each set of input shapes (default 4). */
-  readonly plans?: number
-  /** Ops by name (default: the registry). */
-  readonly ops?: Ops
-}
 
 export interface RunOptions {
   readonly signal?: AbortSignal
@@ -60,30 +43,14 @@ export interface ModelOutput {
 /**
  * Makes a graph ready to run on a GPU. Where all input shapes are fixed, this chooses kernels, uploads weights and compiles; else
  * that happens when a run first brings the shapes.
- * @throws UnsupportedOpError listing nodes that cannot run; ShapeError, DtypeError, DeviceLimitError naming the node; the signal's
- * reason
+ * @throws OptionError for options that do not fit; UnsupportedOpError listing nodes that cannot run; ShapeError, DtypeError,
+ * DeviceLimitError naming the node; the signal's reason
  */
 export async function compile(gpu: Gpu, graph: Graph, options: CompileOptions = {}): Promise<Model> {
-  const { precision = 'f32', plans = 4 } = options
-  if (precision === 'int8') {
-    throw new OptionError('Precision int8 is not available yet', { precision, remedy: 'Use f32 or f16' })
-  }
-  if (precision !== 'f32' && precision !== 'f16') {
-    throw new OptionError(`There is no precision ${String(precision)}`, { remedy: 'Use f32 or f16' })
-  }
-  if (precision === 'f16' && !gpu.facts.features.has('shader-f16')) {
-    throw new DtypeError('This device has no half floats', {
-      dtype: 'f16',
-      limit: 'feature shader-f16 is missing',
-      remedy: 'Use precision f32',
-    })
-  }
-  if (!LAYOUT_CHOICES.includes(options.layout ?? 'auto'))
-    throw new OptionError(`There is no layout ${String(options.layout)}`, { remedy: `Layouts: ${LAYOUT_CHOICES.join(', ')}` })
-  if (!Number.isInteger(plans) || plans < 1) throw new OptionError(`A model keeps at least one plan, not ${plans}`)
+  const checked = checkCompileOptions(options, gpu.facts)
   options.signal?.throwIfAborted()
   checkGraph(graph, options.ops)
-  const model = new Model(gpu, graph, { ...options, precision, plans })
+  const model = new Model(gpu, graph, checked)
   try {
     await model.prepare()
     return model
@@ -135,7 +102,7 @@ export class Model {
   #disposed = false
 
   /** Use `compile`. */
-  constructor(gpu: Gpu, graph: Graph, options: CompileOptions & { precision: 'f32' | 'f16'; plans: number }) {
+  constructor(gpu: Gpu, graph: Graph, options: CheckedOptions) {
     this.gpu = gpu
     this.graph = graph
     this.precision = options.precision

@@ -1,5 +1,5 @@
 /** What there is to tune in a model: its matrix products and convolutions as they run, and the layers that keep their kernels, with why. */
-import { DtypeError, OptionError } from '../errors.ts'
+import { DtypeError, OptionError, ShapeError } from '../errors.ts'
 import type { DeviceFacts } from '../gpu/program.ts'
 import type { Graph } from '../graph/graph.ts'
 import type { TypedNode } from '../graph/passes.ts'
@@ -96,11 +96,14 @@ function taskOf({ node, context }: TypedNode): TuneTask | { readonly reason: str
 }
 
 const PRODUCT_REMEDY = 'Give gemm:MxKxN, as gemm:128x4096x4096 or gemm:128x4096x4096:f16'
-const CONVOLUTION_REMEDY = 'Give conv:CxHxW,MxRxS, as conv:64x56x56,128x3x3,s2,p1 or conv:8*32x112x112,32x3x3,p1,g32,nhwc,f16'
+const CONVOLUTION_REMEDY = [
+  'Give conv:CxHxW,MxRxS, as conv:64x56x56,128x3x3,s2,p1 or conv:8*32x112x112,32x3x3,p1,g32,nhwc,f16;',
+  'over one axis conv:CxL,MxS, over three conv:CxDxHxW,MxTxRxS',
+].join(' ')
 
 /**
  * The problem that text names: a product [M, K] times [K, N] as `gemm:MxKxN`, with `:f16` for half floats; or a convolution as
- * `conv:[N*]CxHxW,MxRxS` with any of `,sSTRIDE`, `,pPADDING`, `,dDILATION`, `,gGROUPS`, a layout, `,f16`; undefined for other text.
+ * `conv:[N*]CxHxW,MxRxS` (CxL,MxS and CxDxHxW,MxTxRxS over one and three axes) with any of `,sSTRIDE`, `,pPADDING`, `,dDILATION`, `,gGROUPS`, a layout, `,f16`; undefined for other text.
  * @throws OptionError for text that begins so and names none, ShapeError for sizes that do not fit, DtypeError for another dtype
  */
 export function bareTask(text: string): TuneTask | undefined {
@@ -145,7 +148,9 @@ export function bareConvolution(text: string): Convolution {
     else throw unnamed()
   }
   const groups = numbers.get('g') ?? 1
-  if (groups < 1 || channels % groups !== 0) throw unnamed()
+  if (groups < 1) throw unnamed()
+  if (channels % groups !== 0)
+    throw new ShapeError(`${text}: ${channels} channels do not split into ${groups} groups`, { op: 'conv2d' })
   const each = (letter: string, usual: number): number[] => kernel.map(() => numbers.get(letter) ?? usual)
   const attributes = parseAttributes(conv2d, {
     stride: each('s', 1),

@@ -181,6 +181,11 @@ describe('bare convolutions', () => {
     })
   })
 
+  test('over one axis and three', () => {
+    expect(bareConvolution('conv:64x1000,128x9,p4').output.shape).toEqual([1, 128, 1000])
+    expect(bareConvolution('conv:16x8x56x56,32x3x3x3,p1,nhwc').output.shape).toEqual([1, 8, 56, 56, 32])
+  })
+
   test.each([
     'conv:',
     'conv:3x8x8',
@@ -188,7 +193,7 @@ describe('bare convolutions', () => {
     'conv:3,4',
     'conv:3x8x8,4x3x3,q1',
     'conv:3x8x8,4x3x3,s1,s2',
-    'conv:3x8x8,4x3x3,g2',
+    'conv:3x8x8,4x3x3,g0',
     'conv:0x8x8,4x3x3',
   ])('%s is none', (text) => {
     expect(() => bareTask(text)).toThrow(OptionError)
@@ -198,5 +203,6 @@ describe('bare convolutions', () => {
   test('sizes that do not fit are the op’s own fault', () => {
     expect(() => bareTask('conv:3x2x2,4x3x3')).toThrow(/ShapeError|window|kernel|fit/)
     expect(() => bareTask('conv:4x8x8,3x3x3,g2')).toThrow(/3 filters do not split into 2 groups/)
+    expect(() => bareTask('conv:64x56x56,128x3x3,g3')).toThrow(/64 channels do not split into 3 groups/)
   })
 })

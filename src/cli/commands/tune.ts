@@ -36,6 +36,7 @@ Examples:
   tilewright tune gemm:128x4096x4096:f16                 a product of [128, 4096] and [4096, 4096] half floats
   tilewright tune conv:64x56x56,128x3x3,s2,p1            128 filters of 3×3 over 64 channels of 56×56, stride 2, padding 1
   tilewright tune conv:8*32x112x112,32x3x3,p1,g32,nhwc   8 pictures, 32 groups, channels innermost; also d2 (dilation), nchw4, f16
+  tilewright tune conv:64x1000,128x9,p4                  over one axis; three: conv:16x8x56x56,32x3x3x3,p1
   tilewright tune bench --layers 'llm-*'                 cases of the bench's table
   tilewright tune model.onnx --dry-run                   what would be measured, in the order of the estimate
   tilewright tune --reset                                forgets what was measured on this adapter
@@ -45,7 +46,10 @@ version of the kernels, and problem; every command, and openGpu in Node, uses th
 chooses by rule unless --tuned is given. Each kernel is verified before it is timed. Ctrl-C keeps what was found.
 Convolutions are tuned in the layouts and with the fused residual that the compiled model gives them; algorithms that err by more than the
 model's bound (the attribute maxError) are out. What weights are packed or transformed into is made once, and not timed. The output says
-which layers keep their kernels. Exit code 1 when a problem could not be tuned, or there was none.`
+which layers keep their kernels.
+A bare convolution is nchw unless it names nhwc or nchw4. What is tuned counts for that layout alone: tilewright bench conv, like every
+model, runs its cases in the layout that the graph picks, which tilewright inspect MODEL --layout shows.
+Exit code 1 when a problem could not be tuned, or there was none.`
 
 export function tuneCommand(context: Context, exit: (code: number) => void): Command {
   const command = new Command('tune')

@@ -9,6 +9,7 @@
 import integerDirect from '../../../shaders/conv/integer_direct.wgsl?raw'
 import patchesBody from '../../../shaders/conv/patches.wgsl?raw'
 import quotient from '../../../shaders/runtime/quotient.wgsl?raw'
+import { OptionError } from '../../errors.ts'
 import { rewired, type DeviceFacts, type DispatchPlan, type OpPlan, type ParamType, type TensorRef } from '../../gpu/program.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
@@ -16,7 +17,7 @@ import { OUTPUT } from '../conv2d/algorithms/direct.ts'
 import { macsOf, pixelsOf, tapsOf } from '../conv2d/convolution.ts'
 import { bytesOf } from '../conv2d/filters.ts'
 import type { ConvSizes } from '../conv2d/rule.ts'
-import { planInteger, requantisedText, sidesOf, type IntegerProduct } from '../gemm/kernels/packed-dot.ts'
+import { INTEGER_KERNELS, planInteger, requantisedText, sidesOf, type IntegerProduct } from '../gemm/kernels/packed-dot.ts'
 import { gatherSides, sideOperands, sideText, type SideValue } from '../gemm/kernels/packed-sides.ts'
 
 /** A convolution of bytes as data. The product's A is W, its B is X: filters are rows, positions columns. */
@@ -33,6 +34,13 @@ const FEW_FILTERS = 4
 /** @param forced `direct`, or a kernel of packed-dot.ts. @throws OptionError for one that there is not or that cannot run */
 export function planIntegerConvolution(conv: IntegerConvolution, device: DeviceFacts, forced?: string): OpPlan {
   const { groups, filters } = conv.sizes
+  const kernel = INTEGER_KERNELS.find((name) => name === forced)
+  if (forced !== undefined && forced !== 'direct' && kernel === undefined) {
+    throw new OptionError(`Convolutions of bytes have no algorithm ${forced}`, {
+      op: conv.op,
+      remedy: `Algorithms: direct, or for the product of filters and patches a kernel: ${INTEGER_KERNELS.join(', ')}`,
+    })
+  }
   if (sizeOf(conv.output.shape) === 0) return { reason: 'empty output: nothing to do', dispatches: [], temps: [] }
   const direct = forced === undefined ? groups > 1 && filters <= FEW_FILTERS : forced === 'direct'
   return direct ? planDirect(conv, device) : planProduct(conv, device, forced)

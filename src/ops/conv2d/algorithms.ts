@@ -63,13 +63,13 @@ export function refusalOf(conv: Convolution, config: AlgorithmConfig, device: De
 }
 
 /**
- * The configuration that a caller forces: an algorithm's name (its best by rule is taken), or its configuration.
+ * The configuration that a caller forces: an algorithm's name (its best by rule within the caller's bound is taken; where none is worth
+ * measuring, what its schema takes by default), or its configuration.
  * @throws OptionError when it is none, or cannot run this convolution on this device; it never switches to another
  */
 export function forced(conv: Convolution, given: string | AlgorithmConfig, device: DeviceFacts): AlgorithmConfig {
   const algorithm = algorithmNamed(typeof given === 'string' ? given : given.algorithm, conv.op)
-  const best = typeof given === 'string' ? algorithm.candidates(conv, device)[0] : undefined
-  const parsed = algorithm.schema.safeParse(best ?? (typeof given === 'string' ? { algorithm: given } : given))
+  const parsed = algorithm.schema.safeParse(typeof given === 'string' ? bestOf(algorithm, conv, device) : given)
   if (!parsed.success) {
     const faults = parsed.error.issues.map(({ path, message }) => (path.length > 0 ? `${path.join('.')}: ${message}` : message))
     throw new OptionError(`This is no configuration of algorithm ${algorithm.name}: ${faults.join('; ')}`, { op: conv.op })
@@ -82,6 +82,12 @@ export function forced(conv: Convolution, given: string | AlgorithmConfig, devic
     shape: conv.x.shape,
     remedy: 'Choose another algorithm, or none',
   })
+}
+
+function bestOf(algorithm: AnyAlgorithm, conv: Convolution, device: DeviceFacts): AlgorithmConfig {
+  const candidates = algorithm.candidates(conv, device)
+  const legal = candidates.find((candidate) => refusalOf(conv, candidate, device) === undefined)
+  return legal ?? candidates[0] ?? { algorithm: algorithm.name }
 }
 
 /** Every legal configuration worth measuring, of every algorithm. */

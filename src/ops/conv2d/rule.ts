@@ -10,7 +10,7 @@ import type { InferContext, InputTypes } from '../op.ts'
 import { dimensionsOf, layoutShape } from '../layout.ts'
 import { placedType, placeField } from '../place.ts'
 import { onnxNames, windowAxes, windowFields, type WindowAxis } from '../window.ts'
-import { INPUT, LAYOUTS, macsOf, type Convolution } from './convolution.ts'
+import { INPUT, LAYOUTS, macsOf, type Convolution, type Layout } from './convolution.ts'
 
 export const attributes = z.preprocess(
   onnxNames,
@@ -52,6 +52,13 @@ export interface ConvSizes extends Pick<
 /** An axis that the op lacks. */
 const ONE: WindowAxis = { input: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 1 }
 
+/** What X and W are, over one, two or three axes. */
+const FORMS: Readonly<Record<Layout, string>> = {
+  nchw: 'both [N, C, L], both [N, C, H, W] or both [N, C, D, H, W]',
+  nhwc: '[N, L, C] and [M, C, S], [N, H, W, C] and [M, C, R, S], or [N, D, H, W, C] and [M, C, T, R, S]',
+  nchw4: '[N, C/4, L, 4] and [M, C, S], [N, C/4, H, W, 4] and [M, C, R, S], or [N, C/4, D, H, W, 4] and [M, C, T, R, S]',
+}
+
 /** Attributes that say sizes. */
 type ConvSizeAttributes = Pick<ConvAttributes, 'stride' | 'dilation' | 'padding' | 'autoPad' | 'kernel' | 'groups'> &
   Partial<Pick<ConvAttributes, 'layout' | 'outputLayout'>>
@@ -71,9 +78,7 @@ export function convSizes(inputs: InputTypes, given: ConvSizeAttributes, op = 'c
     })
   }
   if (extents.length < 1 || w.shape.length !== extents.length + 2) {
-    const forms = { nchw: '[N, C, H, W] or [N, C, L]', nhwc: '[N, H, W, C]', nchw4: '[N, C/4, H, W, 4]' }
-    const wanted = layout === 'nchw' ? `both ${forms.nchw}` : `${forms[layout]} and [M, C, R, S]`
-    throw new ShapeError(`X ${formatShape(x.shape)} and W ${formatShape(w.shape)} are not ${wanted}`, { op })
+    throw new ShapeError(`X ${formatShape(x.shape)} and W ${formatShape(w.shape)} are not ${FORMS[layout]}`, { op })
   }
   if (given.kernel !== undefined && !sameShape(given.kernel, kernel)) {
     throw new ShapeError(`Attribute kernel ${formatShape(given.kernel)} contradicts W ${formatShape(w.shape)}`, { op })

@@ -15,7 +15,7 @@
  */
 import { product } from '../gemm/reference-product.ts'
 import type { WindowAxis } from '../window.ts'
-import { widest, type AlgorithmConfig, type Spread } from './algorithm.ts'
+import { DEFAULT_MAX_ERROR, widest, type AlgorithmConfig, type Spread } from './algorithm.ts'
 import { ALGORITHMS, algorithmNamed } from './algorithms.ts'
 import { pixelsOf, tapsOf, type Convolution } from './convolution.ts'
 
@@ -24,7 +24,8 @@ type Sizes = Pick<Convolution, 'batch' | 'groups' | 'channels' | 'filters' | 'ax
 
 /**
  * What the reference must allow for: the spread of the algorithm that a caller forces; where none is forced, or one by its name alone,
- * the largest that may be chosen. Undefined where every algorithm only multiplies and adds what the definition does.
+ * the largest that may be chosen (of a name that is not worth measuring here, that of its defaults). Undefined where every algorithm only
+ * multiplies and adds what the definition does, or none is within the caller's bound.
  * @throws OptionError for an algorithm that there is not
  */
 export function spreadOf(conv: Convolution, algorithm?: string | AlgorithmConfig): Spread | undefined {
@@ -33,8 +34,11 @@ export function spreadOf(conv: Convolution, algorithm?: string | AlgorithmConfig
     const parsed = found.schema.safeParse(algorithm)
     return parsed.success ? found.spread?.(conv, parsed.data) : undefined
   }
-  const names = algorithm === undefined ? [...ALGORITHMS.values()] : [algorithmNamed(algorithm, conv.op)]
-  const spreads = names.flatMap((each) => each.spread?.(conv) ?? [])
+  if (algorithm !== undefined) {
+    const may = algorithmNamed(algorithm, conv.op).spread?.(conv) ?? spreadOf(conv, { algorithm })
+    return may !== undefined && may.error <= (conv.maxError ?? DEFAULT_MAX_ERROR) ? may : undefined
+  }
+  const spreads = [...ALGORITHMS.values()].flatMap((each) => each.spread?.(conv) ?? [])
   return spreads.length === 0 ? undefined : spreads.reduce(widest)
 }
 

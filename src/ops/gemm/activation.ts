@@ -29,8 +29,17 @@ const parametric = z.discriminatedUnion('name', [
   z.strictObject({ name: z.literal('hardSigmoid'), alpha: z.number().default(0.2), beta: z.number().default(0.5) }),
 ])
 
+const CHOICES = [
+  `one of ${ACTIVATIONS.join(', ')}`,
+  "{ name: 'clip', min, max } (relu6 has 0 and 6)",
+  "{ name: 'leakyRelu', alpha }",
+  "{ name: 'hardSigmoid', alpha, beta }",
+]
+
 /** The attribute `activation` of an op. */
-export const activationField = z.union([z.enum(ACTIVATIONS), parametric]).default('none')
+export const activationField = z
+  .union([z.enum(ACTIVATIONS), parametric], { error: `give ${CHOICES.join(', or ')}` })
+  .default('none')
 export type Activation = z.infer<typeof activationField>
 
 /** relu6, as MobileNet has it. */

@@ -44,6 +44,8 @@ describe('by rule', () => {
     ['11×11, in software', point([1, 56, 56, 64], [64, 64, 11, 11], { padding: 5 }), SOFTWARE, 'fft'],
     ['11×11, on a GPU', point([1, 56, 56, 64], [64, 64, 11, 11], { padding: 5 }), GPU, 'implicit-gemm'],
     ['11×11, stride 2', point([1, 56, 56, 64], [64, 64, 11, 11], { stride: 2 }), SOFTWARE, 'implicit-gemm'],
+    ['5×5, one channel', point([1, 224, 224, 1], [32, 1, 5, 5], { padding: 2 }), SOFTWARE, 'direct-tiled'],
+    ['7×7, one channel', point([1, 224, 224, 1], [64, 1, 7, 7], { padding: 3 }), SOFTWARE, 'direct-tiled'],
     ['5×5', point([1, 56, 56, 64], [64, 64, 5, 5]), GPU, 'implicit-gemm'],
   ] as const)('%s', (_, given, device, algorithm) => {
     expect(byRule(convolutionAt(given), device).config.algorithm).toBe(algorithm)

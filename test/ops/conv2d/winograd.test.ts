@@ -113,7 +113,7 @@ describe('where Winograd is taken', () => {
   })
 
   it('prefers large tiles where there are more than a few, and is not measured for few channels', () => {
-    const tiles = (point: GridPoint): readonly number[] => winograd.candidates(convolutionAt(point), FACTS).map(({ tile }) => tile)
+    const tiles = (point: GridPoint): readonly unknown[] => winograd.candidates(convolutionAt(point), FACTS).map(({ tile }) => tile)
     expect(tiles(layer(64, 56, 64))).toEqual([4, 2])
     expect(tiles(layer(256, 14, 256))).toEqual([4, 2])
     expect(tiles(layer(512, 7, 512))).toEqual([2, 4])

@@ -129,8 +129,9 @@ export const fft: Algorithm<FftConfig> = {
   error: (conv, config) => fftError(conv, legalTiles(conv, config).size),
 
   spread(conv, config) {
+    if (refusalOf(conv, config?.size) !== undefined) return undefined
     if (config !== undefined) return spreadOf(conv, legalTiles(conv, config))
-    if (!isLarge(conv) || refusalOf(conv, undefined) !== undefined) return undefined
+    if (!isLarge(conv)) return undefined
     const all = sizesFor(conv).flatMap((size) => tilesOf(conv, size) ?? [])
     return all
       .map((tiles) => spreadOf(conv, tiles))

@@ -31,8 +31,8 @@ import { filterPointsType, geometryOf, productsType, valuePointsType, type Geome
 
 const schema = z.strictObject({
   algorithm: z.literal('winograd'),
-  /** Outputs of a tile along an axis. */
-  tile: z.union([z.literal(2), z.literal(4)]),
+  /** Outputs of a tile along an axis. Absent: what costs least within the caller's bound. */
+  tile: z.literal([2, 4], { error: 'give 2 or 4' }).optional(),
   /** U and V are stored in f16: half the memory, and matrix units take them; the error is that of f16. */
   half: z.boolean().default(false),
   /** The kernel of the product: its name, or its configuration. Absent: its choice. */
@@ -74,7 +74,7 @@ export const winograd: Algorithm<WinogradConfig> = {
 
   candidates(conv, device) {
     if (unfitness(conv) !== undefined || !isWorthwhile(conv)) return []
-    const tiles = TILES.toSorted((a, b) => costOf(conv, a) - costOf(conv, b))
+    const tiles = cheapestFirst(conv)
     // In software a conversion costs more than the memory it saves.
     const halves = conv.x.dtype === 'f16' && !device.software ? [true, false] : [false]
     return halves
@@ -83,14 +83,15 @@ export const winograd: Algorithm<WinogradConfig> = {
   },
 
   plan(conv, config, device) {
-    const geometry = geometryOf(conv, config.tile)
+    const geometry = tilesOf(conv, config)
     const [v, u, m] = temporaries(conv, config)
     const values = temp(0)
     const products = temp(1)
     const points: TensorRef = { kind: 'prepared', index: 0 }
     const product = planProduct(productOf(conv, config), device, config.kernel)
     const embedded = rewired(product, { inputs: [values, points], outputs: [products], firstTemp: 2 })
-    const size = geometry.isTall ? `${config.tile}×${config.tile}, 3×3` : `${config.tile}, 3`
+    const { tile, isTall } = geometry
+    const size = isTall ? `${tile}×${tile}, 3×3` : `${tile}, 3`
     return {
       reason: `Winograd F(${size})${config.half ? ' in halves' : ''}, ${product.reason}`,
       dispatches: [
@@ -105,10 +106,10 @@ export const winograd: Algorithm<WinogradConfig> = {
 
   work(conv, config) {
     const { groups, channels, filters, bias, residual, x, output } = conv
-    const { tiles, points, isTall } = geometryOf(conv, config.tile)
+    const { tile, tiles, points, isTall } = tilesOf(conv, config)
     const [v, u, m] = temporaries(conv, config)
     const products = points * tiles * groups * channels * filters
-    const transforms = additionsOf(config.tile, isTall)
+    const transforms = additionsOf(tile, isTall)
     return {
       multiplications: products,
       additions: products + tiles * groups * (channels * transforms.input + filters * transforms.output),
@@ -119,7 +120,7 @@ export const winograd: Algorithm<WinogradConfig> = {
   accesses(conv, config, device) {
     const product = productOf(conv, config)
     const { y: stored = { loads: 0, stores: 0 }, ...sides } = accessesOf(product, kernelOf(product, config, device).config, device)
-    const { y, ...around } = transformAccesses(conv, geometryOf(conv, config.tile))
+    const { y, ...around } = transformAccesses(conv, tilesOf(conv, config))
     return { ...sides, ...around, y: { loads: stored.loads, stores: stored.stores + y.stores } }
   },
 
@@ -130,7 +131,7 @@ export const winograd: Algorithm<WinogradConfig> = {
     const plan = winograd.plan(conv, config, device)
     const { multiplications, additions, bytes } = winograd.work(conv, config)
     const around = { ...plan, dispatches: [plan.dispatches.at(0), plan.dispatches.at(-1)].filter((each) => each !== undefined) }
-    const counts = transformAccesses(conv, geometryOf(conv, config.tile))
+    const counts = transformAccesses(conv, tilesOf(conv, config))
     const whole = {
       arithmetic: parts.arithmetic + (additions - multiplications) / rates.flops.f32,
       memory: bytes / rates.bytes,
@@ -173,6 +174,22 @@ function costOf(conv: Convolution, tile: Tile): number {
   return points * (tiles + FILTER_COST)
 }
 
+function cheapestFirst(conv: Convolution): readonly Tile[] {
+  return TILES.toSorted((a, b) => costOf(conv, a) - costOf(conv, b))
+}
+
+/** The tile that a configuration names; else the cheapest within the caller's bound on the error, or where none is, the cheapest. */
+function tileOf(conv: Convolution, { tile, half }: Pick<WinogradConfig, 'tile' | 'half'>): Tile {
+  if (tile !== undefined) return tile
+  const tiles = cheapestFirst(conv)
+  const most = conv.maxError ?? DEFAULT_MAX_ERROR
+  return tiles.find((one) => spreadBy(conv, { tile: one, half }).error <= most) ?? tiles[0] ?? 2
+}
+
+function tilesOf(conv: Convolution, config: Pick<WinogradConfig, 'tile' | 'half'>): Geometry {
+  return geometryOf(conv, tileOf(conv, config))
+}
+
 /** Why it cannot compute this convolution on any device. */
 function unfitness({ axes, groups, channels, filters, outputLayout }: Convolution): string | undefined {
   const [depth, height, width] = axes
@@ -189,7 +206,9 @@ function unfitness({ axes, groups, channels, filters, outputLayout }: Convolutio
   return undefined
 }
 
-function spreadBy(conv: Convolution, { tile, half }: Pick<WinogradConfig, 'tile' | 'half'>): Spread {
+function spreadBy(conv: Convolution, config: Pick<WinogradConfig, 'tile' | 'half'>): Spread {
+  const tile = tileOf(conv, config)
+  const { half } = config
   const isTall = conv.axes[1].kernel > 1
   const stored = half ? 'f16' : 'f32'
   const error = errorOf(tile, { isTall, channels: conv.channels, stored, accumulate: half ? conv.accumulate : 'f32' })
@@ -201,15 +220,15 @@ function temp(index: number): TensorRef {
 }
 
 /** V, U and M. */
-function temporaries(conv: Convolution, { tile, half }: WinogradConfig): readonly [v: TensorType, u: TensorType, m: TensorType] {
-  const geometry: Geometry = geometryOf(conv, tile)
-  const dtype = half ? 'f16' : 'f32'
+function temporaries(conv: Convolution, config: WinogradConfig): readonly [v: TensorType, u: TensorType, m: TensorType] {
+  const geometry = tilesOf(conv, config)
+  const dtype = config.half ? 'f16' : 'f32'
   return [valuePointsType(geometry, dtype), filterPointsType(geometry, dtype), productsType(geometry)]
 }
 
 /** The products at all points: inputs 0 V and 1 U, a slice for each point and group. */
 function productOf(conv: Convolution, config: WinogradConfig): Product {
-  const { tiles, points, groups, quads, filterQuads } = geometryOf(conv, config.tile)
+  const { tiles, points, groups, quads, filterQuads } = tilesOf(conv, config)
   const [v, u, m] = temporaries(conv, config)
   const depth = 4 * quads
   const columns = 4 * filterQuads
