@@ -2,7 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { OptionError } from '../../../src/errors.ts'
 import { ALGORITHMS, forced, refusalOf } from '../../../src/ops/conv2d/algorithms.ts'
+import { winograd } from '../../../src/ops/conv2d/algorithms/winograd.ts'
 import { planConvolution } from '../../../src/ops/conv2d/choose.ts'
+import type { Convolution } from '../../../src/ops/conv2d/convolution.ts'
 import { spreadOf } from '../../../src/ops/conv2d/tolerance.ts'
 import { FACTS } from '../facts.ts'
 import { convolutionAt, gridOf, type GridPoint } from './grid.ts'
@@ -58,9 +60,10 @@ describe('Winograd by name', () => {
     const reason = (attributes: GridPoint['attributes']): string =>
       planConvolution(convolutionAt(point([1, 2, 66, 66], [1, 2, 3, 3], attributes)), FACTS, 'winograd').reason
     expect(reason({})).toMatch(/F\(4×4, 3×3\)/)
-    expect(reason({ maxError: 2e-5 })).toMatch(/F\(2×2, 3×3\)/)
-    const wide = convolutionAt(point([1, 64, 56, 56], [64, 64, 3, 3], { maxError: 1e-4 }))
-    expect(forced(wide, 'winograd', FACTS)).toMatchObject({ tile: 2 })
+    const wide = convolutionAt(point([1, 64, 56, 56], [64, 64, 3, 3]))
+    const bound = (conv: Convolution): number => winograd.error(conv, { algorithm: 'winograd', tile: 2, half: false })
+    expect(reason({ maxError: bound(convolutionAt(LEGAL)) })).toMatch(/F\(2×2, 3×3\)/)
+    expect(forced({ ...wide, maxError: bound(wide) }, 'winograd', FACTS)).toMatchObject({ tile: 2 })
   })
 
   it('is refused for its own reasons', () => {
