@@ -114,9 +114,11 @@ describe('choice of size', () => {
     [{ extent: 28, channels: 96, filters: 96, groups: 96, kernel: 5 }, false],
     [{ extent: 56, channels: 64, filters: 64, groups: 64, kernel: 7 }, true],
     [{ extent: 14, channels: 256, filters: 256, groups: 256, kernel: 31 }, false],
-    // One channel that all filters share is no depthwise convolution: against direct tiles 0.5 and 0.8.
+    // One channel that all filters share is no depthwise convolution: against direct tiles 0.5, 0.8, 0.6 and 1.5.
     [{ extent: 224, channels: 1, filters: 32, kernel: 5 }, false],
     [{ extent: 224, channels: 1, filters: 64, kernel: 7 }, false],
+    [{ extent: 224, channels: 1, filters: 32, kernel: 11 }, false],
+    [{ extent: 224, channels: 1, filters: 32, kernel: 15 }, true],
     // Nothing that is refused.
     [{ extent: 200, channels: 64, filters: 64, kernel: 65 }, false],
   ])('%o is worth it: %s', (sizes, worth) => {

@@ -172,12 +172,14 @@ export function expectedGain(conv: Convolution): number {
 
 /**
  * Gains from which transforms were faster than the best other algorithm on a software adapter: a product by the definition runs at
- * the rate of matrix products; groups of one channel are no product, and all that they do is slow. Many filters on one channel that
- * they share are: direct tiles load a value once for eight of them.
+ * the rate of matrix products; groups of one channel are no product, and all that they do is slow; where all filters share one
+ * channel, direct tiles load a value once for eight of them.
  */
-const WORTHWHILE = { summed: 1.75, depthwise: 0.23 }
+const WORTHWHILE = { summed: 1.75, depthwise: 0.23, shared: 0.9 }
 
 /** Whether transforms are expected to be the fastest. */
 export function isWorthwhile(conv: Convolution): boolean {
-  return isLarge(conv) && expectedGain(conv) >= (conv.channels === 1 && conv.groups > 1 ? WORTHWHILE.depthwise : WORTHWHILE.summed)
+  const { groups, channels } = conv
+  const least = channels > 1 ? WORTHWHILE.summed : groups > 1 ? WORTHWHILE.depthwise : WORTHWHILE.shared
+  return isLarge(conv) && expectedGain(conv) >= least
 }
