@@ -33,7 +33,7 @@ export function referenceIn(
     return {
       tensor: new HostTensor(tensor.dtype, layoutShape(layout, batch, channels, extents), values),
       ...(exact === undefined ? {} : { exact: moved(exact) }),
-      tolerance: tolerance.kind === 'bound' ? { kind: 'bound', bound: moved(tolerance.bound) } : tolerance,
+      tolerance: tolerance.kind === 'bound' ? { ...tolerance, bound: moved(tolerance.bound) } : tolerance,
     }
   })
 }

@@ -19,7 +19,15 @@ export type Tolerance =
   | { readonly kind: 'exact' }
   | { readonly kind: 'relative'; readonly relative: number; readonly absolute: number }
   /** |error| ≤ bound[i]: γ_K · Σ|w||x| for K accumulated terms, see `gamma` in src/ops/tolerance.ts. */
-  | { readonly kind: 'bound'; readonly bound: Float64Array }
+  | {
+      readonly kind: 'bound'
+      readonly bound: Float64Array
+      /**
+       * Whether a NaN or an infinity of an operand may show anywhere that `bound` is infinite (transforms spread it over their patch): there
+       * any result is right. Absent: a NaN or an infinity of the reference is held to.
+       */
+      readonly spreads?: boolean
+    }
 
 export interface ReferenceOutput {
   readonly tensor: HostTensor
@@ -51,6 +59,8 @@ export interface OpDefinition<A = unknown> {
   reference(inputs: InputValues, attributes: A): ReferenceOutput[]
   /** Pure kernel choice. */
   plan(context: PlanContext<A>): OpPlan
+  /** The attributes with what `plan` chooses said in them, where the reference's tolerance depends on it: see settled.ts. */
+  settled?(context: PlanContext<A>): A
   /** Arithmetic operations (a MAC is 2). */
   flops(context: InferContext<A> & { readonly outputs: readonly TensorType[] }): number
   /** The loop nest, for ops that a dataflow can run (convolutions and matrix products); undefined for a form that none can. */

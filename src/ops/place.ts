@@ -10,7 +10,7 @@ import { allocate } from '../tensor/dtype.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import { HostTensor, type TensorType } from '../tensor/tensor.ts'
 import { dimensionsOf, layoutShape, layoutStrides, type Layout, type LayoutStrides } from './layout.ts'
-import type { ReferenceOutput } from './op.ts'
+import type { ReferenceOutput, Tolerance } from './op.ts'
 import { numbersOf } from './values.ts'
 
 /** The attribute: channels of the larger map, and which of them is the first of the op's own. */
@@ -79,7 +79,8 @@ export function placedReference(
   const exact = new Float64Array(values.length)
   embed(output.exact ?? numbersOf(tensor), exact)
   const bound = new Float64Array(values.length).fill(Infinity)
-  const own = tolerance.kind === 'bound' ? tolerance.bound : new Float64Array(sizeOf(tensor.shape))
-  embed(own, bound)
-  return { tensor: new HostTensor(tensor.dtype, shape, values), exact, tolerance: { kind: 'bound', bound } }
+  const own: Extract<Tolerance, { kind: 'bound' }> =
+    tolerance.kind === 'bound' ? tolerance : { kind: 'bound', bound: new Float64Array(sizeOf(tensor.shape)) }
+  embed(own.bound, bound)
+  return { tensor: new HostTensor(tensor.dtype, shape, values), exact, tolerance: { ...own, bound } }
 }

@@ -15,9 +15,10 @@ import { moveLayout } from '../ops/conv2d/layouts.ts'
 import { conv2d } from '../ops/conv2d/op.ts'
 import type { ConvolutionNode } from '../ops/conv2d/nodes.ts'
 import { convolutionOf } from '../ops/conv2d/rule.ts'
-import { transformTolerance } from '../ops/conv2d/tolerance.ts'
+import { spreadOf, transformTolerance } from '../ops/conv2d/tolerance.ts'
 import { ratesFor } from '../ops/gemm/estimate.ts'
 import { layoutShape, type Layout } from '../ops/layout.ts'
+import type { ReferenceOutput } from '../ops/op.ts'
 import { parseAttributes } from '../ops/run.ts'
 import { gamma } from '../ops/tolerance.ts'
 import { floatsOf } from '../ops/values.ts'
@@ -55,7 +56,7 @@ export async function runConvolution(context: RowContext): Promise<Row> {
     type: output,
     operations: 2 * layerMacs(layer.problem),
     get reference() {
-      return layer.reference
+      return withSpread(layer, conv, choice.config)
     },
     restored: (result) => moved(result, outputLayout, 'nchw', shape),
   })
@@ -89,6 +90,16 @@ export async function runConvolution(context: RowContext): Promise<Row> {
       notes: [plan.reason, ...wrong],
     },
   }
+}
+
+/** The layer's reference, which allows for sums by the definition, with what an algorithm that transforms errs besides. */
+function withSpread({ x, w, reference }: Layer, conv: Convolution, config: AlgorithmConfig): ReferenceOutput {
+  const spread = spreadOf(conv, config)
+  const { tolerance } = reference
+  if (spread === undefined || tolerance.kind !== 'bound') return reference
+  const more = transformTolerance(floatsOf(x), floatsOf(w), conv, spread)
+  const bound = more.map((own, at) => own + (tolerance.bound[at] ?? NaN))
+  return { ...reference, tolerance: { kind: 'bound', bound, spreads: true } }
 }
 
 /** What the model takes for the layer with all that is fused into it; by itself, where that cannot run the bare layer. */
@@ -153,7 +164,7 @@ function errorOf(
 ): ConvolutionReport['error'] {
   const spread = algorithmNamed(config.algorithm, conv.op).spread?.(conv, config)
   const { error: bound, reach } = spread ?? { error: gamma(conv.channels * tapsOf(conv)), reach: [0, 0, 0] as const }
-  const magnitudes = transformTolerance(floatsOf(x), floatsOf(w), conv, { error: 1, reach })
+  const magnitudes = transformTolerance(floatsOf(x), floatsOf(w), conv, { ...spread, error: 1, reach })
   const { exact } = reference
   if (exact === undefined) throw new DtypeError('The reference has no exact values', { op: conv.op, dtype: result.dtype })
   const [relative, absolute] = result.dtype === 'f16' ? [2 ** -11, 2 ** -25] : [0, 0]

@@ -20,8 +20,6 @@ import { CommandList } from '../gpu/commands.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
 import type { Gpu } from '../gpu/gpu.ts'
 import type { OpPlan } from '../gpu/program.ts'
-import { conv2d } from '../ops/conv2d/op.ts'
-import type { ReferenceOutput } from '../ops/op.ts'
 import { DATAFLOW_NAMES, DATAFLOWS, UNCONSTRAINED, dataflowNamed, parseDataflow, type Dataflow } from '../schedule/dataflow.ts'
 import { mapForGpu, withGrid } from '../schedule/gpu-mapping.ts'
 import type { Hardware } from '../schedule/hardware.ts'
@@ -32,7 +30,7 @@ import type { Mapping } from '../schedule/mapping.ts'
 import type { Searched } from '../schedule/mapper.ts'
 import { inputSpan, type Problem } from '../schedule/problem.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
-import { convolutionAttributes, type Layer } from './layers.ts'
+import { convolve, type Layer } from './layers.ts'
 import { boundDispatches, outputType, verifyAndTime, type RowContext } from './measure.ts'
 import { spearman } from './rank.ts'
 import type { AdapterDescription, Clock } from './report.ts'
@@ -286,13 +284,7 @@ function layerOf(problem: Problem, seed: number): Layer {
   const tensorOf = (name: string, shape: readonly number[]): HostTensor => seededTensor(seed, name, shape, { centre: 0, spread: 1 })
   const x = tensorOf('inputs', [problem.N, problem.groups * problem.C, rows, columns])
   const w = tensorOf('weights', [problem.groups * problem.M, problem.C, problem.R, problem.S])
-  const [reference] = conv2d.reference([x, w, null], conv2d.attributes.parse(convolutionAttributes(problem, x)))
-  return { name: 'problem', problem, x, w, reference: expected(reference) }
-}
-
-function expected(reference: ReferenceOutput | undefined): ReferenceOutput {
-  if (reference === undefined) throw new MappingError('The reference gave no result')
-  return reference
+  return { name: 'problem', problem, x, w, reference: convolve(problem, x, w) }
 }
 
 type Planned = OpPlan | TilewrightError

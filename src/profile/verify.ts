@@ -6,11 +6,13 @@
  */
 import { ShapeError } from '../errors.ts'
 import type { Gpu } from '../gpu/gpu.ts'
+import type { DeviceFacts } from '../gpu/program.ts'
 import type { Graph, GraphNode } from '../graph/graph.ts'
 import { compile, type Model, type PlanNode } from '../graph/model.ts'
 import type { ReferenceOutput, Tolerance } from '../ops/op.ts'
 import { opNamed } from '../ops/registry.ts'
 import { parseAttributes } from '../ops/run.ts'
+import { referenceOn } from '../ops/settled.ts'
 import { compare } from '../ops/tolerance.ts'
 import { isFloat, type HostArray } from '../tensor/dtype.ts'
 import { HostTensor } from '../tensor/tensor.ts'
@@ -93,7 +95,7 @@ export async function verifyModel(
       values.set(name, value)
     for (const [index, node] of graph.nodes.entries()) {
       await progress(node.name, node.op, index + 1)
-      nodes.push(...verifyNode(graph, node, values, options))
+      nodes.push(...verifyNode(graph, node, values, gpu.facts, options))
     }
     await progress(graph.name, 'model', total - 1)
     outputs.push(...(await verifyOutputs(model, input, values)))
@@ -109,11 +111,12 @@ function verifyNode(
   graph: Graph,
   node: GraphNode,
   values: ReadonlyMap<string, HostTensor>,
+  device: DeviceFacts,
   options: VerifyOptions,
 ): VerifiedNode[] {
   const definition = opNamed(node.op)
   const inputs = node.inputs.map((name) => (name === null ? null : valueOf(name, values, graph)))
-  const reference = definition.reference(inputs, parseAttributes(definition, node.attributes, node.name))
+  const reference = referenceOn(definition, inputs, parseAttributes(definition, node.attributes, node.name), device)
   return node.outputs.flatMap((output, index) => {
     if (output === '') return []
     const expected = reference[index]

@@ -4,6 +4,7 @@ import type { Gpu } from '../../src/gpu/gpu.ts'
 import { openGpu } from '../../src/gpu/node.ts'
 import type { InputValues, OpDefinition } from '../../src/ops/op.ts'
 import { parseAttributes, runOp } from '../../src/ops/run.ts'
+import { referenceOn } from '../../src/ops/settled.ts'
 import { compare } from '../../src/ops/tolerance.ts'
 import type { DType } from '../../src/tensor/dtype.ts'
 import { HostTensor } from '../../src/tensor/tensor.ts'
@@ -17,7 +18,7 @@ export async function check(
   attributes: unknown,
   bits = false,
 ): Promise<void> {
-  const expected = definition.reference(inputs, parseAttributes(definition, attributes))
+  const expected = referenceOn(definition, inputs, parseAttributes(definition, attributes), gpu.facts)
   const results = await runOp(gpu, definition, inputs, attributes)
   expect(results.length).toBe(expected.length)
   for (const [index, reference] of expected.entries()) {

@@ -30,6 +30,8 @@ export interface Spread {
   readonly reach: readonly [z: number, y: number, x: number]
   /** The least that the largest |x| of a patch, and |w| of a filter, count as: below, values between dispatches lose digits. Default 0. */
   readonly least?: number
+  /** Whether M is the same for all outputs: of the largest |x| and |w| that there are, whatever their picture and filter. Default false. */
+  readonly everywhere?: boolean
 }
 
 /** One that covers both. */
@@ -38,6 +40,7 @@ export function widest(a: Spread, b: Spread): Spread {
     error: Math.max(a.error, b.error),
     reach: [Math.max(a.reach[0], b.reach[0]), Math.max(a.reach[1], b.reach[1]), Math.max(a.reach[2], b.reach[2])],
     least: Math.max(a.least ?? 0, b.least ?? 0),
+    everywhere: a.everywhere === true || b.everywhere === true,
   }
 }
 

@@ -2,10 +2,13 @@
  * Which algorithm a convolution gets: forced by the caller, measured by the tuner, or by rule. Pure: from a convolution and facts to a
  * configuration and its reason.
  */
+import { DeviceLimitError } from '../../errors.ts'
+import { checkPlan } from '../../gpu/launch.ts'
 import type { DeviceFacts, OpPlan } from '../../gpu/program.ts'
 import type { TunedKernel } from '../../gpu/tuning.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import { keptKernel, UNKNOWN_KERNEL } from '../kept.ts'
+import { placedType } from '../place.ts'
 import type { AlgorithmConfig } from './algorithm.ts'
 import { isWorthwhile } from './fft/tiles.ts'
 import { ruleFor } from './algorithms/implicit-gemm.ts'
@@ -68,8 +71,24 @@ function keptConfig(conv: Convolution, given: TunedKernel, device: DeviceFacts):
   const algorithm = 'algorithm' in given ? ALGORITHMS.get(given.algorithm) : undefined
   const parsed = algorithm?.schema.safeParse(given)
   if (parsed?.success !== true) return UNKNOWN_KERNEL
-  const refusal = refusalOf(conv, parsed.data, device)
+  const refusal = unrunnable(conv, parsed.data, device)
   return refusal === undefined ? parsed.data : `cannot run: ${refusal}`
+}
+
+/** Why it is refused, or what its plan asks of the device that this lacks: bindings, invocations, workgroup memory. Undefined: it runs. */
+export function unrunnable(conv: Convolution, config: AlgorithmConfig, device: DeviceFacts): string | undefined {
+  const refusal = refusalOf(conv, config, device)
+  if (refusal !== undefined || sizeOf(conv.output.shape) === 0) return refusal
+  const { op, groups, filters, outputLayout, x, w, bias = null, residual = null, output, place } = conv
+  try {
+    const whole = placedType(op, output, groups * filters, outputLayout, place)
+    const plan = algorithmNamed(config.algorithm, op).plan(conv, config, device)
+    checkPlan(plan, { inputs: [x, w, bias, residual], outputs: [whole] }, device)
+  } catch (error) {
+    if (error instanceof DeviceLimitError) return error.message
+    throw error
+  }
+  return undefined
 }
 
 /** An algorithm that is taken where nothing was measured, if its first candidate is legal. */
@@ -135,7 +154,7 @@ export function byRule(conv: Convolution, device: DeviceFacts): Choice {
     if (!when(conv, device)) continue
     const config = algorithmNamed(algorithm, conv.op)
       .candidates(conv, device)
-      .find((candidate) => refusalOf(conv, candidate, device) === undefined)
+      .find((candidate) => unrunnable(conv, candidate, device) === undefined)
     if (config !== undefined) return { config, reason }
   }
   return { config: ruleFor(conv, device), reason: 'by rule' }

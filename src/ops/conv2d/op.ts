@@ -4,7 +4,7 @@
  * before the result is stored, and X, the residual and Y may lie in another `layout`.
  */
 import type { OpDefinition } from '../op.ts'
-import { plan } from './plan.ts'
+import { plan, settled } from './plan.ts'
 import { reference } from './reference.ts'
 import { INPUT } from './convolution.ts'
 import { attributes, convMacs, convProblemOf, convSizes, infer, isDeep, problem, type ConvAttributes } from './rule.ts'
@@ -16,6 +16,7 @@ export const conv2d: OpDefinition<ConvAttributes> = {
   infer,
   reference,
   plan,
+  settled,
   flops: ({ inputs, attributes: given }) => 2 * convMacs(inputs, given),
   problem,
   ownLoops: {

@@ -50,6 +50,7 @@ export function finishSums(
   const others = given === null ? null : new Float32Array(sum.length)
   if (given !== null && others !== null) moveLayout(floatsOf(given), outputLayout, others, 'nchw', outputs)
   const factor = gamma(depth + (addends === null ? 0 : 1) + (others === null ? 0 : 1)) + halfSums(attributes, depth)
+  const spreads = more === null ? {} : { spreads: true }
   const pixels = outputs.extents.reduce((count, extent) => count * extent, 1)
   for (let at = 0; at < sum.length; at++) {
     const addend = addends === null ? 0 : addends[Math.floor(at / pixels) % (filters * groups)]!
@@ -57,17 +58,19 @@ export function finishSums(
     const bound = factor * (magnitude[at]! + Math.abs(addend) + Math.abs(other)) + (more === null ? 0 : more[at]!)
     const result = activateExact(attributes.activation, sum[at]! + addend + other, bound)
     sum[at] = result.value
-    magnitude[at] = result.bound
+    // A bias or a residual that is not finite spreads to nothing else.
+    const held = more !== null && more[at] !== Infinity && !Number.isFinite(result.value)
+    magnitude[at] = held ? 0 : result.bound
   }
   if (outputLayout === 'nchw') {
-    return { tensor: rounded(dtype, shape, sum), exact: sum, tolerance: { kind: 'bound', bound: magnitude } }
+    return { tensor: rounded(dtype, shape, sum), exact: sum, tolerance: { kind: 'bound', bound: magnitude, ...spreads } }
   }
   const exact = new Float64Array(sizeOf(shape))
   // What lies at channels past the last is nobody's.
   const bound = new Float64Array(exact.length).fill(Infinity)
   moveLayout(sum, 'nchw', exact, outputLayout, outputs)
   moveLayout(magnitude, 'nchw', bound, outputLayout, outputs)
-  return { tensor: rounded(dtype, shape, exact), exact, tolerance: { kind: 'bound', bound } }
+  return { tensor: rounded(dtype, shape, exact), exact, tolerance: { kind: 'bound', bound, ...spreads } }
 }
 
 /** Sums in f16 lose digits of their own: γ_K of their roundoff 2⁻¹¹. */

@@ -10,22 +10,43 @@
  *               |   +-------+         |        tile it is of: the maximum is taken over their windows
  *      reach <- |   |window |         | -> reach
  *
+ * or, for an algorithm that mixes all there is (`everywhere`), M = K · max|w| · max|x| for every output.
+ *
  * An algorithm states E and reach by its member `spread` (algorithm.ts), from a bound of the form |ŷ − y| ≤ E · M; the reference adds
  * `transformTolerance` of it to its own bound.
  */
+import type { DeviceFacts } from '../../gpu/program.ts'
 import { product } from '../gemm/reference-product.ts'
 import type { WindowAxis } from '../window.ts'
 import { DEFAULT_MAX_ERROR, widest, type AlgorithmConfig, type Spread } from './algorithm.ts'
-import { ALGORITHMS, algorithmNamed } from './algorithms.ts'
+import { algorithmNamed } from './algorithms.ts'
+import { byRule } from './choose.ts'
 import { pixelsOf, tapsOf, type Convolution } from './convolution.ts'
 
 /** Sizes of the convolution that a magnitude is asked of. */
 type Sizes = Pick<Convolution, 'batch' | 'groups' | 'channels' | 'filters' | 'axes'>
 
+/** Where nothing is known of the device: one that lacks for nothing, in software and not. */
+const AMPLE = 2 ** 40
+const DEVICES = [true, false].map((software): DeviceFacts => ({
+  adapter: 'any',
+  features: new Set(['shader-f16']),
+  language: new Set(),
+  limits: {
+    maxBufferSize: AMPLE,
+    maxStorageBufferBindingSize: AMPLE,
+    maxStorageBuffersPerShaderStage: AMPLE,
+    maxComputeWorkgroupStorageSize: AMPLE,
+    maxComputeInvocationsPerWorkgroup: AMPLE,
+    maxComputeWorkgroupsPerDimension: AMPLE,
+  },
+  software,
+}))
+
 /**
- * What the reference must allow for: the spread of the algorithm that a caller forces; where none is forced, or one by its name alone,
- * the largest that may be chosen (of a name that is not worth measuring here, that of its defaults). Undefined where every algorithm only
- * multiplies and adds what the definition does, or none is within the caller's bound.
+ * What the reference must allow for: the spread of the algorithm that a caller forces; of a name alone, the largest of what it may stand
+ * for; where none is forced, of what the rule takes, in software or on a GPU (who knows the device, or has a measured choice, names it: see
+ * `referenceOn` of ../settled.ts). Undefined where that only multiplies and adds what the definition does.
  * @throws OptionError for an algorithm that there is not
  */
 export function spreadOf(conv: Convolution, algorithm?: string | AlgorithmConfig): Spread | undefined {
@@ -38,7 +59,7 @@ export function spreadOf(conv: Convolution, algorithm?: string | AlgorithmConfig
     const may = algorithmNamed(algorithm, conv.op).spread?.(conv) ?? spreadOf(conv, { algorithm })
     return may !== undefined && may.error <= (conv.maxError ?? DEFAULT_MAX_ERROR) ? may : undefined
   }
-  const spreads = [...ALGORITHMS.values()].flatMap((each) => each.spread?.(conv) ?? [])
+  const spreads = DEVICES.flatMap((device) => spreadOf(conv, byRule(conv, device).config) ?? [])
   return spreads.length === 0 ? undefined : spreads.reduce(widest)
 }
 
@@ -51,11 +72,15 @@ export function transformTolerance(
   x: Float32Array,
   w: Float32Array,
   sizes: Sizes,
-  { error, reach, least = 0 }: Spread,
+  { error, reach, least = 0, everywhere = false }: Spread,
 ): Float64Array {
   const { batch, groups, channels, filters } = sizes
   const taps = tapsOf(sizes)
   const pixels = pixelsOf(sizes)
+  if (everywhere) {
+    const bound = error * taps * channels * largest(x) * largest(w)
+    return new Float64Array(batch * groups * filters * pixels).fill(Number.isNaN(bound) ? Infinity : bound)
+  }
   const weights = new Float32Array(groups * filters * channels)
   for (let row = 0; row < weights.length; row++) {
     weights[row] = Math.max(least, largest(w.subarray(row * taps, (row + 1) * taps)))

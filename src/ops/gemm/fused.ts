@@ -160,7 +160,8 @@ export function fusedReference(
     magnitude[at] = result.bound
   }
   const dtype = type.dtype === 'f16' ? 'f16' : 'f32'
-  return [{ tensor: rounded(dtype, type.shape, sum), exact: sum, tolerance: { kind: 'bound', bound: magnitude } }]
+  const tolerance = { kind: 'bound', bound: magnitude, ...(norm === Infinity ? { spreads: true } : {}) } as const
+  return [{ tensor: rounded(dtype, type.shape, sum), exact: sum, tolerance }]
 }
 
 /** What a forced kernel may be off by besides, for every element alike. */

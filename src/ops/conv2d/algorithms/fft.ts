@@ -19,7 +19,7 @@ import { estimate, issueOf, summed } from '../../gemm/estimate.ts'
 import { accessesOf, forced, kernelRefusal } from '../../gemm/families.ts'
 import type { Config } from '../../gemm/family.ts'
 import { normalised, type BatchDimension, type Product } from '../../gemm/product.ts'
-import type { Algorithm, Spread } from '../algorithm.ts'
+import { widest, type Algorithm, type Spread } from '../algorithm.ts'
 import type { Convolution } from '../convolution.ts'
 import { transformAccesses } from '../fft/accesses.ts'
 import { bytesOf } from '../filters.ts'
@@ -131,14 +131,8 @@ export const fft: Algorithm<FftConfig> = {
   spread(conv, config) {
     if (refusalOf(conv, config?.size) !== undefined) return undefined
     if (config !== undefined) return spreadOf(conv, legalTiles(conv, config))
-    if (!isLarge(conv)) return undefined
     const all = sizesFor(conv).flatMap((size) => tilesOf(conv, size) ?? [])
-    return all
-      .map((tiles) => spreadOf(conv, tiles))
-      .reduce((a, b): Spread => ({
-        error: Math.max(a.error, b.error),
-        reach: [0, Math.max(a.reach[1], b.reach[1]), Math.max(a.reach[2], b.reach[2])],
-      }))
+    return all.map((tiles) => spreadOf(conv, tiles)).reduce(widest)
   },
 }
 

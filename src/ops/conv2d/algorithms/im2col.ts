@@ -18,6 +18,7 @@ import type { Algorithm } from '../algorithm.ts'
 import { INPUT, macsOf, type Convolution } from '../convolution.ts'
 import { bytesOf, packedType, packFilters } from '../filters.ts'
 import { implicitGemm, productOf } from './implicit-gemm.ts'
+import { strassenSpread } from '../strassen.ts'
 
 const schema = z.strictObject({
   algorithm: z.literal('im2col'),
@@ -106,7 +107,9 @@ export const im2col: Algorithm<Im2colConfig> = {
     return { multiplications: macs, additions: macs, bytes }
   },
 
-  error: () => 0,
+  error: (conv, { kernel }) => strassenSpread(conv, kernel)?.error ?? 0,
+
+  spread: (conv, config) => strassenSpread(conv, config?.kernel),
 }
 
 /** Elements of a row of patches: in whole quads. */

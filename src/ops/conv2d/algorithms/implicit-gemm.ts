@@ -18,6 +18,7 @@ import type { BatchDimension, Product, Side, Stores, Window } from '../../gemm/p
 import type { Algorithm } from '../algorithm.ts'
 import { INPUT, layoutStrides, macsOf, outputPlace, pixelsOf, tapsOf, type Convolution } from '../convolution.ts'
 import { bytesOf, packFilters, packedType, paddedFilters } from '../filters.ts'
+import { strassenSpread } from '../strassen.ts'
 
 const schema = z.strictObject({
   algorithm: z.literal('implicit-gemm'),
@@ -99,7 +100,9 @@ export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
     return estimate(product, kernelOf(product, config, device).config, device, rates)
   },
 
-  error: () => 0,
+  error: (conv, { kernel }) => strassenSpread(conv, kernel)?.error ?? 0,
+
+  spread: (conv, config) => strassenSpread(conv, config?.kernel),
 }
 
 /** The kernel that the product gets. @throws OptionError where the configuration names one that is not legal */

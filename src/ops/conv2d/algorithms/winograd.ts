@@ -11,7 +11,8 @@
  * A patch of (tile+2)² points gives tile² outputs of 9 taps each: 2.25 and 4 times fewer multiplications. Along an axis whose kernel is 1
  * (one spatial axis, filters of 1×3) patches are one row. The input's padding, the bias, the residual and the activation are in the
  * transforms; these take 10 to 25 % of the time (lavapipe, 64 channels and more), so that one dispatch for all, which would transform a
- * patch again for every block of filters, has little to win. A NaN or an infinity spreads to the outputs of its tiles.
+ * patch again for every block of filters, has little to win. A NaN or an infinity spreads to the outputs of its tiles, and finite values
+ * whose transform is beyond the largest number (from 1e37 on in f32) become such: who has them forces another algorithm.
  */
 import { z } from 'zod'
 import { rewired, segmentBytes, segmentCount, type TensorRef } from '../../../gpu/program.ts'
@@ -33,7 +34,10 @@ const schema = z.strictObject({
   algorithm: z.literal('winograd'),
   /** Outputs of a tile along an axis. Absent: what costs least within the caller's bound. */
   tile: z.literal([2, 4], { error: 'give 2 or 4' }).optional(),
-  /** U and V are stored in f16: half the memory, and matrix units take them; the error is that of f16. */
+  /**
+   * U and V are stored in f16: half the memory, and matrix units take them; the error is that of f16. Only where it is forced: weights
+   * overflow from about 1000 on (tile 2: 7000), and no plan sees its data.
+   */
   half: z.boolean().default(false),
   /** The kernel of the product: its name, or its configuration. Absent: its choice. */
   kernel: z.union([z.string(), z.looseObject({ kernel: z.string() })]).optional(),
@@ -74,11 +78,8 @@ export const winograd: Algorithm<WinogradConfig> = {
 
   candidates(conv, device) {
     if (unfitness(conv) !== undefined || !isWorthwhile(conv)) return []
-    const tiles = cheapestFirst(conv)
-    // In software a conversion costs more than the memory it saves.
-    const halves = conv.x.dtype === 'f16' && !device.software ? [true, false] : [false]
-    return halves
-      .flatMap((half) => tiles.map((tile): WinogradConfig => ({ algorithm: 'winograd', tile, half })))
+    return cheapestFirst(conv)
+      .map((tile): WinogradConfig => ({ algorithm: 'winograd', tile, half: false }))
       .filter((config) => winograd.refusal(conv, config, device) === undefined)
   },
 
@@ -147,12 +148,8 @@ export const winograd: Algorithm<WinogradConfig> = {
   spread(conv, config) {
     if (unfitness(conv) !== undefined) return undefined
     if (config !== undefined) return spreadBy(conv, config)
-    if (!isWorthwhile(conv)) return undefined
-    const halves = conv.x.dtype === 'f16' ? [true, false] : [false]
     const most = conv.maxError ?? DEFAULT_MAX_ERROR
-    const spreads = TILES.flatMap((tile) => halves.map((half) => spreadBy(conv, { tile, half }))).filter(
-      ({ error }) => error <= most,
-    )
+    const spreads = TILES.map((tile) => spreadBy(conv, { tile, half: false })).filter(({ error }) => error <= most)
     return spreads.length === 0 ? undefined : spreads.reduce(widest)
   },
 }

@@ -28,6 +28,8 @@ interface TileKernel {
   readonly items: number
   /** Invocations of a workgroup; default 64. */
   readonly lanes?: number
+  /** Of workgroup memory; default none. */
+  readonly workgroupBytes?: number
   /** Lines that an item transforms. */
   readonly lines: number
 }
@@ -36,7 +38,7 @@ interface TileKernel {
 const SPEED = 4
 
 function dispatchOf({ op }: Convolution, { size, bins }: Tiles, kernel: TileKernel): DispatchPlan {
-  const { lanes = 64, tiles, items, values, types = {}, operands } = kernel
+  const { lanes = 64, workgroupBytes = 0, tiles, items, values, types = {}, operands } = kernel
   const blocks = Math.ceil(items / lanes)
   const [p, q] = FACTORS[size]
   const { multiplications, additions } = lineWork(size)
@@ -56,6 +58,7 @@ function dispatchOf({ op }: Convolution, { size, bins }: Tiles, kernel: TileKern
       },
       constants: { N: size, P: p, Q: q, BINS: bins, TWIDDLES: twiddlesOf(size), ...kernel.constants },
       workgroupSize: [lanes, 1, 1],
+      workgroupBytes,
     },
     bind: operands.map(({ ref }) => ref),
     params: all,
@@ -222,6 +225,7 @@ export function backRows(conv: Convolution, tiles: Tiles, from: TensorRef): Disp
     items: Math.ceil(valid[0] / 2) * filterPairs,
     // Lines pass through 16 KiB of workgroup memory.
     lanes: 1024 / size,
+    workgroupBytes: 16384,
     lines: 2,
   })
 }

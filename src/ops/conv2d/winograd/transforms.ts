@@ -118,6 +118,7 @@ export function outputTransform(conv: Convolution, geometry: Geometry, m: Betwee
       params: { ...typesOf(values), ...epilogue.types },
       constants: constantsOf(geometry, m.type),
       workgroupSize: [LANES, 1, 1],
+      workgroupBytes: 16 * values.stored * LANES,
     },
     bind: [m.ref, ...epilogue.bind, { kind: 'output', index: 0 }],
     params: { ...values, ...epilogue.values },
