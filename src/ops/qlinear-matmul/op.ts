@@ -115,5 +115,8 @@ export const qlinearMatmul: OpDefinition<QLinearAttributes> = {
     return 2 * i * j * k * batch
   },
   ownLoops: {
-    what: 'a product of quantised operands', problem: ({ inputs }) => integerProblem(sizesOf(inputs)), factors: [0, 3] },
+    what: 'a product of quantised operands',
+    problem: ({ inputs }) => integerProblem(sizesOf(inputs)),
+    factors: [0, 3],
+  },
 }
