@@ -131,7 +131,12 @@ describe('tune', () => {
   test.each([
     ['a damaged store', ['gemm:7x5x3'], at('damaged.json'), /FileFormatError: .*damaged\.json.*--reset/],
     ['no model', [], STORE, /OptionError: tune takes a MODEL/],
-    ['no such layer', [at('classifier.onnx'), '--layers', 'fc'], STORE, /OptionError: .* no layer fc.*Matrix products and convolutions: conv, gemm/],
+    [
+      'no such layer',
+      [at('classifier.onnx'), '--layers', 'fc'],
+      STORE,
+      /OptionError: .* no layer fc.*Matrix products and convolutions: conv, gemm/,
+    ],
     ['nothing to tune', [at('classifier.onnx'), '--layers', 'relu'], STORE, /has no matrix product or convolution to tune/],
     ['layers of a bare problem', ['gemm:7x5x3', '--layers', 'x'], STORE, /a bare problem has no layers/i],
     ['sizes that are none', ['gemm:7x5'], STORE, /names no product/],
