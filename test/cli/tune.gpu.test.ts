@@ -23,7 +23,7 @@ function kept(): TunedEntry[] {
 
 describe('tune', () => {
   test('a model: its product and its convolution are kept', async () => {
-    const { code, out, err } = await tune([at('classifier.onnx'), '--budget', '4', '--samples', '2'])
+    const { code, out, err } = await tune([at('classifier.onnx'), '--budget', '30', '--samples', '2'])
     expect(err).not.toContain('Error')
     expect(out).toMatch(/gemm +1×128×4 f32/)
     expect(out).toMatch(/^gemm, 1×128×4 f32: .*(fastest|stays); \d+ of \d+ verified$/m)
