@@ -166,7 +166,9 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
     await page.locator('[data-table="Roofline and default kernels"] summary').click()
     const lines = page.locator('[data-table="Roofline and default kernels"] tbody tr')
     expect(await lines.count()).toBe(64)
-    expect(await lines.last().innerText()).toMatch(/fc8\s+fastest.*memory.*0\.100.*4,101,096\s+4,101,096\s+–\s+–\s+–\s+vector across 8/s)
+    expect(await lines.last().innerText()).toMatch(
+      /fc8\s+fastest.*memory.*0\.100.*4,101,096\s+4,101,096\s+–\s+–\s+–\s+vector across 8/s,
+    )
     expect(await overflow(page)).toBeLessThanOrEqual(0)
     expect(wrong).toEqual([])
     await page.close()
