@@ -1,7 +1,8 @@
 /**
  * Activations that a product or a convolution applies before it stores: what they compute on the CPU, how much they can enlarge an
- * error, and their WGSL. Think of one as the elementwise op of its name, moved into another kernel: the bodies are the same files, so
- * NaN and infinities fare alike, and what the op takes as attributes are params here too, so that a kernel serves all bounds and slopes.
+ * error, and their WGSL. Think of one as the elementwise op of its name, moved into another kernel: NaN and
+ * infinities fare as there (most bodies are the same files), and what the op takes as attributes are params here too, so that a kernel
+ * serves all bounds and slopes. None, relu and clip are one kernel (shaders/gemm/epilogue/bounded.wgsl).
  */
 import { z } from 'zod'
 import float from '../../../shaders/elementwise/float.wgsl?raw'
