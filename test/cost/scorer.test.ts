@@ -18,6 +18,7 @@ import type { Hardware } from '../../src/schedule/hardware.ts'
 import type { Mapping } from '../../src/schedule/mapping.ts'
 import { OPERANDS, convProblem, type Problem } from '../../src/schedule/problem.ts'
 import { cases, families } from './random.ts'
+import { processorTime } from '../processor.ts'
 
 const SEED = 20170101
 
@@ -177,9 +178,9 @@ describe('AlexNet on Eyeriss', () => {
     scoreAll(new Scorer(other, hardware), drawMappings(other, hardware, 'neighbours', count, SEED))
     const stored = drawMappings(problem, hardware, 'neighbours', count, SEED)
     const scorer = new Scorer(problem, hardware)
-    const begin = process.cpuUsage().user
+    const seconds = processorTime()
     const first = scoreAll(scorer, stored)
-    const rate = count / ((process.cpuUsage().user - begin) / 1e6)
+    const rate = count / seconds()
     const before = process.memoryUsage().heapUsed
     const second = scoreAll(scorer, stored)
     const bytes = (process.memoryUsage().heapUsed - before) / count

@@ -17,6 +17,13 @@ import { SKIP, launch, serve } from './browser.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const RUN = { timeout: 120_000 }
 
+/** The least of at most three attempts, ms, the rest spared once one is under a second: other work delays some, a hang delays all. */
+async function quickest(attempt: () => Promise<number>): Promise<number> {
+  let least = Infinity
+  for (let tries = 0; tries < 3 && least >= 1000; tries++) least = Math.min(least, await attempt())
+  return least
+}
+
 describe.skipIf(SKIP !== undefined)(`mappings in a browser${SKIP === undefined ? '' : ` (skipped: ${SKIP})`}`, () => {
   let folder: string
   let browser: Browser
@@ -198,12 +205,15 @@ describe.skipIf(SKIP !== undefined)(`mappings in a browser${SKIP === undefined ?
         box.dispatchEvent(new Event('input'))
       }, text)
     for (const [text, name] of cases) {
-      await type('')
-      await page.getByText('Search for mappings, or paste one here.').waitFor()
-      const began = Date.now()
-      await type(text)
-      await alert(page).waitFor()
-      expect(Date.now() - began, text.slice(0, 60)).toBeLessThan(1000)
+      const ms = await quickest(async () => {
+        await type('')
+        await page.getByText('Search for mappings, or paste one here.').waitFor()
+        const began = performance.now()
+        await type(text)
+        await alert(page).waitFor()
+        return performance.now() - began
+      })
+      expect(ms, text.slice(0, 60)).toBeLessThan(1000)
       expect(await alert(page).innerText(), text.slice(0, 60)).toContain(`Not legal: ${name}`)
     }
     expect(await page.locator('img').count()).toBe(0)
@@ -216,10 +226,13 @@ describe.skipIf(SKIP !== undefined)(`mappings in a browser${SKIP === undefined ?
     const bounds = ['N', 'M', 'C', 'P', 'Q', 'R', 'S'] as const
     const card = page.locator('.demo-outcome').getByRole('alert')
     const refused = async (said: string): Promise<void> => {
-      const began = Date.now()
-      await page.getByRole('button', { name: 'Find mappings' }).click()
-      await card.filter({ hasText: said }).waitFor()
-      expect(Date.now() - began, said).toBeLessThan(1000)
+      const ms = await quickest(async () => {
+        const began = performance.now()
+        await page.getByRole('button', { name: 'Find mappings' }).click()
+        await card.filter({ hasText: said }).waitFor()
+        return performance.now() - began
+      })
+      expect(ms, said).toBeLessThan(1000)
     }
     for (const [field, value, said] of [
       ['M', '-3', 'No mappings: ShapeError\n\nproblem.M'],

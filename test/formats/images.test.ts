@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { FileFormatError } from '../../src/errors.ts'
 import { decodeImage, type Image } from '../../src/formats/image.ts'
 import { orient } from '../../src/formats/image/orientation.ts'
+import { processorTime } from '../processor.ts'
 
 const list = ({ data }: Image): number[] => Array.from(data)
 
@@ -308,14 +309,14 @@ describe('JPEG', () => {
       fc.property(mutation, (changes) => {
         const bytes = colour.slice()
         for (const [at, value] of changes) bytes[at] = value
-        const started = performance.now()
+        const seconds = processorTime()
         try {
           decodeImage(bytes)
         } catch (error) {
           expect(error).toBeInstanceOf(FileFormatError)
           refused++
         }
-        expect(performance.now() - started).toBeLessThan(1000)
+        expect(seconds()).toBeLessThan(1)
       }),
       { numRuns: 300 },
     )

@@ -14,6 +14,7 @@ import { describe, expect, it } from 'vitest'
 import { ModelFormatError } from '../../src/errors.ts'
 import { importOnnx } from '../../src/formats/onnx.ts'
 import { initializer, listOf, matching, modelBytes, modelProto, node, valueInfo, type ModelParts } from './onnx-builder.ts'
+import { processorTime } from '../processor.ts'
 
 const relu = node('Relu', ['x'], ['y'])
 const importParts = (parts: ModelParts) => importOnnx(modelBytes(parts))
@@ -197,9 +198,9 @@ it('a file nested a hundred thousand deep is refused, not a stack overflow', asy
   }
   const graph = reversed.toReversed()
   const bytes = Uint8Array.from([0x08, 8, 0x3a, ...varint(graph.length), ...graph])
-  const started = performance.now()
+  const seconds = processorTime()
   await expect(importOnnx(bytes)).rejects.toThrow(ModelFormatError)
-  expect(performance.now() - started).toBeLessThan(1000)
+  expect(seconds()).toBeLessThan(1)
 })
 
 describe('what cannot be run is listed, all of it', () => {
@@ -305,11 +306,11 @@ describe('initializers', () => {
     ['a negative dimension', { dims: [-1n] }, /negative dimension/],
   ])('with %s are refused at once', async (_, init, message) => {
     const proto = create(TensorProtoSchema, { name: 'w', dataType: DataType.FLOAT, ...(init as object) })
-    const started = performance.now()
+    const seconds = processorTime()
     const failure = importParts({ nodes: [node('Add', ['x', 'w'], ['y'])], initializers: [proto] })
     await expect(failure).rejects.toThrow(ModelFormatError)
     await expect(failure).rejects.toThrow(message)
-    expect(performance.now() - started).toBeLessThan(1000)
+    expect(seconds()).toBeLessThan(1)
   })
 })
 

@@ -8,6 +8,7 @@ import { systolicMapping, systolicRun } from '../../src/cost/systolic.ts'
 import { TilewrightError } from '../../src/errors.ts'
 import { looksLikeConfig, looksLikeTopology, readConfig, readTopology } from '../../src/formats/scalesim/index.ts'
 import { convProblem, gemmProblem, macsOf } from '../../src/schedule/problem.ts'
+import { processorTime } from '../processor.ts'
 
 const TOPOLOGY = `Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
 first, 227, 227, 11, 11, 3, 96, 4,
@@ -87,10 +88,10 @@ describe('topologies', () => {
     ['a megabyte', 'a,'.repeat(1 << 20), 'characters of topology'],
     ['many rows', `Layer,M,N,K\n${'a,1,1,1\n'.repeat(20_000)}`, 'has 20001 rows'],
   ])('refused: %s', (_, text, message) => {
-    const start = performance.now()
+    const seconds = processorTime()
     expect(() => readTopology('t.csv', text)).toThrow(message)
     expect(() => readTopology('t.csv', text)).toThrow(TilewrightError)
-    expect(performance.now() - start).toBeLessThan(1000)
+    expect(seconds()).toBeLessThan(1)
   })
 })
 

@@ -63,9 +63,7 @@ describe('peaks', () => {
     expect(peaks.flops.f16).toBeGreaterThan(1e8)
     expect(peaks.bytes_per_s).toBeGreaterThan(1e8)
     expect(peaks.bytes_per_s).toBeLessThan(1e14)
-    const again = performance.now()
     expect(await measurePeaks(gpu)).toBe(peaks)
-    expect(performance.now() - again).toBeLessThan(50)
   })
 
   it('stops with the signal, and measures anew after it', async () => {
