@@ -12,6 +12,7 @@
  * checked when the graph is compiled.
  */
 import { OptionError } from '../errors.ts'
+import type { TwoOfFour } from '../sparsity/two-of-four.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { HostTensor, tensor } from '../tensor/tensor.ts'
 import type { Graph, GraphInput, GraphNode } from './graph.ts'
@@ -166,6 +167,16 @@ export class GraphBuilder {
     { zeroPoints, bias, ...attributes }: Attributes & { readonly zeroPoints?: Operand; readonly bias?: Operand } = {},
   ): Value {
     return this.node('matmulNBits', [x, packed, scales, zeroPoints ?? null, bias ?? null], attributes)
+  }
+
+  /** activation(scale · x·wᵀ + bias + residual): w [N, K] in 2:4, packed. */
+  sparseMatmul(
+    x: Operand,
+    { values, positions, scales, share, block }: TwoOfFour,
+    { bias, residual, scale, ...attributes }: Attributes & EpilogueOperands & { readonly bias?: Operand } = {},
+  ): Value {
+    const inputs = [x, values, bias ?? null, residual ?? null, scale ?? null, positions, scales ?? null]
+    return this.node('sparseMatmul', inputs, { ...attributes, share, ...(block === undefined ? {} : { block }) })
   }
 
   /** x / scale, rounded, in i8 or u8. */

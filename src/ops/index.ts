@@ -52,7 +52,7 @@ function pair(gpu: Gpu, op: string, a: Scalar, b: Scalar, options?: CallOptions)
 }
 
 export type { CallOptions, Options } from './call.ts'
-export { gemm, linear, matmul, type EpilogueOperands } from './products.ts'
+export { gemm, linear, matmul, sparseMatmul, type EpilogueOperands } from './products.ts'
 export {
   convInteger,
   dequantizeLinear,
@@ -65,6 +65,7 @@ export {
   type IntegerOperands,
   type QuantisedTensor,
 } from './quantised.ts'
+export { runLengthDecode, runLengthEncode } from './run-length.ts'
 
 // Convolutions
 

@@ -2,11 +2,13 @@
 import { OptionError } from '../errors.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
 import type { Gpu } from '../gpu/gpu.ts'
+import type { TwoOfFour } from '../sparsity/two-of-four.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { one, type Given, type Options } from './call.ts'
 import type { GemmAttributes } from './gemm/rule.ts'
 import type { LinearAttributes } from './linear/rule.ts'
 import type { MatmulAttributes } from './matmul/rule.ts'
+import type { SparseMatmulAttributes } from './sparse-matmul/rule.ts'
 
 /** Operands that a product adds or multiplies before it stores, each broadcast to the last two axes of the result. */
 export interface EpilogueOperands {
@@ -66,6 +68,22 @@ export function linear(
 ): Promise<DeviceTensor> {
   const { bias, ...rest } = options
   return product(gpu, 'linear', [x, w, bias ?? null], rest)
+}
+
+/**
+ * activation(scale · x·wᵀ + bias + residual) for x [..., K] and weights w [N, K] that hold 2:4, as `packTwoOfFour` and `quantiseTwoOfFour`
+ * make them, → [..., N]; `bias` is [N]. Further options are gemm's. Values f32 or f16 are of x's dtype; 8 and 4 bits go with both.
+ */
+export function sparseMatmul(
+  gpu: Gpu,
+  x: Tensor,
+  weights: TwoOfFour,
+  options: Omit<Options<SparseMatmulAttributes>, 'share' | 'block'> & EpilogueOperands & { readonly bias?: Tensor } = {},
+): Promise<DeviceTensor> {
+  const { bias, residual, scale, ...rest } = options
+  const { values, positions, scales, share, block } = weights
+  const inputs = [x, values, bias ?? null, residual ?? null, scale ?? null, positions, scales ?? null]
+  return one(gpu, 'sparseMatmul', inputs, { ...rest, share, ...(block === undefined ? {} : { block }) })
 }
 
 function product(

@@ -13,6 +13,7 @@ import { lrn } from './lrn/op.ts'
 import { matmul } from './matmul/op.ts'
 import { matmulInteger } from './matmul-integer/op.ts'
 import { matmulNBits } from './matmul-nbits/op.ts'
+import { sparseMatmul } from './sparse-matmul/op.ts'
 import { maxPool } from './max-pool/op.ts'
 import type { OpDefinition } from './op.ts'
 import { add } from './add/op.ts'
@@ -20,6 +21,7 @@ import { cast } from './cast/op.ts'
 import { clip } from './clip/op.ts'
 import { concat } from './concat/op.ts'
 import { constantOfShape } from './constant-of-shape/op.ts'
+import { csrMatmul } from './csr-matmul/op.ts'
 import { depthToSpace } from './depth-to-space/op.ts'
 import { div } from './div/op.ts'
 import { dequantizeLinear } from './dequantize-linear/op.ts'
@@ -43,6 +45,8 @@ import { quantizeLinear } from './quantize-linear/op.ts'
 import { relayout } from './relayout/op.ts'
 import { relu } from './relu/op.ts'
 import { reshape } from './reshape/op.ts'
+import { runLengthDecode } from './run-length-decode/op.ts'
+import { runLengthEncode } from './run-length-encode/op.ts'
 import { shape } from './shape/op.ts'
 import { sigmoid } from './sigmoid/op.ts'
 import { slice } from './slice/op.ts'
@@ -65,6 +69,8 @@ const DEFINITIONS: readonly OpDefinition[] = [
   matmulInteger,
   qlinearMatmul,
   matmulNBits,
+  csrMatmul,
+  sparseMatmul,
   linear,
   maxPool,
   averagePool,
@@ -109,6 +115,8 @@ const DEFINITIONS: readonly OpDefinition[] = [
   quantizeLinear,
   dequantizeLinear,
   dynamicQuantizeLinear,
+  runLengthEncode,
+  runLengthDecode,
 ]
 
 export const REGISTRY: ReadonlyMap<string, OpDefinition> = new Map(DEFINITIONS.map((definition) => [definition.name, definition]))

@@ -70,7 +70,9 @@ interface Matrix {
 function matrixOf(matrix: HostTensor): Matrix {
   const [lines, depth] = matrix.shape
   if (lines === undefined || depth === undefined || matrix.shape.length !== 2) {
-    throw new ShapeError(`2:4 is a pattern of matrices [lines, depth], not of ${formatShape(matrix.shape)}`, { shape: matrix.shape })
+    throw new ShapeError(`2:4 is a pattern of matrices [lines, depth], not of ${formatShape(matrix.shape)}`, {
+      shape: matrix.shape,
+    })
   }
   const { values } = matrix
   if (matrix.dtype === 'f32' || matrix.dtype === 'f16' || matrix.dtype === 'i8') {
@@ -113,12 +115,15 @@ export function checkTwoOfFour(matrix: HostTensor, share = 1): void {
   if (fault === undefined) return
   const { row, group, count } = fault
   const where = share === 1 ? `Row ${row}` : `Rows ${row} to ${Math.min(row + share, matrix.shape[0] ?? 0) - 1}`
-  throw new ShapeError(`${where}, group ${group} (k ${GROUP * group} to ${GROUP * group + 3}): ${count} non-zeros, at most 2 fit 2:4`, {
-    row,
-    group,
-    shape: matrix.shape,
-    remedy: 'Prune the matrix first: tilewright prune MODEL.onnx --pattern 2:4 -o OUT.onnx',
-  })
+  throw new ShapeError(
+    `${where}, group ${group} (k ${GROUP * group} to ${GROUP * group + 3}): ${count} non-zeros, at most 2 fit 2:4`,
+    {
+      row,
+      group,
+      shape: matrix.shape,
+      remedy: 'Prune the matrix first: tilewright prune MODEL.onnx --pattern 2:4 -o OUT.onnx',
+    },
+  )
 }
 
 /** Whether a matrix [lines, depth] holds the pattern. @throws ShapeError, DtypeError for what is no matrix of values */
@@ -259,9 +264,7 @@ export function quantiseTwoOfFour(packed: TwoOfFour, options: { readonly bits: 8
     return Math.max(-LARGEST[bits], Math.min(LARGEST[bits], Math.round(value / scale)))
   })
   const values =
-    bits === 8
-      ? new HostTensor('i8', [lines, row], integers)
-      : new HostTensor('u8', [lines, row / 2], nibbles(integers))
+    bits === 8 ? new HostTensor('i8', [lines, row], integers) : new HostTensor('u8', [lines, row / 2], nibbles(integers))
   return { lines, depth, bits, values, positions, share, scales: new HostTensor('f32', [lines, blocks], scales), block }
 }
 

@@ -28,8 +28,11 @@ export function productKey(product: Product): string {
   const types = [a.type.dtype, b.type.dtype, output.dtype, accumulate].join('-')
   const window = a.window ?? b.window
   const patches = window === undefined ? '' : ` ${windowKey(window)}`
+  const { sparse } = b
+  const kept =
+    sparse === undefined ? '' : ` 2:4x${sparse.share}b${sparse.bits}${sparse.scales === undefined ? '' : `/${sparse.scales.block}`}`
   const strided = product.stores === undefined ? '' : product.stores.column === 1 ? ' rows' : ' columns'
-  return `${rows}x${columns}x${depth}${slices === '' ? '' : `*${slices}`} ${types} ${form(a, rows)}${form(b, columns)}${patches}${strided}`
+  return `${rows}x${columns}x${depth}${slices === '' ? '' : `*${slices}`} ${types} ${form(a, rows)}${form(b, columns)}${patches}${strided}${kept}`
 }
 
 /** Taps, strides, dilations and order of a window: what its reading costs depends on. */

@@ -28,6 +28,12 @@ import windowEach from '../../../shaders/gemm/read/window_each.wgsl?raw'
 import windowWide from '../../../shaders/gemm/read/window_wide.wgsl?raw'
 import along from '../../../shaders/gemm/read/along.wgsl?raw'
 import any from '../../../shaders/gemm/read/any.wgsl?raw'
+import sparseBody from '../../../shaders/gemm/read/sparse.wgsl?raw'
+import sparseBytes from '../../../shaders/gemm/read/sparse_bytes.wgsl?raw'
+import sparseFloats from '../../../shaders/gemm/read/sparse_floats.wgsl?raw'
+import sparseNibbles from '../../../shaders/gemm/read/sparse_nibbles.wgsl?raw'
+import sparseScaled from '../../../shaders/gemm/read/sparse_scaled.wgsl?raw'
+import sparseUnscaled from '../../../shaders/gemm/read/sparse_unscaled.wgsl?raw'
 import slice from '../../../shaders/gemm/slice.wgsl?raw'
 import {
   deviceByteSize,
@@ -37,10 +43,11 @@ import {
   type ProgramSource,
   type TensorRef,
 } from '../../gpu/program.ts'
+import { GROUP, WORD_GROUPS } from '../../sparsity/two-of-four.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { activationParams, activationWgsl } from './activation.ts'
-import { flopsOf, slicesOf, type BatchDimension, type Product, type Side, type Stores } from './product.ts'
+import { flopsOf, slicesOf, type BatchDimension, type Product, type Side, type Sparse, type Stores } from './product.ts'
 import { boxParams, LARGE, windowConstants, windowParams } from './window-params.ts'
 
 /** How a side is read: four values along a line at a time, four lines at a time, or one by one. */
@@ -85,7 +92,8 @@ export interface Kernel {
 
 /** In which form a side of a product can be read. The alignment of every slice counts, so that vectors begin where they must. */
 export function readForm(product: Product, which: 'a' | 'b'): ReadForm {
-  const { depth: step, line, window } = product[which]
+  const { depth: step, line, window, sparse } = product[which]
+  if (sparse !== undefined) return 'across'
   // A window finds each element by itself, however its lines lie: patches as rows are staged along the depth, as columns across them.
   if (window !== undefined) return which === 'a' ? 'along' : 'any'
   const lines = which === 'a' ? product.rows : product.columns
@@ -159,7 +167,7 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
     { ...operand('a', product.a.type, wide('a')), ref: { kind: 'input', index: product.a.input } },
     { ...operand('b', product.b.type, wide('b')), ref: { kind: 'input', index: product.b.input } },
   ]
-  const bound = reads ? sides : []
+  const bound = reads ? [...sides, ...sparseOperands(product.b)] : []
   const terms =
     stores === 'none'
       ? []
@@ -178,7 +186,9 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
   const types: Record<string, ParamType> = Object.fromEntries(sizeNames().map((name): [string, ParamType] => [name, 'u32']))
   const windowed = window === undefined ? undefined : windowParams(window)
   const boxed = boxParams(product.stores?.box)
+  const sparse = reads ? sparseParams(product.b) : {}
   Object.assign(types, windowed?.types)
+  for (const name of Object.keys(sparse)) types[name] = 'u32'
   for (const name of Object.keys(kernel.params ?? {})) types[name] = 'u32'
   if (stores !== 'none') Object.assign(types, epilogueTypes(product), boxed.types)
   const body = [
@@ -210,6 +220,7 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
     params: {
       ...sizes(product, inner, offset),
       ...windowed?.values,
+      ...sparse,
       ...kernel.params,
       ...(stores === 'none' ? {} : { ...epilogueValues(product), ...boxed.values }),
     },
@@ -229,9 +240,44 @@ function requirements(kernel: Kernel, half: boolean): Pick<ProgramSource, 'requi
   return requires.length === 0 ? {} : { requires }
 }
 
-function side({ window }: Side, form: ReadForm, wide: boolean, name: 'left' | 'right', operand: string): string {
-  const text = window === undefined ? READ[form] : [wide ? windowWide : windowEach, windowBody].join('\n')
+function side(from: Side, form: ReadForm, wide: boolean, name: 'left' | 'right', operand: string): string {
+  const text =
+    from.sparse !== undefined
+      ? sparseText(from.sparse)
+      : from.window === undefined
+        ? READ[form]
+        : [wide ? windowWide : windowEach, windowBody].join('\n')
   return text.replaceAll('SIDE', name).replaceAll('OPERAND', operand)
+}
+
+function sparseText({ bits, share, scales }: Sparse): string {
+  const pairs = bits === 4 ? sparseNibbles : bits === 8 ? sparseBytes : sparseFloats
+  return [`const SHARE = ${share}u;`, pairs, scales === undefined ? sparseUnscaled : sparseScaled, sparseBody].join('\n')
+}
+
+/** Operands of a 2:4 side besides its values. */
+export function sparseOperands({ sparse }: Side): (OperandSpec & { readonly ref: TensorRef })[] {
+  if (sparse === undefined) return []
+  const { positions, share, scales } = sparse
+  const own = { access: 'read', width: 4 } as const
+  return [
+    { name: 'seats', dtype: 'u32', ...own, ...(share === 1 ? {} : { width: 1 }), ref: { kind: 'input', index: positions.input } },
+    ...(scales === undefined
+      ? []
+      : [{ name: 'scales', dtype: 'f32', ...own, ref: { kind: 'input', index: scales.input } } as const]),
+  ]
+}
+
+/** Params of a 2:4 side, all u32: steps from word to word of seats and from block to block of scales, groups of the padded depth. */
+export function sparseParams({ sparse }: Side): Record<string, number> {
+  if (sparse === undefined) return {}
+  const [words = 0, step = 0] = sparse.positions.type.shape
+  const { scales } = sparse
+  return {
+    seats_step: step,
+    seats_groups: WORD_GROUPS * words,
+    ...(scales === undefined ? {} : { scales_step: scales.type.shape[1] ?? 0, scales_groups: Math.ceil(scales.block / GROUP) }),
+  }
 }
 
 /** The WGSL of a product's epilogue: finish_quad, and finish where Y is stored one by one. */
@@ -315,7 +361,17 @@ function sizes(product: Product, inner: readonly BatchDimension[], offset: Offse
 
 /** Bytes if every word moved once. */
 export function bytesOf({ a, b, epilogue, output }: Product): number {
-  const moved = [a.type, b.type, epilogue.scale?.type, epilogue.bias?.type, epilogue.residual?.type, output]
+  const { positions, scales } = b.sparse ?? {}
+  const moved = [
+    a.type,
+    b.type,
+    positions?.type,
+    scales?.type,
+    epilogue.scale?.type,
+    epilogue.bias?.type,
+    epilogue.residual?.type,
+    output,
+  ]
   return moved.reduce((sum, type) => sum + (type === undefined ? 0 : sizeOf(type.shape) * deviceByteSize(type.dtype)), 0)
 }
 

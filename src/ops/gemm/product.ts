@@ -22,6 +22,23 @@ export interface Side {
   readonly depth: number
   /** Set where lines and depth are those of a window that slides; the strides above are then 0. */
   readonly window?: Window
+  /** Set where two of every four values along the depth are kept, for B alone: `type` is then that of the kept ones. */
+  readonly sparse?: Sparse
+}
+
+/**
+ * B in 2:4 (src/sparsity/two-of-four.ts), turned so that columns lie side by side: a step of `depth` elements leads from one kept value of
+ * a column to the next, of 4 bits from one pair to the next. Columns are padded to whole quads, the depth to whole words of 32.
+ */
+export interface Sparse {
+  /** u32 [words, columns], or with `share` [words, ⌈columns / share⌉]: eight nibbles, first seat | second seat << 2. */
+  readonly positions: { readonly input: number; readonly type: TensorType }
+  /** Bits of a value. */
+  readonly bits: 32 | 16 | 8 | 4
+  /** Neighbouring columns that have the same seats: 1, or a multiple of 4, without a batch. */
+  readonly share: number
+  /** f32 [blocks, columns]: factors of the values, for each block of depth. */
+  readonly scales?: { readonly input: number; readonly type: TensorType; readonly block: number }
 }
 
 /**
@@ -166,7 +183,7 @@ function foldedRows(product: Product): Product {
 
 /** A single column is computed as a single row, Yᵀ = Bᵀ·Aᵀ: both lie the same in memory. */
 function asRow(product: Product): Product {
-  if (product.columns !== 1 || product.rows === 1) return product
+  if (product.columns !== 1 || product.rows === 1 || product.b.sparse !== undefined) return product
   const { a, b, batch, epilogue } = product
   const { scale, bias } = epilogue
   const turned = <T extends Broadcast>(term: T): T => ({ ...term, row: term.column, column: term.row })

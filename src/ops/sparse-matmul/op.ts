@@ -1,0 +1,34 @@
+/**
+ * A product with weights that hold 2:4, packed (src/sparsity/two-of-four.ts): X [..., K] × Wᵀ, W [N, K] → [..., N], with the epilogue
+ * of the dense products. Inputs: 0 X, 1 values, 2 bias, 3 residual, 4 scale (of Y), 5 positions, 6 scales (of the values).
+ *
+ * What was pruned is not part of the product: where X is infinite or NaN there, Y may or may not be NaN.
+ */
+import { gemmProblem } from '../../schedule/problem.ts'
+import type { OpDefinition } from '../op.ts'
+import { plan } from './plan.ts'
+import { reference } from './reference.ts'
+import { attributes, infer, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
+
+export const sparseMatmul: OpDefinition<SparseMatmulAttributes> = {
+  name: 'sparseMatmul',
+  attributes,
+  hostInputs: [],
+  infer,
+  reference,
+  plan,
+  // Of the dense product: as the peers count it.
+  flops: ({ inputs, attributes: given }) => {
+    const { rows, columns, depth } = sparseSizes(inputs, given)
+    return 2 * rows * columns * depth
+  },
+  ownLoops: {
+    what: 'a product with weights in 2:4',
+    problem: ({ inputs, attributes: given }) => {
+      const { rows: i, columns: j, depth: k } = sparseSizes(inputs, given)
+      return i * j * k === 0 ? undefined : gemmProblem({ i, j, k })
+    },
+    factors: [0, 1],
+    bias: 2,
+  },
+}

@@ -1,0 +1,109 @@
+/**
+ * Kernel choice of sparseMatmul: a product whose B is 2:4. Packed weights come line by line, as files have them; kernels want columns
+ * side by side, so they are turned once, at load.
+ */
+import { rewired, type OpPlan, type Preparation, type TensorRef } from '../../gpu/program.ts'
+import { WORD_GROUPS, WORD_VALUES } from '../../sparsity/two-of-four.ts'
+import type { TensorType } from '../../tensor/tensor.ts'
+import { requireInput } from '../checks.ts'
+import { planProduct } from '../gemm/choose.ts'
+import { BIAS, epilogueOf, RESIDUAL, SCALE } from '../gemm/fused.ts'
+import type { Product } from '../gemm/product.ts'
+import { copyDispatch } from '../movement/copy.ts'
+import type { PlanContext } from '../op.ts'
+import { OP, POSITIONS, SCALES, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
+
+/** What is prepared, in this order: tensors of the weights, turned. */
+const PREPARED = [1, POSITIONS, SCALES] as const
+
+export function plan(context: PlanContext<SparseMatmulAttributes>): OpPlan {
+  const { inputs, device, attributes } = context
+  const types = turnedTypes(context)
+  const made = planProduct(productOf(context), device, attributes.kernel)
+  const prepared = PREPARED.flatMap((from): Preparation[] => {
+    const type = types.get(from)
+    return type === undefined ? [] : [turned(requireInput(OP, inputs, from, 'weights'), type, from)]
+  })
+  if (made.dispatches.length === 0) return made
+  const refs = inputs.map((_, index): TensorRef => {
+    const at = prepared.findIndex(({ from }) => from === index)
+    return at < 0 ? { kind: 'input', index } : { kind: 'prepared', index: at }
+  })
+  return {
+    reason: made.reason,
+    ...rewired(made, { inputs: refs, outputs: [{ kind: 'output', index: 0 }], firstTemp: 0 }),
+    prepared: prepared.map(({ type, from, dispatches }, at) => ({
+      type,
+      from,
+      dispatches: dispatches.map((dispatch) => ({
+        ...dispatch,
+        bind: dispatch.bind.map((ref): TensorRef => (ref.kind === 'prepared' ? { kind: 'prepared', index: at } : ref)),
+      })),
+    })),
+  }
+}
+
+/** The product that it is: inputs are those of the op, the weights' turned. */
+export function productOf(context: Omit<PlanContext<SparseMatmulAttributes>, 'device'>): Product {
+  const { inputs, outputs, attributes } = context
+  const { rows, columns, depth, bits, share, block } = sparseSizes(inputs, attributes)
+  const types = turnedTypes(context)
+  const typeOf = (index: number): TensorType => types.get(index) ?? requireInput(OP, inputs, index, 'weights')
+  const values = typeOf(1)
+  const scales = types.get(SCALES)
+  const terms = inputs.map((input, index) => ([BIAS, RESIDUAL, SCALE].includes(index) ? input : null))
+  return {
+    op: OP,
+    rows,
+    columns,
+    depth,
+    a: { input: 0, type: requireInput(OP, inputs, 0, 'X'), line: depth, depth: 1 },
+    b: {
+      input: 1,
+      type: values,
+      line: 1,
+      depth: values.shape[1] ?? 0,
+      sparse: {
+        positions: { input: POSITIONS, type: typeOf(POSITIONS) },
+        bits,
+        share,
+        ...(scales === undefined ? {} : { scales: { input: SCALES, type: scales, block } }),
+      },
+    },
+    batch: [],
+    epilogue: epilogueOf(terms, [rows, columns], attributes),
+    accumulate: attributes.accumulate,
+    output: requireInput(OP, outputs, 0, 'Y'),
+  }
+}
+
+/** Types of the weights' tensors, turned: columns side by side, in whole quads. */
+function turnedTypes({
+  inputs,
+  attributes,
+}: Pick<PlanContext<SparseMatmulAttributes>, 'inputs' | 'attributes'>): Map<number, TensorType> {
+  const { columns, words, bits, share, blocks } = sparseSizes(inputs, attributes)
+  const padded = 4 * Math.ceil(columns / 4)
+  const values = requireInput(OP, inputs, 1, 'values')
+  const types = new Map<number, TensorType>([
+    [1, { dtype: values.dtype, shape: [words * (bits === 4 ? WORD_GROUPS : WORD_VALUES), padded] }],
+    [POSITIONS, { dtype: 'u32', shape: [words, share === 1 ? padded : Math.ceil(columns / share)] }],
+  ])
+  if ((inputs[SCALES] ?? null) !== null) types.set(SCALES, { dtype: 'f32', shape: [blocks, padded] })
+  return types
+}
+
+/** [lines, n] to [n, lines]; lines past the last are undefined. */
+function turned(from: TensorType, type: TensorType, input: number): Preparation {
+  const [lines = 0, count = 0] = from.shape
+  const [, step = 0] = type.shape
+  const nest = {
+    extents: [count, lines],
+    strides: [
+      [1, count],
+      [step, 1],
+    ],
+  } as const
+  const refs = { from: { kind: 'input', index: input }, to: { kind: 'prepared', index: 0 } } as const
+  return { type, from: input, dispatches: [copyDispatch(OP, nest, { type: from, ref: refs.from }, { type, ref: refs.to })] }
+}
