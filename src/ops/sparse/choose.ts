@@ -1,0 +1,34 @@
+/** What the plans of products with sparse weights share: a forced kernel, what a dispatch costs. */
+import { OptionError } from '../../errors.ts'
+import { deviceByteSize, type DispatchPlan } from '../../gpu/program.ts'
+import { sizeOf } from '../../tensor/shape.ts'
+import type { TensorType } from '../../tensor/tensor.ts'
+import type { InputTypes } from '../op.ts'
+
+/** The kernel that a call names; undefined where it names none. @throws OptionError where there is none of that name */
+export function chosenKernel<K extends string>(op: string, kernels: readonly K[], name: string | undefined): K | undefined {
+  const found = kernels.find((kernel) => kernel === name)
+  if (name === undefined || found !== undefined) return found
+  throw new OptionError(`There is no kernel ${name}`, { op, remedy: `Kernels: ${kernels.join(', ')}` })
+}
+
+/** The smallest power of two that is at least `x`, and at least 1. */
+export function powerOfTwo(x: number): number {
+  return 2 ** Math.max(0, Math.ceil(Math.log2(x)))
+}
+
+/** Of `macs` multiply-accumulates and every operand moved once. */
+export function sparseCost({
+  macs,
+  inputs,
+  output,
+}: {
+  readonly macs: number
+  readonly inputs: InputTypes
+  readonly output: TensorType
+}): DispatchPlan['cost'] {
+  const bytes = [...inputs, output].reduce((sum, type) => {
+    return sum + (type === null ? 0 : sizeOf(type.shape) * deviceByteSize(type.dtype))
+  }, 0)
+  return { flops: 2 * macs, bytes }
+}
