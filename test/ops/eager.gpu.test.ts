@@ -213,6 +213,28 @@ const CALLS: readonly Call[] = [
     [1, 2],
     [6, -19],
   ],
+  [
+    'runLengthEncode',
+    async () => {
+      const { words, counts } = await ops.runLengthEncode(gpu, tensor([0, 0, 1, 0, 0], [5], 'i32'))
+      counts.dispose()
+      return words
+    },
+    [2, 2],
+    // Runs of 2 and 1 before values 1 and 0, and the end bit.
+    [1, 0x20001 * 2 ** 11 + 0x10000 / 2 ** 10, 0, 0],
+  ],
+  [
+    'runLengthDecode',
+    async () => {
+      const { words, counts } = await ops.runLengthEncode(gpu, tensor([0, -5, 0, 7], [4], 'i32'))
+      using code = words
+      using sizes = counts
+      return await ops.runLengthDecode(gpu, code, sizes, { shape: [2, 2], dtype: 'i32' })
+    },
+    [2, 2],
+    [0, -5, 0, 7],
+  ],
   ['dropout', () => ops.dropout(gpu, X), [2, 3], [-2, -1, 0, 1, 2, 3]],
   ['identity', () => ops.identity(gpu, X), [2, 3], [-2, -1, 0, 1, 2, 3]],
   ['shape', () => ops.shape(gpu, iota(3, 4, 5), { start: 1 }), [2], [4n, 5n]],
