@@ -16,6 +16,8 @@ export { importOnnx, type ExternalData, type ImportedModel, type ImportOptions }
 export { exportOnnx } from './onnx/export.ts'
 export { centreCrop, preprocess, PRESETS, SAMPLINGS, type PreprocessOptions, type Preset, type Sampling } from './preprocess.ts'
 export { decodeSafetensors, encodeSafetensors, type SafetensorsFile } from './safetensors.ts'
+export { loadTwoOfFour, saveTwoOfFour } from './two-of-four.ts'
+export { loadSemiStructured, saveSemiStructured, type SemiStructuredFile } from './two-of-four-torch.ts'
 export { decodeTensorProto, encodeTensorProto } from './tensor-proto.ts'
 
 export interface ReadTensorOptions {
