@@ -14,6 +14,33 @@ export interface SurveyFigures {
   readonly note: string
 }
 
+/** Non-zero weights, and MACs on two non-zero factors, of one picture: Table IV there, as printed. */
+export interface SurveyNonzeros {
+  readonly convWeights: string
+  readonly convMacs: string
+  readonly fcWeights: string
+  readonly fcMacs: string
+  readonly totalWeights: string
+  readonly totalMacs: string
+}
+
+export const SURVEY_NONZEROS_SOURCE = 'Sze et al. 2017, Table IV'
+
+/**
+ * Means over ImageNet's validation pictures, of trained networks and of the same pruned by Yang et al. 2017. That the sparse GoogLeNet has
+ * more non-zero MACs in its last layer than the dense one (663k, 635k) is as printed.
+ */
+export const SURVEY_NONZEROS: Readonly<Record<string, { readonly dense: SurveyNonzeros; readonly sparse: SurveyNonzeros }>> = {
+  alexnet: {
+    dense: { convWeights: '2.3M', convMacs: '395M', fcWeights: '58.6M', fcMacs: '14.5M', totalWeights: '61M', totalMacs: '410M' },
+    sparse: { convWeights: '351k', convMacs: '56.4M', fcWeights: '5.4M', fcMacs: '1.9M', totalWeights: '5.7M', totalMacs: '58.3M' },
+  },
+  googlenet: {
+    dense: { convWeights: '6.0M', convMacs: '806M', fcWeights: '1M', fcMacs: '635k', totalWeights: '7M', totalMacs: '806M' },
+    sparse: { convWeights: '1.5M', convMacs: '220M', fcWeights: '870k', fcMacs: '663k', totalWeights: '2.4M', totalMacs: '221M' },
+  },
+}
+
 export const SURVEY_SOURCE = 'Sze et al. 2017, Table II'
 
 const SAME = 'The same, up to the rounding of the survey.'

@@ -10,9 +10,14 @@ import type { MeasuredZeros } from './report.ts'
 /** Of values in the order in which they lie in memory. An empty tensor has none to compress. */
 export function measuredZeros(values: ArrayLike<number>): MeasuredZeros {
   if (values.length === 0) return { part: 0, ratio: 1 }
+  return { part: zerosIn(values) / values.length, ratio: runLengthBits(values) / (VALUE_BITS * values.length) }
+}
+
+/** How many of the values are zero, -0 too and NaN not. */
+export function zerosIn(values: ArrayLike<number>): number {
   let zeros = 0
   for (let at = 0; at < values.length; at++) if (values[at] === 0) zeros++
-  return { part: zeros / values.length, ratio: runLengthBits(values) / (VALUE_BITS * values.length) }
+  return zeros
 }
 
 /** Of the values of a float tensor. */

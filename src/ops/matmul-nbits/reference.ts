@@ -10,7 +10,7 @@ import { floatsOf, numbersOf, rounded } from '../values.ts'
 import { nbitsSizes, OP, type NBitsAttributes, type NBitsSizes } from './rule.ts'
 
 /** The weights as numbers, [columns, depth]. */
-function dequantised(inputs: InputValues, { columns, depth, bits, block, blocks, zeros }: NBitsSizes): Float64Array {
+export function dequantised(inputs: InputValues, { columns, depth, bits, block, blocks, zeros }: NBitsSizes): Float64Array {
   const packed = numbersOf(requireInput(OP, inputs, 1, 'B'))
   const scales = numbersOf(requireInput(OP, inputs, 2, 'scales'))
   const given = inputs[3] === undefined || inputs[3] === null ? [] : numbersOf(inputs[3])
