@@ -7,7 +7,8 @@
 //   line = (n t p q) |  x[n][channel][p*stride_y - pad_y + r*dilation_y][q*stride_x - pad_x + s*dilation_x]
 //
 // Channels lie in quads: channel c begins at (c / 4) * quad + (c % 4) * channel. Where WINDOW_QUADS, four k from a multiple of 4 on are
-// the channels of one quad at one tap; window_wide.wgsl or window_each.wgsl loads them.
+// the channels of one quad at one tap; window_wide.wgsl or window_each.wgsl loads them. Where WINDOW_HELD is not 0, so many channels of a tap
+// are there, the others are 0.
 
 /// Start of a picture's group of channels, and the corner of the window, which may lie in the padding.
 struct Pixel { base: u32, z: i32, y: i32, x: i32 }
@@ -56,10 +57,12 @@ fn SIDE_tap(k: u32) -> Tap {
     t = SIDE_divided(row, params.window_kernel_y, params.window_kernel_y_inverse);
     row -= t * params.window_kernel_y;
   }
+  // What is not there lies in the padding.
+  let absent = WINDOW_HELD != 0u && channel >= WINDOW_HELD;
   return Tap(
     channel / 4u * params.window_quad + channel % 4u * params.window_channel,
     i32(t * params.window_dilation_z),
-    i32(row * params.window_dilation_y),
+    select(i32(row * params.window_dilation_y), 0x40000000, absent),
     i32(s * params.window_dilation_x),
   );
 }

@@ -59,6 +59,8 @@ export interface Algorithm<C extends AlgorithmConfig = AlgorithmConfig> {
   readonly mixes?: boolean
   /** Whether Y may be some channels of a larger map (`outputPlace` of convolution.ts). Default false: it is refused there. */
   readonly places?: boolean
+  /** Whether it runs filters that hold 2:4 as such. Default false: it is refused there. */
+  readonly sparse?: boolean
   /** Why it cannot run this convolution with this configuration on this device: the limit and the figure. Undefined: it can. */
   refusal(conv: Convolution, config: C, device: DeviceFacts): string | undefined
   /** Configurations worth measuring, all legal, the best by rule first. Empty: the algorithm does not fit. */

@@ -10,15 +10,23 @@ import { fft } from './algorithms/fft.ts'
 import { im2col } from './algorithms/im2col.ts'
 import { implicitGemm } from './algorithms/implicit-gemm.ts'
 import { winograd } from './algorithms/winograd.ts'
+import { zeroSkipping } from './algorithms/zero-skipping.ts'
 import type { Convolution } from './convolution.ts'
 
 /** An algorithm whose configurations are known only as JSON. */
 export type AnyAlgorithm = Algorithm
 
 export const ALGORITHMS: ReadonlyMap<string, AnyAlgorithm> = new Map(
-  [erased(depthwise), erased(direct), erased(directTiled), erased(fft), erased(im2col), erased(implicitGemm), erased(winograd)].map(
-    (algorithm) => [algorithm.name, algorithm],
-  ),
+  [
+    erased(depthwise),
+    erased(direct),
+    erased(directTiled),
+    erased(fft),
+    erased(im2col),
+    erased(implicitGemm),
+    erased(winograd),
+    erased(zeroSkipping),
+  ].map((algorithm) => [algorithm.name, algorithm]),
 )
 
 /** An algorithm as the registry holds it: what it is handed was parsed by its own schema. */
@@ -30,6 +38,7 @@ function erased<C extends AlgorithmConfig>(algorithm: Algorithm<C>): AnyAlgorith
     schema: algorithm.schema,
     mixes: algorithm.mixes ?? false,
     places: algorithm.places ?? false,
+    sparse: algorithm.sparse ?? false,
     refusal: (conv, config, device) => algorithm.refusal(conv, own(config), device),
     candidates: (conv, device) => algorithm.candidates(conv, device),
     plan: (conv, config, device) => algorithm.plan(conv, own(config), device),
@@ -52,6 +61,7 @@ export function algorithmNamed(name: string, op: string): AnyAlgorithm {
 export function refusalOf(conv: Convolution, config: AlgorithmConfig, device: DeviceFacts): string | undefined {
   const algorithm = algorithmNamed(config.algorithm, conv.op)
   if (conv.place !== undefined && algorithm.places !== true) return 'it stores no part of a larger map'
+  if (conv.sparsity !== undefined && algorithm.sparse !== true) return `it has no form for filters in ${conv.sparsity}`
   if (conv.layout !== conv.outputLayout && algorithm.mixes !== true) {
     return `X lies in ${conv.layout} and Y in ${conv.outputLayout}, and it keeps to one layout`
   }

@@ -37,6 +37,7 @@ export function convolutionKey(conv: Convolution): string {
   const more = [
     conv.residual === undefined ? '' : ' residual',
     conv.place === undefined ? '' : ' placed',
+    conv.sparsity === undefined ? '' : ` ${conv.sparsity}`,
     conv.maxError === undefined ? '' : ` within ${conv.maxError}`,
   ].join('')
   return `conv ${batch}*${groups}*${channels}>${filters} ${each.join(' ')} ${lies} ${types}${more}`

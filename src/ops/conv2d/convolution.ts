@@ -47,6 +47,8 @@ export interface Convolution {
   readonly output: TensorType
   /** Y is some channels of a larger map, see `outputPlace`. Algorithms that can store so say so (`Algorithm.places`). */
   readonly place?: Place
+  /** The filters hold 2:4 along their channels (src/ops/gemm/packed.ts). Algorithms that read them so say so (`Algorithm.sparse`). */
+  readonly sparsity?: '2:4'
   /**
    * The most that an algorithm's `error` may be, relative to the magnitude of the patch that it works on at once (tolerance.ts).
    * Absent: `DEFAULT_MAX_ERROR` of algorithm.ts.

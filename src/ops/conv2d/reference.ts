@@ -6,6 +6,7 @@
  */
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireInput } from '../checks.ts'
+import { keptWeights, withoutZeros } from '../gemm/kept-reference.ts'
 import { product } from '../gemm/reference-product.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
 import { placedReference } from '../place.ts'
@@ -20,11 +21,13 @@ export function reference(inputs: InputValues, attributes: ConvAttributes): Refe
   const x = requireInput('conv2d', inputs, INPUT.x, 'X')
   const w = requireInput('conv2d', inputs, INPUT.w, 'W')
   const sizes = convSizes(inputs, attributes)
-  const sums = convolved(floatsOf(x), floatsOf(w), sizes)
+  const filters = attributes.sparsity === undefined ? floatsOf(w) : keptWeights(floatsOf(w), w.shape)
+  const sums = convolved(floatsOf(x), filters, sizes)
   const output: TensorType = { dtype: x.dtype, shape: sizes.shape }
   const spread = spreadOf(convolutionOf(inputs, attributes, output), attributes.algorithm)
   const more = spread === undefined ? null : transformTolerance(planesOf(floatsOf(x), sizes), floatsOf(w), sizes, spread)
-  const own = finishSums(sums, inputs, attributes, sizes, more)
+  const finished = finishSums(sums, inputs, attributes, sizes, more)
+  const own = attributes.sparsity === undefined ? finished : withoutZeros(finished)
   return [placedReference(own, sizes.groups * sizes.filters, sizes.outputLayout, attributes.place)]
 }
 

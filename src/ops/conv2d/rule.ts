@@ -34,6 +34,8 @@ export const attributes = z.preprocess(
       .optional(),
     /** The most that an algorithm's own rounding may add, relative to Σ|w||x| over the patch that it works on at once. */
     maxError: z.number().min(0).optional(),
+    /** W holds 2:4 along its channels (src/ops/gemm/packed.ts), and is read so. */
+    sparsity: z.literal('2:4').optional(),
     /** What sums are kept in. f16, for f16 operands, is faster on some GPUs and loses digits: only on request. */
     accumulate: z.enum(['f32', 'f16']).default('f32'),
   }),
@@ -144,6 +146,7 @@ export function convolutionOf(inputs: InputTypes, given: ConvAttributes, output:
     accumulate: given.accumulate,
     output: { dtype: output.dtype, shape },
     ...(given.place === undefined ? {} : { place: given.place }),
+    ...(given.sparsity === undefined ? {} : { sparsity: given.sparsity }),
     ...(given.maxError === undefined ? {} : { maxError: given.maxError }),
   }
 }

@@ -36,9 +36,9 @@ export function productKey(product: Product): string {
 }
 
 /** Taps, strides, dilations and order of a window: what its reading costs depends on. */
-function windowKey({ axes, channels, strides, order }: Window): string {
+function windowKey({ axes, channels, held, strides, order }: Window): string {
   const each = axes.map(({ kernel, stride, dilation }) => `${kernel}s${stride}d${dilation}`).join('x')
-  return `${each}c${channels}${order === 'taps' ? 't' : 'c'}${strides.channel === 1 ? 'i' : 'o'}`
+  return `${each}c${held ?? channels}${order === 'taps' ? 't' : 'c'}${strides.channel === 1 ? 'i' : 'o'}`
 }
 
 /** The plan of a product; no dispatches where Y is empty. @throws OptionError where a forced kernel is not legal */

@@ -108,7 +108,7 @@ export function readForm(product: Product, which: 'a' | 'b'): ReadForm {
 
 /** Whether the four channels of a quad can be loaded at once. */
 function isWide({ window, type: { shape } }: Side, batch: readonly number[]): boolean {
-  if (window === undefined || window.order !== 'taps' || window.channels % 4 !== 0) return false
+  if (window === undefined || window.order !== 'taps' || window.channels % 4 !== 0 || window.held !== undefined) return false
   const { picture, channel, quad, z, y, x } = window.strides
   const steps = [picture, quad, z, y, x, ...batch]
   return channel === 1 && steps.every((stride) => stride % 4 === 0) && sizeOf(shape) % 4 === 0

@@ -11,6 +11,7 @@ import type { InputTypes, InputValues, ReferenceOutput } from '../op.ts'
 import { gamma } from '../tolerance.ts'
 import { floatsOf, rounded } from '../values.ts'
 import { activateExact, activationField, type Activation } from './activation.ts'
+import { anyNonFinite } from './kept-reference.ts'
 import type { Broadcast, Product } from './product.ts'
 import { forcedLevels, strassenTolerance } from './strassen.ts'
 
@@ -27,6 +28,8 @@ export const fusedFields = {
   output: z.enum(['f32', 'f16']).optional(),
   /** What sums are kept in. f16, for f16 operands, is faster on some GPUs and loses digits: only on request. */
   accumulate: z.enum(['f32', 'f16']).default('f32'),
+  /** B is weights that hold 2:4 along the depth (packed.ts), and is read so. */
+  sparsity: z.literal('2:4').optional(),
   /** Forces a kernel: its name, or its configuration. One that cannot run the product is an error. */
   kernel: z.union([z.string(), z.looseObject({ kernel: z.string() })], { error: 'give a name, or {kernel: name, …}' }).optional(),
 }
@@ -35,6 +38,7 @@ export interface FusedAttributes {
   readonly activation: Activation
   readonly output?: 'f32' | 'f16' | undefined
   readonly accumulate: 'f32' | 'f16'
+  readonly sparsity?: '2:4' | undefined
   readonly kernel?: string | { readonly kernel: string } | undefined
 }
 
@@ -160,7 +164,8 @@ export function fusedReference(
     magnitude[at] = result.bound
   }
   const dtype = type.dtype === 'f16' ? 'f16' : 'f32'
-  const tolerance = { kind: 'bound', bound: magnitude, ...(norm === Infinity ? { spreads: true } : {}) } as const
+  const skips = given.sparsity !== undefined && anyNonFinite(sum, magnitude)
+  const tolerance = { kind: 'bound', bound: magnitude, ...(norm === Infinity || skips ? { spreads: true } : {}) } as const
   return [{ tensor: rounded(dtype, type.shape, sum), exact: sum, tolerance }]
 }
 

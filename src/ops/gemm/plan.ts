@@ -2,13 +2,13 @@
 import type { OpPlan } from '../../gpu/program.ts'
 import { requireInput } from '../checks.ts'
 import type { PlanContext } from '../op.ts'
-import { planProduct } from './choose.ts'
 import { epilogueOf } from './fused.ts'
+import { planFused } from './packed.ts'
 import type { Product } from './product.ts'
 import { gemmSizes, type GemmAttributes } from './rule.ts'
 
 export function plan(context: PlanContext<GemmAttributes>): OpPlan {
-  return planProduct(productOf(context), context.device, context.attributes.kernel)
+  return planFused(productOf(context), context)
 }
 
 /** The product that a gemm is. */

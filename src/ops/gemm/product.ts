@@ -48,8 +48,10 @@ export interface Sparse {
 export interface Window {
   /** Depth, height, width. */
   readonly axes: readonly [z: WindowAxis, y: WindowAxis, x: WindowAxis]
-  /** Channels under a tap. */
+  /** Channels under a tap, as k counts them. */
   readonly channels: number
+  /** Of these the first so many are there, the others read as 0. Absent: all are. */
+  readonly held?: number
   /**
    * In elements: between pictures, planes, rows and columns, between the channels of a quad, and between quads. Channel c begins at
    * ⌊c/4⌋ · quad + (c mod 4) · channel.

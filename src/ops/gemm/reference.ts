@@ -3,6 +3,7 @@ import { requireInput } from '../checks.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
 import { floatsOf } from '../values.ts'
 import { fusedReference } from './fused.ts'
+import { keptWeights } from './kept-reference.ts'
 import { product, transposed } from './reference-product.ts'
 import { gemmSizes, type GemmAttributes } from './rule.ts'
 
@@ -11,7 +12,8 @@ export function reference(inputs: InputValues, attributes: GemmAttributes): Refe
   const b = requireInput('gemm', inputs, 1, 'B')
   const { i, j, k } = gemmSizes(a, b, attributes)
   const left = attributes.transA ? transposed(floatsOf(a), k, i) : floatsOf(a)
-  const right = attributes.transB ? floatsOf(b) : transposed(floatsOf(b), k, j)
+  const dense = attributes.transB ? floatsOf(b) : transposed(floatsOf(b), k, j)
+  const right = attributes.sparsity === undefined ? dense : keptWeights(dense, [j, k])
   const sum = new Float64Array(i * j)
   const magnitude = new Float64Array(i * j)
   product(

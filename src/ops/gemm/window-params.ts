@@ -6,14 +6,15 @@ import type { Box, Product, Window } from './product.ts'
 export const LARGE = 2 ** 21
 
 /** Of shaders/gemm/read/window.wgsl: what is known before it runs. */
-export function windowConstants({ a, rows, columns, depth }: Product, { axes, channels, order }: Window): string {
+export function windowConstants({ a, rows, columns, depth }: Product, { axes, channels, held, order }: Window): string {
   const [{ input, kernel, output, before }] = axes
   const deep = input > 1 || kernel > 1 || output > 1 || before !== 0
   const lines = a.window === undefined ? columns : rows
   return [
     `const WINDOW_DEEP = ${deep};`,
     `const WINDOW_TAPS_FIRST = ${order === 'taps'};`,
-    `const WINDOW_QUADS = ${order === 'taps' && channels % 4 === 0};`,
+    `const WINDOW_QUADS = ${order === 'taps' && channels % 4 === 0 && held === undefined};`,
+    `const WINDOW_HELD = ${held ?? 0}u;`,
     `const WINDOW_LARGE = ${Math.max(lines, depth) >= LARGE};`,
   ].join('\n')
 }

@@ -1,14 +1,14 @@
 /** Kernel choice of linear: the product of x and the transpose of w, read where it lies. */
 import type { OpPlan } from '../../gpu/program.ts'
 import { requireInput } from '../checks.ts'
-import { planProduct } from '../gemm/choose.ts'
 import { epilogueOf } from '../gemm/fused.ts'
+import { planFused } from '../gemm/packed.ts'
 import type { Product } from '../gemm/product.ts'
 import type { PlanContext } from '../op.ts'
 import { linearSizes, type LinearAttributes } from './rule.ts'
 
 export function plan(context: PlanContext<LinearAttributes>): OpPlan {
-  return planProduct(productOf(context), context.device, context.attributes.kernel)
+  return planFused(productOf(context), context)
 }
 
 /** The product that a fully connected layer is. */

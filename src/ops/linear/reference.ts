@@ -1,6 +1,7 @@
 /** Fully connected layer on the CPU in f64. */
 import { requireInput } from '../checks.ts'
 import { fusedReference } from '../gemm/fused.ts'
+import { keptWeights } from '../gemm/kept-reference.ts'
 import { product } from '../gemm/reference-product.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
 import { floatsOf } from '../values.ts'
@@ -14,7 +15,7 @@ export function reference(inputs: InputValues, attributes: LinearAttributes): Re
   const magnitude = new Float64Array(n * m)
   product(
     { values: floatsOf(x), offset: 0, rows: n },
-    { values: floatsOf(w), offset: 0, rows: m },
+    { values: attributes.sparsity === undefined ? floatsOf(w) : keptWeights(floatsOf(w), [m, k]), offset: 0, rows: m },
     k,
     { sum, magnitude },
     { offset: 0, row: m, column: 1 },

@@ -2,14 +2,14 @@
 import type { OpPlan } from '../../gpu/program.ts'
 import { broadcastStrides } from '../../tensor/shape.ts'
 import { requireInput } from '../checks.ts'
-import { planProduct } from '../gemm/choose.ts'
 import { epilogueOf } from '../gemm/fused.ts'
+import { planFused } from '../gemm/packed.ts'
 import type { Product } from '../gemm/product.ts'
 import type { PlanContext } from '../op.ts'
 import { matmulSizes, type MatmulAttributes } from './rule.ts'
 
 export function plan(context: PlanContext<MatmulAttributes>): OpPlan {
-  return planProduct(productOf(context), context.device, context.attributes.kernel)
+  return planFused(productOf(context), context)
 }
 
 /** The product that a matmul is. */

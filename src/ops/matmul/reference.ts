@@ -2,6 +2,7 @@
 import { broadcastStrides, sizeOf, stridesOf } from '../../tensor/shape.ts'
 import { requireInput } from '../checks.ts'
 import { fusedReference } from '../gemm/fused.ts'
+import { keptWeights } from '../gemm/kept-reference.ts'
 import { product, transposed } from '../gemm/reference-product.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
 import { floatsOf } from '../values.ts'
@@ -12,7 +13,8 @@ export function reference(inputs: InputValues, attributes: MatmulAttributes): Re
   const b = requireInput('matmul', inputs, 1, 'B')
   const { i, j, k, aBatch, bBatch, batch, shape } = matmulSizes(inputs)
   const left = floatsOf(a)
-  const right = columnsOf(floatsOf(b), sizeOf(bBatch), k, j)
+  const dense = columnsOf(floatsOf(b), sizeOf(bBatch), k, j)
+  const right = attributes.sparsity === undefined ? dense : keptWeights(dense, [j, k])
   const aSteps = broadcastStrides(aBatch, batch)
   const bSteps = broadcastStrides(bBatch, batch)
   const steps = stridesOf(batch)

@@ -1,6 +1,6 @@
 /** Shape rule of matmul: NumPy's, with 1-D operands as a row on the left and a column on the right. */
 import { z } from 'zod'
-import { ShapeError } from '../../errors.ts'
+import { OptionError, ShapeError } from '../../errors.ts'
 import { broadcastShapes, formatShape, sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireRank, requireSameDType } from '../checks.ts'
@@ -55,7 +55,13 @@ export function infer({ inputs, attributes: given }: InferContext<MatmulAttribut
   const b = requireInput('matmul', inputs, 1, 'B')
   requireDType('matmul', 'A', a, ['f32', 'f16'])
   requireSameDType('matmul', 'B', b, a)
-  const { i, j, shape } = matmulSizes(inputs)
+  const { i, j, bBatch, shape } = matmulSizes(inputs)
+  if (given.sparsity !== undefined && sizeOf(bBatch) !== 1) {
+    throw new OptionError(`B ${formatShape(b.shape)} is a batch, and 2:4 is for one matrix of weights`, {
+      op: 'matmul',
+      remedy: 'Leave sparsity out',
+    })
+  }
   const output = fusedOutput('matmul', inputs, shape, [i, j], given)
   requireIndexable('matmul', a, b, output)
   return [output]

@@ -8,10 +8,6 @@ import type { InputValues, ReferenceOutput } from '../op.ts'
 import { floatsOf } from '../values.ts'
 import { OP, POSITIONS, SCALES, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
 
-/**
- * Where a row of X is not finite, any result is right that the product of what was kept, or of all, may give: a zero times an infinity is
- * NaN, and no product at all is not.
- */
 export function reference(inputs: InputValues, given: SparseMatmulAttributes): ReferenceOutput[] {
   const { rows, columns, depth, bits, share, block, shape } = sparseSizes(inputs, given)
   const x = requireInput(OP, inputs, 0, 'X')
@@ -31,21 +27,17 @@ export function reference(inputs: InputValues, given: SparseMatmulAttributes): R
   })
   const sum = new Float64Array(rows * columns)
   const magnitude = new Float64Array(rows * columns)
-  const values = floatsOf(x)
   const sides = [
-    { values, offset: 0, rows },
+    { values: floatsOf(x), offset: 0, rows },
     { values: weights, offset: 0, rows: columns },
   ] as const
   product(sides[0], sides[1], depth, { sum, magnitude }, { offset: 0, row: columns, column: 1 })
   const dtype = given.output ?? (x.dtype === 'f16' ? 'f16' : 'f32')
-  const [made] = fusedReference(inputs, { dtype, shape }, [rows, columns], { sum, magnitude, depth: depth + 1 }, given)
-  if (made === undefined || made.tolerance.kind !== 'bound') return made === undefined ? [] : [made]
-  const { bound } = made.tolerance
-  let spreads = false
-  for (let row = 0; row < rows; row++) {
-    if (values.subarray(row * depth, (row + 1) * depth).every(Number.isFinite)) continue
-    spreads = true
-    bound.fill(Infinity, row * columns, (row + 1) * columns)
-  }
-  return [{ ...made, tolerance: { ...made.tolerance, ...(spreads ? { spreads } : {}) } }]
+  return fusedReference(
+    inputs,
+    { dtype, shape },
+    [rows, columns],
+    { sum, magnitude, depth: depth + 1 },
+    { ...given, sparsity: '2:4' },
+  )
 }

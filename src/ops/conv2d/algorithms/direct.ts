@@ -91,7 +91,8 @@ export const direct: Algorithm<DirectConfig> = {
   error: () => 0,
 }
 
-function sizeParams(conv: Convolution): Record<string, number> {
+/** Sizes, strides and windows, as kernels that take an output apart name them. */
+export function sizeParams(conv: Convolution): Record<string, number> {
   const { groups, channels, filters, axes, layout } = conv
   const [z, y, x] = axes
   const { strides: to, offset } = outputPlace(conv)

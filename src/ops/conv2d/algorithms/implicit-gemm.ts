@@ -15,6 +15,10 @@ import { choose, type Choice } from '../../gemm/choose.ts'
 import { estimate } from '../../gemm/estimate.ts'
 import { accessesOf, allCandidates, familyNamed, forced, kernelRefusal } from '../../gemm/families.ts'
 import type { BatchDimension, Product, Side, Stores, Window } from '../../gemm/product.ts'
+import { packedSide, packedSlice, packWeights, type DenseWeights } from '../../gemm/packed.ts'
+import { GROUP } from '../../../sparsity/two-of-four.ts'
+import type { TensorType } from '../../../tensor/tensor.ts'
+import type { LayoutStrides } from '../../layout.ts'
 import type { Algorithm } from '../algorithm.ts'
 import { INPUT, layoutStrides, macsOf, outputPlace, pixelsOf, tapsOf, type Convolution } from '../convolution.ts'
 import { bytesOf, packFilters, packedType, paddedFilters } from '../filters.ts'
@@ -35,8 +39,13 @@ export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
   schema,
   mixes: true,
   places: true,
+  sparse: true,
 
   refusal(conv, config, device) {
+    if (conv.sparsity !== undefined) {
+      if (config.rows === 'filters') return 'filters in 2:4 are columns of the product, not rows'
+      if (conv.channels % 4 !== 0 && conv.layout === 'nchw4') return `${conv.channels} channels end within a group of four of 2:4`
+    }
     if (conv.layout === 'nchw4' || conv.outputLayout === 'nchw4') {
       if (conv.outputLayout === 'nchw4' && config.rows === 'filters')
         return 'channels in quads are columns of the product, not rows'
@@ -70,12 +79,13 @@ export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
       { kind: 'prepared', index: 0 },
       { kind: 'input', index: INPUT.bias },
       { kind: 'input', index: INPUT.residual },
+      ...(conv.sparsity === undefined ? [] : [{ kind: 'prepared', index: 1 } as const]),
     ]
     const outputs: TensorRef[] = [{ kind: 'output', index: 0 }]
     const made: OpPlan = {
       reason: `implicit GEMM, ${plan.reason} (${choice.reason})`,
       ...rewired(plan, { inputs, outputs, firstTemp: 0 }),
-      prepared: [packFilters(conv, 0)],
+      prepared: conv.sparsity === undefined ? [packFilters(conv, 0)] : packWeights(conv.op, weightsOf(conv), 0),
     }
     return made
   },
@@ -85,7 +95,7 @@ export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
     return {
       multiplications: macs,
       additions: macs,
-      bytes: bytesOf([conv.x, packedType(conv), conv.bias, conv.residual, conv.output]),
+      bytes: bytesOf([conv.x, ...filterTypes(conv), conv.bias, conv.residual, conv.output]),
     }
   },
 
@@ -116,13 +126,14 @@ const FEW_FILTERS = 9
 /** Positions as rows, where a subgroup or workgroup shares what it finds of a window; on GPUs in nchw as columns, so that Y is stored in line. */
 export function ruleFor(conv: Convolution, device: DeviceFacts): ImplicitGemmConfig {
   const { layout, outputLayout, filters } = conv
+  if (conv.sparsity !== undefined) return { algorithm: 'implicit-gemm', rows: 'positions' }
   const inLine = layout === 'nchw' && outputLayout === 'nchw' && tapsOf(conv) === 1 && filters <= FEW_FILTERS
   const rows = inLine || (outputLayout === 'nchw' && !device.software) ? 'filters' : 'positions'
   return { algorithm: 'implicit-gemm', rows }
 }
 
 /** Inputs of the product: X, packed filters, bias, residual. */
-const VIRTUAL = { x: 0, w: 1, bias: 2, residual: 3 } as const
+const VIRTUAL = { x: 0, w: 1, bias: 2, residual: 3, seats: 4 } as const
 
 /** The product that a convolution is: which inputs it has, see `VIRTUAL`. */
 export function productOf(conv: Convolution, { rows }: Pick<ImplicitGemmConfig, 'rows'>): Product {
@@ -132,15 +143,18 @@ export function productOf(conv: Convolution, { rows }: Pick<ImplicitGemmConfig, 
   const { strides: to, offset } = outputPlace(conv)
   const pixels = pixelsOf(conv)
   const taps = tapsOf(conv)
-  const depth = taps * channels
   const step = paddedFilters(conv)
-  const window: Window = { axes, channels, strides: from, order: 'taps' }
-  const patches: Side = sideOf(conv, window, VIRTUAL.x)
+  const patches: Side = sideOf(conv, windowOf(conv, from), VIRTUAL.x)
+  const depth = taps * (patches.window?.channels ?? channels)
   // Positions of all pictures follow one another where channels lie innermost; a window finds pictures by itself.
   const joined = outputLayout === 'nhwc' && (layout === 'nhwc' || patches.window !== undefined)
   const pictures = joined ? 1 : batch
   const positions = joined ? batch * pixels : pixels
-  const weights: Side = { input: VIRTUAL.w, type: packedType(conv), line: 1, depth: step }
+  const packed = conv.sparsity === undefined ? undefined : weightsOf(conv)
+  const weights: Side =
+    packed === undefined
+      ? { input: VIRTUAL.w, type: packedType(conv), line: 1, depth: step }
+      : packedSide(packed, { values: VIRTUAL.w, seats: VIRTUAL.seats })
   const batches: { dimension: BatchDimension; y: number; terms: number }[] = []
   const [a, b] = rows === 'positions' ? [patches, weights] : [weights, patches]
   const dimension = (size: number, ofX: number, ofW: number): BatchDimension =>
@@ -148,7 +162,7 @@ export function productOf(conv: Convolution, { rows }: Pick<ImplicitGemmConfig, 
   if (pictures > 1) batches.push({ dimension: dimension(pictures, from.picture, 0), y: to.picture, terms: 0 })
   if (groups > 1) {
     batches.push({
-      dimension: dimension(groups, groupStride(from, channels), depth * step),
+      dimension: dimension(groups, groupStride(from, channels), packed === undefined ? depth * step : packedSlice(packed)),
       y: groupStride(to, filters),
       terms: filters,
     })
@@ -191,14 +205,50 @@ export function productOf(conv: Convolution, { rows }: Pick<ImplicitGemmConfig, 
   }
 }
 
-function sideOf(conv: Convolution, window: Window, input: number): Side {
-  const { strides, axes, channels } = window
-  const isPlain = axes.every(
+/** Of filters in 2:4, groups of four do not go from tap to tap: channels that end within one are filled up. */
+function windowOf({ axes, channels, sparsity }: Convolution, strides: LayoutStrides): Window {
+  const window: Window = { axes, channels, strides, order: 'taps' }
+  if (sparsity === undefined || channels % GROUP === 0) return window
+  return { ...window, channels: GROUP * Math.ceil(channels / GROUP), held: channels }
+}
+
+/** Types of the filters as the product reads them. */
+function filterTypes(conv: Convolution): TensorType[] {
+  if (conv.sparsity === undefined) return [packedType(conv)]
+  return packWeights(conv.op, weightsOf(conv), 0).map(({ type }) => type)
+}
+
+/** W as weights to be packed in 2:4: k counts the channels of a tap first. */
+function weightsOf(conv: Convolution): DenseWeights {
+  const { groups, channels, filters, w } = conv
+  const taps = tapsOf(conv)
+  const inner = isPlain(conv) ? channels : GROUP * Math.ceil(channels / GROUP)
+  return {
+    input: INPUT.w,
+    type: w,
+    lines: filters,
+    depth: taps * inner,
+    slices: groups,
+    slice: filters * channels * taps,
+    line: channels * taps,
+    inner,
+    held: channels,
+    innerStep: taps,
+    outerStep: 1,
+  }
+}
+
+/** One tap at every position: lines and depth of the patches are strides of X. */
+function isPlain({ axes, layout, channels }: Convolution): boolean {
+  const isSingle = axes.every(
     ({ kernel, stride, before, input: extent, output }) => kernel === 1 && stride === 1 && before === 0 && output === extent,
   )
-  // One tap at every position: lines and depth are strides.
-  const isFlat = conv.layout !== 'nchw4' || channels <= 4
-  if (isPlain && isFlat) return { input, type: conv.x, line: strides.x, depth: strides.channel }
+  return isSingle && (layout !== 'nchw4' || channels <= 4)
+}
+
+function sideOf(conv: Convolution, window: Window, input: number): Side {
+  const { strides } = window
+  if (isPlain(conv)) return { input, type: conv.x, line: strides.x, depth: strides.channel }
   return { input, type: conv.x, line: 0, depth: 0, window }
 }
 
