@@ -33,14 +33,14 @@ export const slice = viewOp<Attributes>({
 })
 
 /** Elements start, start + step, … of an axis. */
-interface Range {
+export interface Range {
   readonly start: number
   readonly step: number
   readonly count: number
 }
 
 /** What is taken of each axis of the input. @throws ShapeError. */
-function rangesOf({ inputs, values }: InferContext<Attributes>): Range[] {
+export function rangesOf({ inputs, values }: Pick<InferContext<Attributes>, 'inputs' | 'values'>): Range[] {
   const { shape } = requireInput('slice', inputs, 0, 'data')
   const starts = requireIntegers('slice', 'starts', inputs, values, 1)
   const ends = requireIntegers('slice', 'ends', inputs, values, 2)

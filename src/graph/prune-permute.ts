@@ -1,0 +1,163 @@
+/**
+ * Finds an order for each group of channels that a network can permute, for the sake of the layers that will be pruned 2:4, and applies it
+ * where their masks then retain more. A group's readers are stacked: their filters and taps are the lines of one matrix, the group's
+ * channels its columns.
+ *
+ * Groups of four must stay groups of four: a part of a concat that begins in the middle of one shares it with its neighbour. Such channels
+ * at its borders stay where they are, those between are searched, and what the masks retain in truth decides.
+ */
+import { maskReport, pruneMask } from '../sparsity/mask.ts'
+import type { PrunePattern } from '../sparsity/pattern.ts'
+import { searchPermutation } from '../sparsity/permutation.ts'
+import { sizeOf } from '../tensor/shape.ts'
+import type { HostTensor } from '../tensor/tensor.ts'
+import { permuteGroup, type ChannelGroup, type ChannelGroups } from './channel-groups.ts'
+import { layerWeights, type PrunableLayer } from './prune-layers.ts'
+import type { PruneOptions } from './prune.ts'
+
+export interface PermutedGroup {
+  readonly channels: number
+  /** Those whose places were searched. */
+  readonly searched: number
+  /** Layers that read them. */
+  readonly layers: readonly string[]
+  /** Σ|w| that the layers' masks keep, before and after. */
+  readonly unpermuted: number
+  readonly kept: number
+  /** Why it stayed as it was. */
+  readonly left?: string
+}
+
+interface Options extends Pick<PruneOptions, 'budget' | 'signal' | 'onProgress'> {
+  readonly pattern: PrunePattern
+  readonly seed: number
+}
+
+/** A layer that reads a group's channels: seat i is place positions[i] of its depth. */
+interface Reader {
+  readonly layer: PrunableLayer
+  readonly positions: Uint32Array
+  /** Filters that read them. */
+  readonly rows: readonly [from: number, to: number]
+}
+
+const FOUR = 4
+
+/**
+ * Permutes every group whose channels a layer to be pruned reads side by side. Never to a worse end: `kept` ≥ `unpermuted` for each.
+ * @param constants are set anew where they change
+ */
+export function permuteChannels(
+  constants: Map<string, HostTensor>,
+  channels: ChannelGroups,
+  layers: readonly PrunableLayer[],
+  options: Options,
+): PermutedGroup[] {
+  const { pattern, signal, onProgress } = options
+  const byOperand = new Map(layers.map((layer) => [layer.operand, layer]))
+  const read = channels.groups
+    .map((group) => ({ group, readers: readersOf(group, byOperand) }))
+    .filter(({ readers }) => readers.length > 0)
+  return read.map(({ group, readers }, index): PermutedGroup => {
+    signal?.throwIfAborted()
+    const names = [...new Set(readers.map(({ layer }) => layer.name))]
+    onProgress?.({ done: index, total: read.length, text: `permuting ${group.size} channels of ${names[0] ?? ''}` })
+    const judged = touched(group, byOperand, pattern)
+    const before = keptOf(constants, judged, pattern)
+    const seats = wholeQuads(readers)
+    const result = { channels: group.size, searched: seats.length, layers: names, unpermuted: before, kept: before }
+    if (seats.length <= FOUR) return { ...result, left: 'there is one group of four at most' }
+    const order = searched(constants, readers, seats, group.size, options)
+    const trial = new Map(constants)
+    permuteGroup(trial, channels.sources, group, order)
+    const kept = keptOf(trial, judged, pattern)
+    if (!(kept > before)) return { ...result, left: 'no order that was found retains more' }
+    for (const [name, tensor] of trial) constants.set(name, tensor)
+    return { ...result, kept }
+  })
+}
+
+/** Readers whose depth has the channels side by side: not after a flatten, where each is a block of positions. */
+function readersOf({ axes }: ChannelGroup, byOperand: ReadonlyMap<string, PrunableLayer>): Reader[] {
+  return axes.flatMap(({ role, positions }) => {
+    const layer = byOperand.get(role.operand)
+    if (layer === undefined || role.axis !== layer.depth || role.block !== 1) return []
+    return [{ layer, positions, rows: role.rows ?? [0, layer.shape[0] ?? 0] }]
+  })
+}
+
+/** Layers whose masks change with the group: its readers and, where filters share positions, those whose filters move. */
+function touched({ axes }: ChannelGroup, byOperand: ReadonlyMap<string, PrunableLayer>, pattern: PrunePattern): PrunableLayer[] {
+  const shares = pattern.kind === '2:4' && pattern.share > 1
+  const found = axes.flatMap(({ role }) => {
+    const layer = byOperand.get(role.operand)
+    return layer !== undefined && (shares || role.axis === layer.depth) ? [layer] : []
+  })
+  return [...new Set(found)]
+}
+
+function keptOf(constants: ReadonlyMap<string, HostTensor>, layers: readonly PrunableLayer[], pattern: PrunePattern): number {
+  return layers.reduce((sum, layer) => {
+    const values = layerWeights(constants, layer)
+    return sum + maskReport({ values }, pruneMask({ values, shape: layer.shape }, pattern)).keptMagnitude
+  }, 0)
+}
+
+function weightsOf({ layer, rows: [from, to] }: Reader): number {
+  return (to - from) * sizeOf(layer.shape.slice(1))
+}
+
+/** Seats in the order of the largest reader's places, as far as whole groups of four of its depth are theirs. */
+function wholeQuads(readers: readonly Reader[]): number[] {
+  const [first] = readers.toSorted((a, b) => weightsOf(b) - weightsOf(a))
+  if (first === undefined) return []
+  const [, depth = 0] = first.layer.shape
+  const seatAt = new Map([...first.positions].map((place, seat) => [place, seat]))
+  const seats: number[] = []
+  for (let quad = 0; quad < depth; quad += FOUR) {
+    const own = Array.from({ length: Math.min(FOUR, depth - quad) }, (_, i) => seatAt.get(quad + i)).filter(
+      (seat) => seat !== undefined,
+    )
+    if (own.length === Math.min(FOUR, depth - quad)) seats.push(...own)
+  }
+  return seats
+}
+
+/** Whether a reader has the same groups of four as `seats` in their order. */
+function isAligned({ positions }: Reader, seats: readonly number[]): boolean {
+  const quadOf = (slot: number): number => Math.floor((positions[seats[slot] ?? 0] ?? 0) / FOUR)
+  return seats.every((_, slot) => quadOf(slot) === quadOf(slot - (slot % FOUR)))
+}
+
+/** The order over all seats of the group that the search finds over `seats`. */
+function searched(
+  constants: ReadonlyMap<string, HostTensor>,
+  readers: readonly Reader[],
+  seats: readonly number[],
+  size: number,
+  { seed, budget, signal }: Options,
+): Uint32Array {
+  const stacked = readers.filter((reader) => isAligned(reader, seats))
+  const lines = stacked.reduce((sum, { layer, rows: [from, to] }) => sum + (to - from) * sizeOf(layer.shape.slice(2)), 0)
+  const values = new Float32Array(lines * seats.length)
+  let line = 0
+  for (const { layer, positions, rows } of stacked) {
+    const weights = layerWeights(constants, layer)
+    const [, depth = 0, ...kernel] = layer.shape
+    const taps = sizeOf(kernel)
+    for (let filter = rows[0]; filter < rows[1]; filter++) {
+      for (let tap = 0; tap < taps; tap++, line++) {
+        for (const [slot, seat] of seats.entries()) {
+          values[line * seats.length + slot] = weights[(filter * depth + (positions[seat] ?? 0)) * taps + tap] ?? NaN
+        }
+      }
+    }
+  }
+  const { order } = searchPermutation(
+    { values, lines, channels: seats.length },
+    { seed, ...(budget === undefined ? {} : { budget }), ...(signal === undefined ? {} : { signal }) },
+  )
+  const whole = Uint32Array.from({ length: size }, (_, seat) => seat)
+  for (const [slot, seat] of seats.entries()) whole[seat] = seats[order[slot] ?? slot] ?? seat
+  return whole
+}
