@@ -21,12 +21,14 @@ import { cast } from './cast/op.ts'
 import { clip } from './clip/op.ts'
 import { concat } from './concat/op.ts'
 import { constantOfShape } from './constant-of-shape/op.ts'
+import { cscMatmul } from './csc-matmul/op.ts'
 import { csrMatmul } from './csr-matmul/op.ts'
 import { depthToSpace } from './depth-to-space/op.ts'
 import { div } from './div/op.ts'
 import { dequantizeLinear } from './dequantize-linear/op.ts'
 import { dropout } from './dropout/op.ts'
 import { dynamicQuantizeLinear } from './dynamic-quantize-linear/op.ts'
+import { eieMatmul } from './eie-matmul/op.ts'
 import { elu } from './elu/op.ts'
 import { flatten } from './flatten/op.ts'
 import { gather } from './gather/op.ts'
@@ -70,6 +72,8 @@ const DEFINITIONS: readonly OpDefinition[] = [
   qlinearMatmul,
   matmulNBits,
   csrMatmul,
+  cscMatmul,
+  eieMatmul,
   sparseMatmul,
   linear,
   maxPool,

@@ -1,6 +1,8 @@
 /** Products with sparse weights as cases: a dense matrix of some pattern, packed in a format, and what multiplies it. */
 import type { InputValues } from '../../src/ops/op.ts'
+import { packCsc } from '../../src/sparsity/csc.ts'
 import { packCsr } from '../../src/sparsity/csr.ts'
+import { packEie, type EieOptions } from '../../src/sparsity/eie.ts'
 import type { IndexBits } from '../../src/sparsity/entries.ts'
 import { allocate } from '../../src/tensor/dtype.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
@@ -79,6 +81,20 @@ export function csrInputs(entry: SparseCase, seed: number, indexBits: IndexBits)
   const { values, columns, pointers } = packCsr(weightsOf(entry, seed), { indexBits })
   const { x, bias, residual } = aroundOf(entry, seed)
   return [x, values, columns, pointers, bias, residual]
+}
+
+/** Inputs of cscMatmul. */
+export function cscInputs(entry: SparseCase, seed: number, indexBits: IndexBits, elements: number): InputValues {
+  const { values, rows, pointers } = packCsc(weightsOf(entry, seed), { indexBits, elements })
+  const { x, bias, residual } = aroundOf(entry, seed)
+  return [x, values, rows, pointers, bias, residual]
+}
+
+/** Inputs of eieMatmul. */
+export function eieInputs(entry: SparseCase, seed: number, options: EieOptions): InputValues {
+  const { values, zeros, pointers, codebook } = packEie(weightsOf(entry, seed), options)
+  const { x, bias, residual } = aroundOf(entry, seed)
+  return [x, values, zeros, pointers, codebook ?? null, bias, residual]
 }
 
 /** Shapes and patterns that every format is held to. */

@@ -9,7 +9,7 @@ import dense from '../../../shaders/sparse/csr_dense.wgsl?raw'
 import vector from '../../../shaders/sparse/csr_vector.wgsl?raw'
 import index16 from '../../../shaders/sparse/index_16.wgsl?raw'
 import index32 from '../../../shaders/sparse/index_32.wgsl?raw'
-import type { DeviceFacts, OpPlan, OperandSpec, TensorRef } from '../../gpu/program.ts'
+import type { DeviceFacts, OpPlan } from '../../gpu/program.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireInput } from '../checks.ts'
@@ -17,7 +17,7 @@ import { dispatchesOf, type Kernel } from '../gemm/dispatch.ts'
 import { fittingWorkgroup } from '../gemm/kernels/workgroup.ts'
 import { copyDispatch } from '../movement/copy.ts'
 import type { PlanContext } from '../op.ts'
-import { chosenKernel, powerOfTwo, sparseCost } from '../sparse/choose.ts'
+import { chosenKernel, powerOfTwo, readOperand, sparseCost } from '../sparse/choose.ts'
 import { productOf } from '../sparse/rule.ts'
 import { csrSizes, OP, type CsrAttributes } from './rule.ts'
 
@@ -37,16 +37,13 @@ export function plan(context: PlanContext<CsrAttributes>): OpPlan {
   const kernel = chosenKernel(OP, CSR_KERNELS, attributes.kernel) ?? (rows <= FEW_ROWS ? 'vector' : 'dense')
   const x = requireInput(OP, inputs, 0, 'X')
   const turned: TensorType = { dtype: x.dtype, shape: [depth, rows] }
-  const bind = (index: number, name: string, ref: TensorRef = { kind: 'input', index }): OperandSpec & { ref: TensorRef } => {
-    return { name, dtype: requireInput(OP, inputs, index, name).dtype, access: 'read', ref }
-  }
   // A single row or column lies transposed already.
   const transposes = kernel === 'dense' && rows > 1 && depth > 1
   const extra = [
-    bind(0, 'x', transposes ? { kind: 'temp', index: 0 } : { kind: 'input', index: 0 }),
-    bind(1, 'values'),
-    bind(2, 'indices'),
-    bind(3, 'pointers'),
+    readOperand(OP, inputs, 0, 'x', { kind: transposes ? 'temp' : 'input', index: 0 }),
+    readOperand(OP, inputs, 1, 'values'),
+    readOperand(OP, inputs, 2, 'indices'),
+    readOperand(OP, inputs, 3, 'pointers'),
   ]
   const average = entries / Math.max(1, columns)
   const form = kernel === 'vector' ? vectorForm(rows, columns, average, device) : denseForm(rows, columns, device)

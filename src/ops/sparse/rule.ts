@@ -60,6 +60,15 @@ export function requireWords(
   return sizeOf(input.shape)
 }
 
+/** Processing elements that pointers [P, depth + 1] are of. @throws ShapeError, DtypeError */
+export function requireElements(op: string, inputs: InputTypes, index: number, depth: number): number {
+  const pointers = requireInput(op, inputs, index, 'pointers')
+  requireDType(op, 'pointers', pointers, ['u32'])
+  const [elements = 0, own] = pointers.shape
+  if (pointers.shape.length === 2 && elements > 0 && own === depth + 1) return elements
+  throw new ShapeError(`pointers ${formatShape(pointers.shape)} are not [P, ${depth + 1}] of a depth of ${depth}`, { op })
+}
+
 /** The type of Y: [..., N] in the dtype of X. @throws ShapeError, DtypeError for what does not fit the epilogue */
 export function sparseOutput(op: string, inputs: InputTypes, { columns, shape, bias: first }: SparseSizes): TensorType {
   const x = requireInput(op, inputs, 0, 'X')
