@@ -1,5 +1,6 @@
 /** `--input NAME=FILE`: tensors from .npy and .pb files, pictures through preprocessing, seeded values where nothing is given. */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import { DtypeError, FileFormatError, MappingError, OptionError, ShapeError, TilewrightError } from '../errors.ts'
 import { PRESETS, readTensor, type PreprocessOptions, type Preset } from '../formats/index.ts'
@@ -54,6 +55,45 @@ export async function readInputs(context: Context, graph: Graph, flags: InputFla
     tensors[input.name] = tensor
   }
   return tensors
+}
+
+/** What stands in a folder of inputs. */
+const TENSOR_FILE = /\.(npy|pb|png|jpe?g)$/i
+
+/**
+ * Inputs of several runs: `--input` may name an input more than once, or a folder, whose files are taken by name; an input with one file
+ * has it in every run.
+ * @throws OptionError for a folder without tensors and pictures, and inputs with unlike numbers of files; as `readInputs`
+ */
+export async function readRuns(context: Context, graph: Graph, flags: InputFlags): Promise<Record<string, HostTensor>[]> {
+  const files = new Map<string, string[]>()
+  for (const text of flags.input ?? []) {
+    const { input, file } = split(text, graph)
+    files.set(input.name, [...(files.get(input.name) ?? []), ...filesAt(file)])
+  }
+  const runs = Math.max(0, ...[...files.values()].map(({ length }) => length))
+  const uneven = [...files].find(([, { length }]) => length !== 1 && length !== runs)
+  if (uneven !== undefined) {
+    throw new OptionError(`Input ${uneven[0]} has ${uneven[1].length} files, and another input ${runs}`, {
+      remedy: 'Give each input one file, or as many as the others',
+    })
+  }
+  const each: Record<string, HostTensor>[] = []
+  for (let run = 0; run < runs; run++) {
+    const input = [...files].map(([name, list]) => `${name}=${list[list.length === 1 ? 0 : run] ?? ''}`)
+    each.push(await readInputs(context, graph, { ...flags, input }))
+  }
+  return each
+}
+
+/** The file itself, or those of a folder. */
+function filesAt(path: string): string[] {
+  if (!existsSync(path) || !statSync(path).isDirectory()) return [path]
+  const files = readdirSync(path)
+    .filter((name) => TENSOR_FILE.test(name))
+    .toSorted()
+  if (files.length === 0) throw new OptionError(`${path} holds neither tensors (.npy, .pb) nor pictures (.png, .jpg)`)
+  return files.map((name) => join(path, name))
 }
 
 /** @throws OptionError listing the inputs that have no tensor. */

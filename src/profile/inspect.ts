@@ -17,6 +17,7 @@ import { sizeOf, type Shape } from '../tensor/shape.ts'
 import type { HostTensor, TensorType } from '../tensor/tensor.ts'
 import { kindOf } from './html/data.ts'
 import { inspectLayout, type InspectedLayout, type LayoutRequest } from './inspect-layout.ts'
+import type { NonzeroReport } from './nonzero.ts'
 
 export const INSPECT_SCHEMA = 'tilewright.inspect/1'
 
@@ -85,6 +86,8 @@ export interface InspectReport {
   readonly unsupported: readonly UnsupportedNode[]
   /** How feature maps lie, where that was asked for. */
   readonly layout?: InspectedLayout
+  /** What of it is not zero when it runs, where that was asked for (nonzero.ts). */
+  readonly nonzero?: NonzeroReport
   /** The survey's figures for a network built by name. */
   readonly survey?: SurveyFigures & { readonly source: string }
 }

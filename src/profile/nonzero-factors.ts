@@ -80,6 +80,9 @@ const FACTORS: Readonly<Record<string, (inputs: Inputs, attributes: unknown) => 
   },
 }
 
+/** Names of the ops whose factors are told. */
+export const COUNTED: ReadonlySet<string> = new Set(Object.keys(FACTORS))
+
 /**
  * The factors of a node; undefined for an op that is not counted.
  * @param inputs all of them, with their values

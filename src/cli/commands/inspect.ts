@@ -1,15 +1,23 @@
-/** `tilewright inspect`: layers, shapes, weights, MACs, arithmetic intensity, unsupported nodes. Needs no GPU. */
+/**
+ * `tilewright inspect`: layers, shapes, weights, MACs, arithmetic intensity, unsupported nodes. Needs no GPU, but to count non-zero
+ * MACs.
+ */
 import { Command, Option } from 'commander'
 import { LAYOUT_CHOICES, type LayoutChoice } from '../../graph/layout.ts'
 import { LAYOUT_DEVICES, type LayoutRequest } from '../../profile/inspect-layout.ts'
 import { inspectGraph, type InspectedFilters, type InspectedLayer, type InspectReport, type Totals } from '../../profile/inspect.ts'
-import { colorsFor, EXIT, type Colors, type Context } from '../context.ts'
+import { OptionError } from '../../errors.ts'
+import { colorsFor, EXIT, integerOption, type Colors, type Context } from '../context.ts'
+import { ADAPTER_FLAGS, ADAPTER_HELP } from '../gpu.ts'
+import { inputOptions, type InputFlags } from '../input.ts'
 import { MODEL_HELP, modelOptions, openModel, type ModelFlags } from '../model.ts'
+import { countedNonzeros, renderNonzeros, type NonzeroFlags } from '../nonzero.ts'
 import { JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
 import { bytes, dimensions, duration, grouped, short, table, wrapped, type Column } from '../table.ts'
 
-interface Options extends ModelFlags {
+interface Options extends ModelFlags, InputFlags, NonzeroFlags {
   readonly json?: JsonTarget
+  readonly nonzero?: true
   readonly layout?: LayoutChoice
   readonly device?: LayoutRequest['device']
 }
@@ -21,7 +29,11 @@ Examples:
   tilewright inspect model.onnx --dim N=4
   tilewright inspect alexnet --json          JSON on standard output
   tilewright inspect googlenet --layout      layouts, and what transposes remain
+  tilewright inspect alexnet --nonzero       weights and MACs that are not zero, on seeded noise
+  tilewright inspect squeezenet.onnx --nonzero --input data=photos/ --preprocess caffe
 
+--nonzero runs the network, on inputs that are given or seeded, with all its activations kept. --input may be given several times or name
+a folder: figures are then means over the runs.
 Exit code 0 also where some nodes cannot be run: they are listed.`
 
 export function inspectCommand(context: Context, exit: (code: number) => void): Command {
@@ -40,15 +52,35 @@ export function inspectCommand(context: Context, exit: (code: number) => void): 
     .addOption(
       new Option('--device <KIND>', 'the kind of device to lay out for (default: gpu); implies --layout').choices(LAYOUT_DEVICES),
     )
+    .option('--nonzero', 'count weights, input activations and MACs that are not zero: runs the network')
+    .option('--input-seed <N>', 'seed of the inputs that are not given (default: 0)', integerOption('--input-seed', 0))
+    .option('--cpu', 'run it on the CPU reference: slow, and needs no GPU')
+    .option(ADAPTER_FLAGS, ADAPTER_HELP)
     .addHelpText('after', EXAMPLES)
-  return modelOptions(command).action(async (model: string, options: Options) => {
-    const { graph, unsupported, sizes } = await openModel(context, model, options)
+  return modelOptions(inputOptions(command)).action(async (model: string, options: Options) => {
+    const opened = await openModel(context, model, options)
+    const { graph, unsupported } = opened
     const { device } = options
+    if (options.nonzero === undefined) refuseRunning(options)
+    const counted = options.nonzero === undefined ? undefined : await countedNonzeros(context, opened, options)
+    const sizes = counted?.sizes ?? opened.sizes
     const choice = options.layout ?? (device === undefined ? undefined : 'auto')
     const layout = choice === undefined ? undefined : { layout: choice, device: device ?? 'gpu' }
-    const report = inspectGraph(graph, { unsupported, sizes, layout })
+    const inspected = inspectGraph(graph, { unsupported, sizes, layout })
+    const report = counted === undefined ? inspected : { ...inspected, nonzero: counted.report }
     present(context, options.json, report, () => render(context, report, device === undefined))
     exit(EXIT.ok)
+  })
+}
+
+/** @throws OptionError for options that are of a run, where there is none */
+function refuseRunning(options: Options): void {
+  const own = ['input', 'inputSeed', 'cpu', 'adapter', 'preprocess', 'mean', 'std', 'bgr', 'resize', 'crop'] as const
+  const found = own.find((name) => options[name] !== undefined)
+  if (found === undefined) return
+  const flag = `--${found.replace('S', '-s')}`
+  throw new OptionError(`${flag} is for a run, and inspect does not run the network`, {
+    remedy: `Add --nonzero, or leave ${flag} out`,
   })
 }
 
@@ -82,12 +114,11 @@ function render(context: Context, report: InspectReport, assumed: boolean): stri
         .join(', '),
     ...(sizes.length === 0 ? [] : [`Symbolic dimensions: ${sizes.join(', ')} (set with --dim)`]),
     '',
-    table(COLUMNS, rows, colors),
-    '',
-    ...totals(report, colors),
-    ...fusedLines(report),
+    ...(report.nonzero === undefined
+      ? [table(COLUMNS, rows, colors), '', ...totals(report, colors), ...fusedLines(report)]
+      : renderNonzeros(report.nonzero, batchOf(report), colors)),
     ...layoutLines(report, assumed, colors),
-    ...surveyLines(report, colors),
+    ...(report.nonzero === undefined ? surveyLines(report, colors) : []),
   ]
   if (report.unsupported.length > 0) {
     lines.push('', colors.red(`${report.unsupported.length} unsupported:`))
@@ -188,9 +219,14 @@ function fusedLines({ layers }: InspectReport): string[] {
   return [wrapped(`In the kernel of their product, where the device can bind it: ${list.join('; ')}.`)]
 }
 
+/** Pictures that a network built by name takes at once. */
+function batchOf({ inputs }: Pick<InspectReport, 'inputs'>): number {
+  return Number(inputs[0]?.shape[0] ?? 1)
+}
+
 function surveyLines({ survey, conv, fc, macs, weights, inputs }: InspectReport, colors: Colors): string[] {
   if (survey === undefined) return []
-  const batch = Number(inputs[0]?.shape[0] ?? 1)
+  const batch = batchOf({ inputs })
   const rows = [
     ['convolution weights', grouped(conv.weights), survey.convWeights],
     ['convolution MACs', grouped(conv.macs / batch), survey.convMacs],
