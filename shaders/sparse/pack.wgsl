@@ -1,8 +1,8 @@
 // Packs weights in 2:4 as kernels read them (src/ops/gemm/packed.ts): of every four along the depth the two of largest magnitude, the lower
-// first where two are alike. An invocation packs a word of a line, eight groups; lines lie side by side in what it writes:
+// first where two are alike. An invocation packs a word of a line, eight groups; PANEL lines lie side by side in what it writes:
 //
-//     x  [slice][line][k], at any strides         y  values [slice][word · 16 + slot][line] (pack_values.wgsl), or
-//                                                    seats  [slice][word][line] (pack_seats.wgsl)
+//     x  [slice][line][k], at any strides         y  values [slice][panel][word · 16 + slot][line] (pack_values.wgsl), or
+//                                                    seats  [slice][panel][word][line] (pack_seats.wgsl)
 //
 // k counts `inner` of `inner_step` first, then what is `outer_step` apart (taps). Of the inner ones `held` are there.
 
@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) grid: ve
   let word = index / params.lines % params.words;
   let slice = index / (params.lines * params.words);
   let start = slice * params.slice + line * params.line;
-  let row = slice * params.words + word;
+  let row = (slice * params.panels + line / PANEL) * params.words + word;
   var seats = 0u;
   for (var g = 0u; g < 8u; g++) {
     var values = vec4<f32>();
@@ -47,9 +47,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) grid: ve
     for (var i = 0u; i < 4u; i++) {
       if (rank[i] > 1u) { continue; }
       seats |= i << (4u * g + 2u * slot);
-      put_value(row * 16u + 2u * g + slot, line, values[i]);
+      store_value((row * 16u + 2u * g + slot) * PANEL + line % PANEL, values[i]);
       slot++;
     }
   }
-  put_seats(row, line, seats);
+  store_seats(row * PANEL + line % PANEL, seats);
 }

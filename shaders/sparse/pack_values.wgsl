@@ -1,6 +1,6 @@
 // What pack.wgsl writes of a word: its values.
-fn put_value(row: u32, line: u32, value: f32) {
-  store_y(row * params.step + line, value);
+fn store_value(at: u32, value: f32) {
+  store_y(at, value);
 }
 
-fn put_seats(_row: u32, _line: u32, _seats: u32) {}
+fn store_seats(_at: u32, _seats: u32) {}

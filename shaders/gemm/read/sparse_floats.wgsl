@@ -4,6 +4,6 @@
 struct Pair { first: vec4<value_t>, second: vec4<value_t> }
 
 fn SIDE_pair(slice: Slice, line: u32, group: u32) -> Pair {
-  let at = slice.SIDE + 2u * group * params.SIDE_depth + line;
-  return Pair(vec4<value_t>(load_OPERAND(at / 4u)), vec4<value_t>(load_OPERAND((at + params.SIDE_depth) / 4u)));
+  let at = SIDE_start(slice, line) + 2u * group * PANEL;
+  return Pair(vec4<value_t>(load_OPERAND(at / 4u)), vec4<value_t>(load_OPERAND((at + PANEL) / 4u)));
 }

@@ -8,6 +8,6 @@ fn SIDE_signed(shifted: vec4<u32>) -> vec4<value_t> {
 }
 
 fn SIDE_pair(slice: Slice, line: u32, group: u32) -> Pair {
-  let word = vec4<u32>(load_OPERAND((slice.SIDE + group * params.SIDE_depth + line) / 4u));
+  let word = vec4<u32>(load_OPERAND((SIDE_start(slice, line) + group * PANEL) / 4u));
   return Pair(SIDE_signed(word << vec4<u32>(28u, 20u, 12u, 4u)), SIDE_signed(word << vec4<u32>(24u, 16u, 8u, 0u)));
 }

@@ -32,6 +32,8 @@ import sparseBody from '../../../shaders/gemm/read/sparse.wgsl?raw'
 import sparseBytes from '../../../shaders/gemm/read/sparse_bytes.wgsl?raw'
 import sparseFloats from '../../../shaders/gemm/read/sparse_floats.wgsl?raw'
 import sparseNibbles from '../../../shaders/gemm/read/sparse_nibbles.wgsl?raw'
+import sparseSeats from '../../../shaders/gemm/read/sparse_seats.wgsl?raw'
+import sparseShared from '../../../shaders/gemm/read/sparse_shared.wgsl?raw'
 import sparseScaled from '../../../shaders/gemm/read/sparse_scaled.wgsl?raw'
 import sparseUnscaled from '../../../shaders/gemm/read/sparse_unscaled.wgsl?raw'
 import slice from '../../../shaders/gemm/slice.wgsl?raw'
@@ -43,11 +45,11 @@ import {
   type ProgramSource,
   type TensorRef,
 } from '../../gpu/program.ts'
-import { GROUP, WORD_GROUPS } from '../../sparsity/two-of-four.ts'
+import { GROUP, WORD_GROUPS, WORD_VALUES, wordsOf } from '../../sparsity/two-of-four.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { activationParams, activationWgsl } from './activation.ts'
-import { flopsOf, slicesOf, type BatchDimension, type Product, type Side, type Sparse, type Stores } from './product.ts'
+import { flopsOf, PANEL, slicesOf, type BatchDimension, type Product, type Side, type Sparse, type Stores } from './product.ts'
 import { boxParams, LARGE, windowConstants, windowParams } from './window-params.ts'
 
 /** How a side is read: four values along a line at a time, four lines at a time, or one by one. */
@@ -186,7 +188,7 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
   const types: Record<string, ParamType> = Object.fromEntries(sizeNames().map((name): [string, ParamType] => [name, 'u32']))
   const windowed = window === undefined ? undefined : windowParams(window)
   const boxed = boxParams(product.stores?.box)
-  const sparse = reads ? sparseParams(product.b) : {}
+  const sparse = reads ? sparseParams(product) : {}
   Object.assign(types, windowed?.types)
   for (const name of Object.keys(sparse)) types[name] = 'u32'
   for (const name of Object.keys(kernel.params ?? {})) types[name] = 'u32'
@@ -252,7 +254,15 @@ function side(from: Side, form: ReadForm, wide: boolean, name: 'left' | 'right',
 
 function sparseText({ bits, share, scales }: Sparse): string {
   const pairs = bits === 4 ? sparseNibbles : bits === 8 ? sparseBytes : sparseFloats
-  return [`const SHARE = ${share}u;`, pairs, scales === undefined ? sparseUnscaled : sparseScaled, sparseBody].join('\n')
+  const sizes = { PANEL, WORD_VALUES: bits === 4 ? WORD_GROUPS : WORD_VALUES, SHARE: share }
+  const constants = Object.entries(sizes).map(([name, size]) => `const ${name} = ${size}u;`)
+  return [
+    ...constants,
+    share === 1 ? sparseSeats : sparseShared,
+    pairs,
+    scales === undefined ? sparseUnscaled : sparseScaled,
+    sparseBody,
+  ].join('\n')
 }
 
 /** Operands of a 2:4 side besides its values. */
@@ -268,14 +278,18 @@ export function sparseOperands({ sparse }: Side): (OperandSpec & { readonly ref:
   ]
 }
 
-/** Params of a 2:4 side, all u32: steps from word to word of seats and from block to block of scales, groups of the padded depth. */
-export function sparseParams({ sparse }: Side): Record<string, number> {
+/**
+ * Params of a 2:4 side, all u32: words of a column, values between panels, where seats are shared their step from word to word, and of
+ * scales the step from block to block.
+ */
+export function sparseParams({ depth, b: { sparse } }: Pick<Product, 'b' | 'depth'>): Record<string, number> {
   if (sparse === undefined) return {}
-  const [words = 0, step = 0] = sparse.positions.type.shape
-  const { scales } = sparse
+  const { scales, share, bits, positions } = sparse
+  const words = wordsOf(depth)
   return {
-    seats_step: step,
-    seats_groups: WORD_GROUPS * words,
+    seats_words: words,
+    panel_values: PANEL * words * (bits === 4 ? WORD_GROUPS : WORD_VALUES),
+    ...(share === 1 ? {} : { seats_step: positions.type.shape.at(-1) ?? 0 }),
     ...(scales === undefined ? {} : { scales_step: scales.type.shape[1] ?? 0, scales_groups: Math.ceil(scales.block / GROUP) }),
   }
 }

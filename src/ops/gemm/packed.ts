@@ -15,7 +15,7 @@ import type { PlanContext } from '../op.ts'
 import { planProduct } from './choose.ts'
 import type { Config } from './family.ts'
 import { SCALE, type FusedAttributes } from './fused.ts'
-import type { Product, Side } from './product.ts'
+import { PANEL, type Product, type Side } from './product.ts'
 
 /** Where weights lie: element k of line l of slice s at s·slice + l·line + ⌊k / inner⌋·outerStep + (k mod inner)·innerStep. */
 export interface DenseWeights {
@@ -35,14 +35,13 @@ export interface DenseWeights {
   readonly outerStep: number
 }
 
-/** Lines as packed: in whole quads. */
-function paddedLines({ lines }: DenseWeights): number {
-  return 4 * Math.ceil(lines / 4)
+function panelsOf({ lines }: DenseWeights): number {
+  return Math.ceil(lines / PANEL)
 }
 
 /** From slice to slice of the packed values, in elements. */
 export function packedSlice(weights: DenseWeights): number {
-  return wordsOf(weights.depth) * WORD_VALUES * paddedLines(weights)
+  return panelsOf(weights) * wordsOf(weights.depth) * WORD_VALUES * PANEL
 }
 
 /** The side of a product that packed weights are. @param inputs where values and seats are bound */
@@ -52,7 +51,7 @@ export function packedSide(weights: DenseWeights, inputs: { readonly values: num
     input: inputs.values,
     type: values,
     line: 1,
-    depth: paddedLines(weights),
+    depth: PANEL,
     sparse: {
       positions: { input: inputs.seats, type: seats },
       bits: weights.type.dtype === 'f16' ? 16 : 32,
@@ -62,11 +61,11 @@ export function packedSide(weights: DenseWeights, inputs: { readonly values: num
 }
 
 function packedTypes(weights: DenseWeights): readonly [values: TensorType, seats: TensorType] {
-  const rows = weights.slices * wordsOf(weights.depth)
-  const step = paddedLines(weights)
+  const panels = weights.slices * panelsOf(weights)
+  const words = wordsOf(weights.depth)
   return [
-    { dtype: weights.type.dtype, shape: [rows * WORD_VALUES, step] },
-    { dtype: 'u32', shape: [rows, step] },
+    { dtype: weights.type.dtype, shape: [panels, words * WORD_VALUES, PANEL] },
+    { dtype: 'u32', shape: [panels, words, PANEL] },
   ]
 }
 
@@ -92,11 +91,11 @@ function packing(op: string, weights: DenseWeights, type: TensorType, prepared: 
     held,
     inner_step: innerStep,
     outer_step: outerStep,
-    step: paddedLines(weights),
+    panels: panelsOf(weights),
   }
   return linearDispatch(slices * words * lines, {
     name: `${op}/pack 2:4`,
-    body: [values ? packValues : packSeats, packBody],
+    body: [`const PANEL = ${PANEL}u;`, values ? packValues : packSeats, packBody],
     operands: [
       { name: 'x', type: weights.type, access: 'read', ref: { kind: 'input', index: weights.input } },
       { name: 'y', type, access: 'write', ref: { kind: 'prepared', index: prepared } },

@@ -26,18 +26,26 @@ export interface Side {
   readonly sparse?: Sparse
 }
 
+/** Columns that lie side by side in a B of 2:4: what a subgroup of eight lanes loads of quads. */
+export const PANEL = 32
+
 /**
- * B in 2:4 (src/sparsity/two-of-four.ts), turned so that columns lie side by side: a step of `depth` elements leads from one kept value of
- * a column to the next, of 4 bits from one pair to the next. Columns are padded to whole quads, the depth to whole words of 32.
+ * B in 2:4 (src/sparsity/two-of-four.ts), in panels of 32 columns, so that who walks down columns walks through memory:
+ *
+ *     values  [panels][16 · words][32]     a step of 32 leads from one kept value of a column to the next, of 4 bits ([8 · words]) from
+ *                                          one pair to the next
+ *     seats   [panels][words][32]          a word is eight nibbles, first seat | second seat << 2
+ *
+ * Columns are padded to whole panels, the depth to whole words of 32. A batch steps over whole matrices, `BatchDimension.b` in values.
  */
 export interface Sparse {
-  /** u32 [words, columns], or with `share` [words, ⌈columns / share⌉]: eight nibbles, first seat | second seat << 2. */
+  /** The seats, u32; with `share` [words, ⌈columns / share⌉]. */
   readonly positions: { readonly input: number; readonly type: TensorType }
   /** Bits of a value. */
   readonly bits: 32 | 16 | 8 | 4
   /** Neighbouring columns that have the same seats: 1, or a multiple of 4, without a batch. */
   readonly share: number
-  /** f32 [blocks, columns]: factors of the values, for each block of depth. */
+  /** f32 [blocks, columns in whole quads]: factors of the values, for each block of depth. */
   readonly scales?: { readonly input: number; readonly type: TensorType; readonly block: number }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Kernel choice of sparseMatmul: a product whose B is 2:4. Packed weights come line by line, as files have them; kernels want columns
- * side by side, so they are turned once, at load.
+ * side by side, in panels (src/ops/gemm/product.ts), so they are turned once, at load.
  */
 import { rewired, type OpPlan, type Preparation, type TensorRef } from '../../gpu/program.ts'
 import { WORD_GROUPS, WORD_VALUES } from '../../sparsity/two-of-four.ts'
@@ -8,8 +8,9 @@ import type { TensorType } from '../../tensor/tensor.ts'
 import { requireInput } from '../checks.ts'
 import { planProduct } from '../gemm/choose.ts'
 import { BIAS, epilogueOf, RESIDUAL, SCALE } from '../gemm/fused.ts'
-import type { Product } from '../gemm/product.ts'
+import { PANEL, type Product } from '../gemm/product.ts'
 import { copyDispatch } from '../movement/copy.ts'
+import type { Nest } from '../movement/strides.ts'
 import type { PlanContext } from '../op.ts'
 import { OP, POSITIONS, SCALES, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
 
@@ -62,7 +63,7 @@ export function productOf(context: Omit<PlanContext<SparseMatmulAttributes>, 'de
       input: 1,
       type: values,
       line: 1,
-      depth: values.shape[1] ?? 0,
+      depth: PANEL,
       sparse: {
         positions: { input: POSITIONS, type: typeOf(POSITIONS) },
         bits,
@@ -77,33 +78,48 @@ export function productOf(context: Omit<PlanContext<SparseMatmulAttributes>, 'de
   }
 }
 
-/** Types of the weights' tensors, turned: columns side by side, in whole quads. */
+/** Types of the weights' tensors, turned: as a Sparse side has them. */
 function turnedTypes({
   inputs,
   attributes,
 }: Pick<PlanContext<SparseMatmulAttributes>, 'inputs' | 'attributes'>): Map<number, TensorType> {
   const { columns, words, bits, share, blocks } = sparseSizes(inputs, attributes)
-  const padded = 4 * Math.ceil(columns / 4)
+  const panels = Math.ceil(columns / PANEL)
   const values = requireInput(OP, inputs, 1, 'values')
   const types = new Map<number, TensorType>([
-    [1, { dtype: values.dtype, shape: [words * (bits === 4 ? WORD_GROUPS : WORD_VALUES), padded] }],
-    [POSITIONS, { dtype: 'u32', shape: [words, share === 1 ? padded : Math.ceil(columns / share)] }],
+    [1, { dtype: values.dtype, shape: [panels, words * (bits === 4 ? WORD_GROUPS : WORD_VALUES), PANEL] }],
+    [POSITIONS, { dtype: 'u32', shape: share === 1 ? [panels, words, PANEL] : [words, Math.ceil(columns / share)] }],
   ])
-  if ((inputs[SCALES] ?? null) !== null) types.set(SCALES, { dtype: 'f32', shape: [blocks, padded] })
+  if ((inputs[SCALES] ?? null) !== null) types.set(SCALES, { dtype: 'f32', shape: [blocks, 4 * Math.ceil(columns / 4)] })
   return types
 }
 
-/** [lines, n] to [n, lines]; lines past the last are undefined. */
+/** [lines, n] to [n, lines], or to [panels, n, lines of a panel]; lines past the last are undefined. */
 function turned(from: TensorType, type: TensorType, input: number): Preparation {
   const [lines = 0, count = 0] = from.shape
-  const [, step = 0] = type.shape
-  const nest = {
-    extents: [count, lines],
+  const wide = type.shape.at(-1) ?? 0
+  const panels = type.shape.length === 2 ? 0 : Math.floor(lines / wide)
+  const last = panels * wide * count
+  const whole: Nest = {
+    extents: [panels, count, wide],
+    strides: [
+      [wide * count, 1, count],
+      [wide * count, wide, 1],
+    ],
+  }
+  const rest: Nest = {
+    extents: [count, lines - panels * wide],
     strides: [
       [1, count],
-      [step, 1],
+      [wide, 1],
     ],
-  } as const
+    offsets: [last, last],
+  }
   const refs = { from: { kind: 'input', index: input }, to: { kind: 'prepared', index: 0 } } as const
-  return { type, from: input, dispatches: [copyDispatch(OP, nest, { type: from, ref: refs.from }, { type, ref: refs.to })] }
+  const nests = [whole, rest].filter(({ extents }) => !extents.includes(0))
+  return {
+    type,
+    from: input,
+    dispatches: nests.map((nest) => copyDispatch(OP, nest, { type: from, ref: refs.from }, { type, ref: refs.to })),
+  }
 }
