@@ -7,7 +7,8 @@ import { decodeSafetensors } from '../formats/safetensors.ts'
 import { bindDimensions } from '../graph/dimensions.ts'
 import type { Graph } from '../graph/graph.ts'
 import { loadGraph, runnable, type LoadedGraph } from '../graph/load.ts'
-import { integerOption, type Context } from './context.ts'
+import { sparseGraph } from '../graph/sparsity.ts'
+import { choiceOption, integerOption, remark, type Context } from './context.ts'
 import { located } from './input.ts'
 
 export const MODEL_HELP = `an ONNX file (path or URL), or one of ${NETWORKS.map(({ name }) => name).join(', ')}`
@@ -17,6 +18,7 @@ export interface ModelFlags {
   readonly dim?: Readonly<Record<string, number>>
   readonly seed?: number
   readonly weights?: string
+  readonly sparsity?: '2:4'
 }
 
 export interface OpenedModel extends LoadedGraph {
@@ -45,6 +47,28 @@ export function weightOptions(command: Command): Command {
   return command
     .option('--seed <N>', 'seed of the weights, for a network built by name (default: 0)', integerOption('--seed', 0))
     .option('--weights <FILE>', 'a safetensors file with the weights, for a network built by name')
+}
+
+/** Adds `--sparsity`, which `asSparse` reads. */
+export function sparsityOption(command: Command): Command {
+  return command.option(
+    '--sparsity <PATTERN>',
+    '2:4: layers that can run so do; weights that do not hold the pattern are pruned to it by magnitude',
+    choiceOption('--sparsity', ['2:4'] as const),
+  )
+}
+
+/** The graph with its layers in 2:4 where that was asked for, and a remark on what was done. @throws OptionError, UnsupportedOpError */
+export function asSparse(context: Context, graph: Graph, { sparsity }: ModelFlags, sizes: OpenedModel['sizes'] = {}): Graph {
+  if (sparsity === undefined) return graph
+  const { graph: sparse, report } = sparseGraph(graph, sizes)
+  const { layers, dense } = report
+  const cut = layers.filter(({ retained }) => retained < 1)
+  const kept = (100 * report.totals.pruned.retained).toFixed(1)
+  const pruned = cut.length === 0 ? 'all held it already' : `${cut.length} pruned to it now, ${kept} % of the magnitude kept`
+  remark(context, `2:4 in ${layers.length} of ${layers.length + dense.length} layers (${pruned})`)
+  for (const { name, reason } of dense) remark(context, `  ${name} stays dense: ${reason}`)
+  return sparse
 }
 
 /**

@@ -5,6 +5,7 @@ import type { CompileProgress } from './execution.ts'
 import { LAYOUT_CHOICES, type LayoutChoice } from './layout.ts'
 import type { Ops } from './passes.ts'
 import type { PlanNode } from './planning.ts'
+import { SPARSITY_CHOICES, type SparsityChoice } from './sparsity.ts'
 
 export type Precision = 'f32' | 'f16' | 'int8'
 
@@ -18,6 +19,11 @@ export interface CompileOptions {
   readonly planNode?: PlanNode
   /** How feature maps lie: chosen over the graph (`auto`, default), or forced where nodes can; the model's own are nchw in any case. */
   readonly layout?: LayoutChoice
+  /**
+   * Which layers run their weights as 2:4: none (default), those whose weights hold it and that gain by it (`auto`), or all that can, pruned
+   * by magnitude where they do not hold it (`2:4`).
+   */
+  readonly sparsity?: SparsityChoice
   /** Plans kept, one for each set of input shapes (default 4). */
   readonly plans?: number
   /** Ops by name (default: the registry). */
@@ -36,6 +42,7 @@ const KNOWN: Readonly<Record<keyof CompileOptions, true>> = {
   signal: true,
   planNode: true,
   layout: true,
+  sparsity: true,
   plans: true,
   ops: true,
 }
@@ -49,7 +56,7 @@ export function checkCompileOptions(options: CompileOptions, { features }: Devic
   if (unknown.length > 0) {
     throw new OptionError(`compile takes no option ${unknown.join(', ')}`, { remedy: `Options: ${Object.keys(KNOWN).join(', ')}` })
   }
-  const { precision = 'f32', plans = 4, layout = 'auto' } = options
+  const { precision = 'f32', plans = 4, layout = 'auto', sparsity = 'none' } = options
   if (precision === 'int8') {
     throw new OptionError('Precision int8 is not available yet', { precision, remedy: 'Use f32 or f16' })
   }
@@ -65,6 +72,9 @@ export function checkCompileOptions(options: CompileOptions, { features }: Devic
   }
   if (!LAYOUT_CHOICES.includes(layout)) {
     throw new OptionError(`layout: there is no layout ${String(layout)}`, { remedy: `Layouts: ${LAYOUT_CHOICES.join(', ')}` })
+  }
+  if (!SPARSITY_CHOICES.includes(sparsity)) {
+    throw new OptionError(`sparsity: there is no ${String(sparsity)}`, { remedy: `Choices: ${SPARSITY_CHOICES.join(', ')}` })
   }
   if (!Number.isInteger(plans) || plans < 1) throw new OptionError(`A model keeps at least one plan, not ${plans}`)
   return { ...options, precision, plans }

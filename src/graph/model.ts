@@ -21,6 +21,7 @@ import type { Graph, GraphInput } from './graph.ts'
 import { checkGraph, fedInputs, resolveInputs, typeGraph, type Folds, type TypedGraph } from './passes.ts'
 import { planNodes, type PlannedNode } from './planning.ts'
 import { runningGraph } from './running.ts'
+import { sparseGraph } from './sparsity.ts'
 import { Weights } from './weights.ts'
 
 export type { CompileOptions, Precision } from './compile-options.ts'
@@ -50,7 +51,7 @@ export async function compile(gpu: Gpu, graph: Graph, options: CompileOptions = 
   const checked = checkCompileOptions(options, gpu.facts)
   options.signal?.throwIfAborted()
   checkGraph(graph, options.ops)
-  const model = new Model(gpu, graph, checked)
+  const model = new Model(gpu, options.sparsity === '2:4' ? sparseGraph(graph).graph : graph, checked)
   try {
     await model.prepare()
     return model
@@ -225,9 +226,9 @@ export class Model {
   }
 
   #type(fed: Fed, keep: 'outputs' | 'all'): TypedGraph {
-    const { ops, planNode, layout } = this.#options
+    const { ops, planNode, layout, sparsity } = this.#options
     const { typed, running } = runningGraph(this.graph, fed, {
-      ...{ precision: this.precision, device: this.gpu.facts, planNode, layout, keep, folds: this.#folds },
+      ...{ precision: this.precision, device: this.gpu.facts, planNode, layout, sparsity, keep, folds: this.#folds },
       ...(ops === undefined ? {} : { ops }),
     })
     if (this.#symbols.length === 0 && fed.values.size === 0) this.#outputs ??= outputsOf(typed, typed, [])

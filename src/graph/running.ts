@@ -11,6 +11,7 @@ import { typeGraph, type TypedGraph, type TypedNode, type TypeOptions } from './
 import { placeGraph } from './place.ts'
 import { planOne, type PlanNode } from './planning.ts'
 import { halveGraph } from './precision.ts'
+import { exploitPatterns, type SparsityChoice } from './sparsity.ts'
 
 /** Types of inputs by name, and values that shape the plan, as `typeGraph` takes them. */
 export interface Fed {
@@ -24,6 +25,8 @@ export interface RunningOptions extends TypeOptions {
   readonly planNode?: PlanNode | undefined
   /** Default auto; nchw where plans are the caller's own, which know nothing else. */
   readonly layout?: LayoutChoice | undefined
+  /** Default none. `2:4` is for the graph before it is typed (sparsity.ts). */
+  readonly sparsity?: SparsityChoice | undefined
 }
 
 export interface RunningGraph {
@@ -35,8 +38,9 @@ export interface RunningGraph {
 
 /** @throws as `typeGraph` */
 export function runningGraph(graph: Graph, { types, values }: Fed, given: RunningOptions): RunningGraph {
-  const { precision, device, planNode, layout = planNode === undefined ? 'auto' : 'nchw', ...options } = given
-  const typed = typeGraph(graph, types, values, options)
+  const { precision, device, planNode, layout = planNode === undefined ? 'auto' : 'nchw', sparsity, ...options } = given
+  const dense = typeGraph(graph, types, values, options)
+  const typed = sparsity === 'auto' ? exploitPatterns(dense) : dense
   const stored = precision === 'f16' ? halveGraph(typed, options) : typed
   if (options.keep === 'all') return { typed, running: stored }
   const accepts = (node: TypedNode): boolean => runs(node, device, planNode)

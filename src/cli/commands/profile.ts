@@ -10,7 +10,7 @@ import { SYSTOLIC_NAMES, systolicNames } from '../../schedule/systolic/shape.ts'
 import { colorsFor, type Colors, EXIT, integerOption, choiceOption, remark, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, withGpu } from '../gpu.ts'
 import { readHardware } from '../hardware.ts'
-import { MODEL_HELP, modelOptions, openBound, type ModelFlags } from '../model.ts'
+import { asSparse, MODEL_HELP, modelOptions, openBound, sparsityOption, type ModelFlags } from '../model.ts'
 import { checkWritable, JSON_FLAGS, JSON_HELP, jsonText, present, writeText, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
 import { reportPage } from '../report-page.ts'
@@ -38,6 +38,7 @@ Examples:
   tilewright profile alexnet --dataflow fastest --batch 4
   tilewright profile alexnet --dataflow all,fastest --roofline   the seven beside the default kernels, under one roof
   tilewright profile model.onnx --dataflow os-a --hardware eyeriss --trace out/trace.json
+  tilewright profile lenet5 --dataflow fastest --sparsity 2:4    its weights pruned to 2:4, and run so
   tilewright profile lenet5 --dataflow systolic          arrays that count their own steps
 
 Dataflows: ${CHOICES.join(', ')};
@@ -71,10 +72,10 @@ export function profileCommand(context: Context, exit: (code: number) => void): 
     .option(JSON_FLAGS, JSON_HELP)
     .option(ADAPTER_FLAGS, ADAPTER_HELP)
     .addHelpText('after', EXAMPLES)
-  return modelOptions(command).action(async (model: string, options: Options) => {
+  return sparsityOption(modelOptions(command)).action(async (model: string, options: Options) => {
     checkWritable(options.json, options.html, options.trace)
     const hardware = options.hardware === undefined ? undefined : await readHardware(context, options.hardware)
-    const graph = await openBound(context, model, options)
+    const graph = asSparse(context, await openBound(context, model, options), options)
     const report = await withGpu(context, options.adapter, async (gpu) => {
       remark(context, `${graph.name} on ${adapterTitle(gpu.adapter)}, dataflows ${options.dataflow.join(', ')}`)
       using progress = new Progress(context)

@@ -12,14 +12,14 @@ import { HostTensor } from '../../tensor/tensor.ts'
 import { colorsFor, EXIT, integerOption, remark, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, withGpu } from '../gpu.ts'
 import { inputOptions, located, readInputs, requireAll, type InputFlags } from '../input.ts'
-import { MODEL_HELP, openModel, weightOptions, type ModelFlags } from '../model.ts'
+import { asSparse, MODEL_HELP, openModel, sparsityOption, weightOptions, type ModelFlags } from '../model.ts'
 import { JSON_FLAGS, JSON_HELP, jsonText, present, writeText, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
 import { dimensions, duration, table } from '../table.ts'
 
 export const RUN_SCHEMA = 'tilewright.run/1'
 
-interface Options extends InputFlags, Pick<ModelFlags, 'seed' | 'weights'> {
+interface Options extends InputFlags, Pick<ModelFlags, 'seed' | 'weights' | 'sparsity'> {
   readonly output?: string
   readonly top?: number
   readonly labels?: string
@@ -63,8 +63,9 @@ export function runCommand(context: Context, exit: (code: number) => void): Comm
     .option(JSON_FLAGS, JSON_HELP)
     .option(ADAPTER_FLAGS, ADAPTER_HELP)
     .addHelpText('after', EXAMPLES)
-  return weightOptions(inputOptions(command)).action(async (model: string, options: Options) => {
-    const graph = runnable(await openModel(context, model, options))
+  return sparsityOption(weightOptions(inputOptions(command))).action(async (model: string, options: Options) => {
+    const opened = await openModel(context, model, options)
+    const graph = asSparse(context, runnable(opened), options, opened.sizes)
     const input = await readInputs(context, graph, options)
     requireAll(graph, input)
     const labels = options.labels === undefined ? undefined : await readLabels(context, options.labels)

@@ -8,7 +8,7 @@ import type { HostTensor } from '../../tensor/tensor.ts'
 import { colorsFor, EXIT, integerOption, numberOption, remark, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, withGpu } from '../gpu.ts'
 import { inputOptions, readInputs, requireAll, type InputFlags } from '../input.ts'
-import { MODEL_HELP, modelOptions, openModel, type ModelFlags } from '../model.ts'
+import { asSparse, MODEL_HELP, modelOptions, openModel, sparsityOption, type ModelFlags } from '../model.ts'
 import { JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
 import { scientific, table, type Column } from '../table.ts'
@@ -40,9 +40,9 @@ export function verifyCommand(context: Context, exit: (code: number) => void): C
     .option(JSON_FLAGS, JSON_HELP)
     .option(ADAPTER_FLAGS, ADAPTER_HELP)
     .addHelpText('after', EXAMPLES)
-  return modelOptions(inputOptions(command)).action(async (model: string, options: Options) => {
+  return sparsityOption(modelOptions(inputOptions(command))).action(async (model: string, options: Options) => {
     const opened = await openModel(context, model, options)
-    const graph = runnable(opened)
+    const graph = asSparse(context, runnable(opened), options, opened.sizes)
     const given = await readInputs(context, graph, options)
     const all = Object.keys(given).length > 0
     if (all) requireAll(graph, given)

@@ -5,6 +5,8 @@ import * as linear from '../linear/plan.ts'
 import { attributes as linearAttributes } from '../linear/rule.ts'
 import * as matmul from '../matmul/plan.ts'
 import { attributes as matmulAttributes } from '../matmul/rule.ts'
+import type { FusedAttributes } from './fused.ts'
+import { packedProduct } from './packed.ts'
 import * as gemm from './plan.ts'
 import type { Product } from './product.ts'
 import { attributes as gemmAttributes } from './rule.ts'
@@ -28,17 +30,19 @@ export function productOfNode(
   const made = (product: Product, kernel: string | Config | undefined): ProductNode => {
     return kernel === undefined ? { product } : { product, kernel }
   }
+  const packed = (product: Product, { sparsity }: FusedAttributes): Product =>
+    sparsity === undefined ? product : packedProduct(product)
   if (op === 'gemm') {
     const own = gemmAttributes.parse(attributes)
-    return made(gemm.productOf({ ...types, attributes: own }), own.kernel)
+    return made(packed(gemm.productOf({ ...types, attributes: own }), own), own.kernel)
   }
   if (op === 'matmul') {
     const own = matmulAttributes.parse(attributes)
-    return made(matmul.productOf({ ...types, attributes: own }), own.kernel)
+    return made(packed(matmul.productOf({ ...types, attributes: own }), own), own.kernel)
   }
   if (op === 'linear') {
     const own = linearAttributes.parse(attributes)
-    return made(linear.productOf({ ...types, attributes: own }), own.kernel)
+    return made(packed(linear.productOf({ ...types, attributes: own }), own), own.kernel)
   }
   return undefined
 }

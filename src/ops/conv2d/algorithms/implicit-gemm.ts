@@ -83,7 +83,7 @@ export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
     ]
     const outputs: TensorRef[] = [{ kind: 'output', index: 0 }]
     const made: OpPlan = {
-      reason: `implicit GEMM, ${plan.reason} (${choice.reason})`,
+      reason: `implicit GEMM${conv.sparsity === undefined ? '' : ' of filters in 2:4'}, ${plan.reason} (${choice.reason})`,
       ...rewired(plan, { inputs, outputs, firstTemp: 0 }),
       prepared: conv.sparsity === undefined ? [packFilters(conv, 0)] : packWeights(conv.op, weightsOf(conv), 0),
     }

@@ -1,0 +1,82 @@
+/**
+ * Which layers of a graph run their weights as 2:4 (`sparsity: '2:4'` of conv2d, gemm, linear, matmul). Two ways to ask for it:
+ *
+ *     2:4    every layer that can: its weights are pruned by magnitude, which loses nothing where they hold the pattern already
+ *     auto   products of few rows whose weights hold it: there reading the weights is what costs, and half of them is read
+ */
+import { parseAttributes } from '../ops/run.ts'
+import { holdsTwoOfFour } from '../sparsity/two-of-four.ts'
+import { HostTensor } from '../tensor/tensor.ts'
+import type { Graph } from './graph.ts'
+import { productOfNode } from '../ops/gemm/nodes.ts'
+import { normalised, type Product } from '../ops/gemm/product.ts'
+import { floatsOf } from '../ops/values.ts'
+import type { TypedGraph, TypedNode } from './passes.ts'
+import { pruneGraph, type PruneReport } from './prune.ts'
+
+export const SPARSITY_CHOICES = ['none', 'auto', '2:4'] as const
+export type SparsityChoice = (typeof SPARSITY_CHOICES)[number]
+
+export interface SparseGraph {
+  readonly graph: Graph
+  /** What was cut, and what is left dense, with the reason. */
+  readonly report: PruneReport
+}
+
+/**
+ * A graph whose layers run 2:4, where they can.
+ * @param sizes of symbolic dimensions
+ * @throws OptionError where no layer can; UnsupportedOpError for quantised networks
+ */
+export function sparseGraph(graph: Graph, sizes?: Readonly<Record<string, number>>): SparseGraph {
+  const pruned = pruneGraph(graph, { pattern: '2:4', ...(sizes === undefined ? {} : { sizes }) })
+  const names = new Set(pruned.report.layers.flatMap(({ nodes }) => nodes))
+  const nodes = pruned.graph.nodes.map((node) => {
+    return names.has(node.name) ? { ...node, attributes: { ...node.attributes, sparsity: '2:4' } } : node
+  })
+  return { graph: { ...pruned.graph, nodes }, report: pruned.report }
+}
+
+/** Rows up to which reading the weights is what a product costs. */
+const FEW_ROWS = 16
+
+/** A typed graph whose products of few rows run 2:4 where their constant weights hold it. */
+export function exploitPatterns(typed: TypedGraph): TypedGraph {
+  const nodes = typed.nodes.map((each) => (gains(each, typed.known) ? asSparse(each) : each))
+  return { ...typed, nodes }
+}
+
+function asSparse(each: TypedNode): TypedNode {
+  const node = { ...each.node, attributes: { ...each.node.attributes, sparsity: '2:4' } }
+  const attributes = parseAttributes(each.definition, node.attributes, node.name)
+  return { ...each, node, context: { ...each.context, attributes } }
+}
+
+function gains({ node, context }: TypedNode, known: ReadonlyMap<string, HostTensor>): boolean {
+  const weights = known.get(node.inputs[1] ?? '')
+  if (weights === undefined || weights.shape.length !== 2) return false
+  const own = productOfNode(node.op, context, context.attributes)
+  if (own === undefined) return false
+  const product = normalised(own.product)
+  return product.rows <= FEW_ROWS && product.columns > 1 && product.b.input === 1 && holds(weights, product)
+}
+
+const held = new WeakMap<HostTensor, Map<boolean, boolean>>()
+
+/** Whether columns hold 2:4; looked at once for each tensor. */
+function holds(weights: HostTensor, { b, columns, depth }: Product): boolean {
+  const across = b.depth !== 1
+  const known = held.get(weights)?.get(across)
+  if (known !== undefined) return known
+  const found = holdsTwoOfFour(across ? turned(weights, columns, depth) : weights)
+  held.set(weights, (held.get(weights) ?? new Map<boolean, boolean>()).set(across, found))
+  return found
+}
+
+/** [K, N] as [N, K]. */
+function turned(weights: HostTensor, columns: number, depth: number): HostTensor {
+  const values = floatsOf(weights)
+  const lines = new Float32Array(values.length)
+  for (let k = 0; k < depth; k++) for (let j = 0; j < columns; j++) lines[j * depth + k] = values[k * columns + j] ?? NaN
+  return new HostTensor('f32', [columns, depth], lines)
+}
