@@ -82,6 +82,85 @@ export class Stripes {
     )
   }
 
+  /**
+   * What a stripe would keep with each of its places filled by each of two channels: `filled` of place 0…3 and `channel`, then of
+   * `other`, into `into`. Eight evaluations in half the time, as what is read serves several.
+   */
+  fillings(stripe: number, channel: number, other: number, into: Float64Array): void {
+    const { columns, lines } = this
+    const second = this.#second
+    const base = this.#base
+    const x = channel * lines
+    const y = other * lines
+    const place = stripe * STRIPE
+    const p = place * lines
+    const q = p + lines
+    const r = q + lines
+    const s = r + lines
+    let xp = 0
+    let xq = 0
+    let xr = 0
+    let xs = 0
+    let yp = 0
+    let yq = 0
+    let yr = 0
+    let ys = 0
+    for (let line = 0; line < lines; line++) {
+      const u = columns[x + line] ?? 0
+      const v = columns[y + line] ?? 0
+      const a = second[p + line] ?? 0
+      const b = second[q + line] ?? 0
+      const c = second[r + line] ?? 0
+      const d = second[s + line] ?? 0
+      xp += Math.abs(u - a)
+      xq += Math.abs(u - b)
+      xr += Math.abs(u - c)
+      xs += Math.abs(u - d)
+      yp += Math.abs(v - a)
+      yq += Math.abs(v - b)
+      yr += Math.abs(v - c)
+      ys += Math.abs(v - d)
+    }
+    const halfX = this.#half[channel] ?? 0
+    const halfY = this.#half[other] ?? 0
+    into[0] = (base[place] ?? 0) + halfX + xp / 2
+    into[1] = (base[place + 1] ?? 0) + halfX + xq / 2
+    into[2] = (base[place + 2] ?? 0) + halfX + xr / 2
+    into[3] = (base[place + 3] ?? 0) + halfX + xs / 2
+    into[4] = (base[place] ?? 0) + halfY + yp / 2
+    into[5] = (base[place + 1] ?? 0) + halfY + yq / 2
+    into[6] = (base[place + 2] ?? 0) + halfY + yr / 2
+    into[7] = (base[place + 3] ?? 0) + halfY + ys / 2
+  }
+
+  /** What a stripe of these four channels would keep. About two evaluations. */
+  keptBy(first: number, second: number, third: number, fourth: number): number {
+    const { columns, lines } = this
+    const half = this.#half
+    const p = first * lines
+    const q = second * lines
+    const r = third * lines
+    const s = fourth * lines
+    let twice = 0
+    for (let line = 0; line < lines; line++) {
+      const a = columns[p + line] ?? 0
+      const b = columns[q + line] ?? 0
+      const c = columns[r + line] ?? 0
+      const d = columns[s + line] ?? 0
+      // The two largest are one of each pair, or a pair: 2 · Σ = a + b + c + d + max(|a − b| + |c − d|, |a + b − c − d|).
+      const split = Math.abs(a - b) + Math.abs(c - d)
+      const whole = Math.abs(a + b - c - d)
+      twice += split + whole + Math.abs(split - whole)
+    }
+    return (half[first] ?? 0) + (half[second] ?? 0) + (half[third] ?? 0) + (half[fourth] ?? 0) + twice / 4
+  }
+
+  /** Takes an order of all places. */
+  take(order: Uint32Array): void {
+    this.order.set(order)
+    for (let stripe = 0; stripe < this.count; stripe++) this.renew(stripe)
+  }
+
   /** Lets the channels of two places change places. */
   swap(place: number, other: number): void {
     const { order } = this
