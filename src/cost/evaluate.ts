@@ -27,9 +27,10 @@ import { fanoutOf, type Hardware } from '../schedule/hardware.ts'
 import { keeps, type Mapping } from '../schedule/mapping.ts'
 import { OPERANDS, extentOf, DIMENSIONS, type Operand, type Problem } from '../schedule/problem.ts'
 import { AccessCounter } from './counts.ts'
-import type { Accesses, Evaluation, EvaluationTime, PerOperand } from './evaluation.ts'
+import type { Accesses, Evaluation, EvaluationTime, PerOperand, SparseEvaluation } from './evaluation.ts'
 import type { Halo } from './geometry.ts'
 import { pricesOf, type Convention } from './prices.ts'
+import { sparseOf, type Densities } from './sparsity.ts'
 import { countOf, type Kind } from './tally.ts'
 import { foldsOf, timeOf } from './time.ts'
 
@@ -38,6 +39,8 @@ export interface EvaluateOptions {
   readonly halo?: Halo
   /** What energy is charged for, see `prices.ts`. Counts and cycles do not depend on it. */
   readonly convention?: Convention
+  /** Parts of the operands that are not zero: adds `sparse`, what the hardware makes of it (`Hardware.sparsity`). */
+  readonly densities?: Densities
 }
 
 /** Counters kept per problem and hardware: mappings of one search share most of what they count. */
@@ -49,6 +52,13 @@ const counters = new WeakMap<Problem, WeakMap<Hardware, Map<string, AccessCounte
  * @throws MappingError when the mapping is not legal (see `checkMapping`), or forwards in `timeloop` mode; ShapeError where
  * fields are left out and those given are no problem
  */
+export function evaluate(
+  given: Partial<Problem>,
+  hardware: Hardware,
+  mapping: Mapping,
+  options: EvaluateOptions & { readonly densities: Densities },
+): Evaluation & { readonly sparse: SparseEvaluation }
+export function evaluate(given: Partial<Problem>, hardware: Hardware, mapping: Mapping, options?: EvaluateOptions): Evaluation
 export function evaluate(given: Partial<Problem>, hardware: Hardware, mapping: Mapping, options: EvaluateOptions = {}): Evaluation {
   const problem = completeProblem(given)
   const halo = options.halo ?? 'exact'
@@ -72,7 +82,11 @@ export function evaluate(given: Partial<Problem>, hardware: Hardware, mapping: M
             hardware.systolic,
           ),
         }
-  const time = timeOf(hardware, { tally, steps: counter.steps, instances: counter.instances, ...folds })
+  const clock = (counts: Float64Array, steps: number): ReturnType<typeof timeOf> =>
+    timeOf(hardware, { tally: counts, steps, instances: counter.instances, ...folds })
+  const bill = (counts: Float64Array, made: number): Evaluation['energy'] =>
+    energyOf(hardware, options.convention, counts, made, byLevel)
+  const time = clock(tally, counter.steps)
   const levels = [...hardware.levels.keys()]
   const byLevel = <T>(value: (level: number) => T): Record<string, T> =>
     Object.fromEntries(levels.map((level) => [hardware.levels[level]?.name ?? '', value(level)]))
@@ -95,8 +109,45 @@ export function evaluate(given: Partial<Problem>, hardware: Hardware, mapping: M
       deliveries: byLevel((level) => words(level, 'deliveries')),
     },
     time: writtenOut(time),
-    energy: energyOf(hardware, options.convention, tally, macs, byLevel),
+    energy: bill(tally, macs),
+    ...(options.densities === undefined
+      ? {}
+      : {
+          sparse: sparseOf(
+            {
+              problem,
+              hardware,
+              mapping,
+              halo,
+              tally,
+              macs,
+              steps: counter.steps,
+              pes: pesOf(hardware, mapping),
+              energy: bill,
+              time: (counts, steps) => {
+                const sparse = clock(counts, steps)
+                return { cycles: sparse.cycles, time: writtenOut(sparse) }
+              },
+            },
+            options.densities,
+          ),
+        }),
   }
+}
+
+/**
+ * What zeros leave of a mapping's accesses, energy and time, on a hardware that says what it does about them.
+ * @param densities parts of the operands that are not zero
+ * @throws as `evaluate`; OptionError for densities that are none, or formats that do not fit them or the hardware
+ */
+export function sparseEnergy(
+  problem: Partial<Problem>,
+  hardware: Hardware,
+  mapping: Mapping,
+  densities: Densities,
+  options: Omit<EvaluateOptions, 'densities'> = {},
+): SparseEvaluation {
+  return evaluate(problem, hardware, mapping, { ...options, densities }).sparse
 }
 
 /** A mapping as a code, with what each level keeps spelt out. */

@@ -40,6 +40,8 @@ export interface Evaluation {
     readonly levels: Readonly<Record<string, number>>
     readonly per_operand: PerOperand<number>
   }
+  /** What zeros leave of it; absent where no densities were given. */
+  readonly sparse?: SparseEvaluation
   /** Loads and stores the kernel issues; absent for a hardware that is not this GPU. */
   readonly issued?: Issued
 }
@@ -72,4 +74,42 @@ export interface Issued {
 export interface IssuedAccesses {
   readonly loads: number
   readonly stores: number
+}
+
+/** Expected values: what is done, what stands still for its time, what is passed over. Zeros that are not stored are in none of them. */
+export interface SparseCounts {
+  readonly actual: number
+  readonly gated: number
+  readonly skipped: number
+}
+
+/** What zeros leave of an evaluation, see `sparsity.ts`. Expected values, so not whole numbers. */
+export interface SparseEvaluation {
+  /** Part of each operand that is not zero, of those given. */
+  readonly densities: Partial<Readonly<Record<Operand, number>>>
+  readonly macs: {
+    /** Of two factors that are not zero: what any machine has to do. */
+    readonly effective: number
+    /** What this one does. */
+    readonly performed: number
+    readonly gated: number
+    readonly skipped: number
+  }
+  readonly cycles: number
+  /** performed / (cycles × PEs). */
+  readonly utilization: number
+  /** By level name: values, and of the outputs partial sums. */
+  readonly accesses: Readonly<
+    Record<string, PerOperand<{ readonly reads: SparseCounts; readonly fills: SparseCounts; readonly updates: SparseCounts }>>
+  >
+  /** By level: bits beside the values that formats move with them. */
+  readonly metadata: Readonly<Record<string, PerOperand<number>>>
+  /** By level and operand in a format: values and bits that a tile takes. */
+  readonly stored: Readonly<
+    Record<string, Partial<Readonly<Record<Operand, { readonly values: number; readonly metadata: number }>>>>
+  >
+  readonly time: EvaluationTime
+  readonly energy: Evaluation['energy']
+  /** Energy that gated and skipped accesses and MACs would have taken. */
+  readonly saved: { readonly gated: number; readonly skipped: number }
 }

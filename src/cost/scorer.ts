@@ -13,7 +13,7 @@ import type { EvaluateOptions } from './evaluate.ts'
 import { energyOf, pricesOf, type Prices } from './prices.ts'
 import { CycleCounter, foldsOf } from './time.ts'
 
-export type ScorerOptions = EvaluateOptions
+export type ScorerOptions = Omit<EvaluateOptions, 'densities'>
 
 export class Scorer {
   /** Counts of the last mapping scored, laid out as `tally.ts` says; overwritten by the next. */

@@ -34,6 +34,38 @@ export interface StorageLevel {
 /** Systolic arrays hand operands from lane to lane, skewed by a step: time to fill and to drain adds to the steps. */
 export type SystolicFlow = 'ws' | 'os' | 'is'
 
+/** What a design does where it sees a zero: it stays still and saves energy (`gate`), or goes on to what is next and saves time too (`skip`). */
+export type ZeroAction = 'gate' | 'skip'
+
+/** Operands whose zeros a design can look at. */
+export type Factor = 'weights' | 'inputs'
+
+/** How a level stores an operand's zeros away, see `src/cost/formats.ts`. */
+export const SPARSE_FORMATS = ['bitmask', 'rle', 'coordinate', 'csr', 'csc', '2:4'] as const
+export type SparseFormat = (typeof SPARSE_FORMATS)[number]
+
+export interface OperandSparsity {
+  /** Absent: every value is stored. */
+  readonly format?: SparseFormat
+  /** Of a run's length (`rle`; default 5). */
+  readonly run_bits?: number
+  /** Bits that as many whole pairs of run and value are packed into as fit beside an end bit (`rle`; default: none, pairs follow each other). */
+  readonly pack_bits?: number
+  /** Of an index (`coordinate`, `csr`, `csc`; default: as many as the tile's longest needs). */
+  readonly index_bits?: number
+  /** What becomes of an access of this operand here when the values of `on` that it would meet are all zero. */
+  readonly action?: ZeroAction
+  readonly on?: readonly Factor[]
+}
+
+/** What a hardware does about zeros; a description without it treats them as any value. */
+export interface HardwareSparsity {
+  /** What a MAC unit does that meets a zero of `on`. */
+  readonly compute?: { readonly action: ZeroAction; readonly on: readonly Factor[] }
+  /** By level and operand. */
+  readonly levels?: Readonly<Record<string, Partial<Readonly<Record<Operand, OperandSparsity>>>>>
+}
+
 export interface Hardware {
   readonly name: string
   readonly source?: string
@@ -51,6 +83,7 @@ export interface Hardware {
   /** Name of the dataflow that the design was built for, one of DATAFLOWS or its own word for it. */
   readonly dataflow?: string
   readonly systolic?: SystolicFlow
+  readonly sparsity?: HardwareSparsity
   /** Which energies the source publishes (`DRAM`, `mac`, …) and which are set after another's normalised ones. */
   readonly energies?: { readonly published: readonly string[]; readonly normalised: readonly string[] }
   /** What the file leaves out of the design, or reads into it. */

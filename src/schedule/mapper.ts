@@ -7,9 +7,8 @@
  * alone, inputs where the fan-out multicasts (the rest is read once for all), and where it does not, the operands that the dataflow
  * lists under `forward` (without a constraint: inputs). `exhaustive`, `total` and "no constraint" speak of this space.
  */
-import { evaluate } from '../cost/evaluate.ts'
+import { evaluate, type EvaluateOptions } from '../cost/evaluate.ts'
 import type { Evaluation } from '../cost/evaluation.ts'
-import type { ScorerOptions } from '../cost/scorer.ts'
 import { MappingError, OptionError } from '../errors.ts'
 import { completeProblem } from './check.ts'
 import { decode } from './code.ts'
@@ -26,7 +25,8 @@ import { Space } from './search/space.ts'
 
 export type { Objective } from './search/judge.ts'
 
-export interface MapOptions extends ScorerOptions {
+/** Densities change what is told of the mapping found, not the search: its objective is the dense one's. */
+export interface MapOptions extends EvaluateOptions {
   readonly hardware: Hardware
   /** A name, a constraint of one's own, or none (absent, `none`, `any`). */
   readonly dataflow?: string | Dataflow | undefined
@@ -88,6 +88,7 @@ const KNOWN: Readonly<Record<keyof MapOptions, true>> = {
   onProgress: true,
   halo: true,
   convention: true,
+  densities: true,
 }
 
 /**

@@ -4,7 +4,14 @@
  */
 import { z } from 'zod'
 import { MappingError, OptionError, ShapeError } from '../errors.ts'
-import type { Fanout, Hardware, StorageLevel } from './hardware.ts'
+import {
+  SPARSE_FORMATS,
+  type Fanout,
+  type Hardware,
+  type HardwareSparsity,
+  type OperandSparsity,
+  type StorageLevel,
+} from './hardware.ts'
 import type { Loop, Mapping, MappingLevel } from './mapping.ts'
 import { DIMENSIONS, OPERANDS, convProblem, macsOf, type Operand, type Problem } from './problem.ts'
 
@@ -61,6 +68,26 @@ const storageSchema = z.strictObject({
   compression: perOperand(z.number().gt(0).max(2)).optional(),
 })
 
+const zeroActionSchema = z.enum(['gate', 'skip'])
+const factorsSchema = z
+  .array(z.enum(['weights', 'inputs']))
+  .min(1)
+  .max(2)
+
+const operandSparsitySchema = z.strictObject({
+  format: z.enum(SPARSE_FORMATS).optional(),
+  run_bits: z.int().min(1).max(32).optional(),
+  pack_bits: bits.optional(),
+  index_bits: z.int().min(1).max(64).optional(),
+  action: zeroActionSchema.optional(),
+  on: factorsSchema.optional(),
+})
+
+const sparsitySchema = z.strictObject({
+  compute: z.strictObject({ action: zeroActionSchema, on: factorsSchema }).optional(),
+  levels: z.record(name, perOperand(operandSparsitySchema)).optional(),
+})
+
 const hardwareSchema = z.strictObject({
   schema: z.string().optional(),
   name,
@@ -75,6 +102,7 @@ const hardwareSchema = z.strictObject({
   energy_unit: z.string().max(100).optional(),
   dataflow: z.string().max(200).optional(),
   systolic: z.enum(['ws', 'os', 'is']).optional(),
+  sparsity: sparsitySchema.optional(),
   energies: z.strictObject({ published: z.array(z.string()), normalised: z.array(z.string()) }).optional(),
   notes: z.array(z.string()).optional(),
 })
@@ -129,6 +157,7 @@ export function parseHardware(value: unknown): Hardware {
     ...given('energy_unit', fields.energy_unit),
     ...given('dataflow', fields.dataflow),
     ...given('systolic', fields.systolic),
+    ...given('sparsity', sparsityOf(fields.sparsity, names)),
     ...given('energies', fields.energies),
     ...given('notes', fields.notes),
   }
@@ -177,6 +206,45 @@ function storageOf(level: z.output<typeof storageSchema>): StorageLevel {
     ...given('holds', level.holds),
     ...given('network', level.network),
     ...given('compression', operandsOf(level.compression)),
+  }
+}
+
+/** @throws OptionError where it names a level that the hardware has not, or says half of an action */
+function sparsityOf(value: z.output<typeof sparsitySchema> | undefined, names: readonly string[]): HardwareSparsity | undefined {
+  if (value === undefined) return undefined
+  const levels = Object.entries(value.levels ?? {}).map(([level, operands]) => {
+    const path = `hardware.sparsity.levels.${level.slice(0, 60)}`
+    if (!names.includes(level)) throw new OptionError(`${path}: there is no such level`, { remedy: `It has ${names.join(', ')}` })
+    const own = OPERANDS.flatMap((operand) => {
+      const entry = operands[operand]
+      return entry === undefined ? [] : [[operand, operandSparsityOf(entry, operand, `${path}.${operand}`)] as const]
+    })
+    return [level, Object.fromEntries(own)] as const
+  })
+  return { ...given('compute', value.compute), ...(levels.length === 0 ? {} : { levels: Object.fromEntries(levels) }) }
+}
+
+function operandSparsityOf(entry: z.output<typeof operandSparsitySchema>, operand: Operand, path: string): OperandSparsity {
+  const { format, run_bits, pack_bits, index_bits, action, on } = entry
+  const isRun = run_bits !== undefined || pack_bits !== undefined
+  const refuse = (fault: string, remedy: string): never => {
+    throw new OptionError(`${path}: ${fault}`, { remedy })
+  }
+  if ((action === undefined) !== (on === undefined)) refuse('"action" and "on" go together', 'Give both, or neither')
+  if (on?.some((factor) => factor === operand) === true) {
+    refuse('zeros of an operand itself are a matter of its format', 'Name the other operand in "on", or give a "format"')
+  }
+  if (isRun && format !== 'rle') refuse('run_bits and pack_bits are of the format "rle"', 'Give "format": "rle"')
+  if (index_bits !== undefined && format !== 'coordinate' && format !== 'csr' && format !== 'csc') {
+    refuse('index_bits is of the formats "coordinate", "csr" and "csc"', 'Give one of these as "format"')
+  }
+  return {
+    ...given('format', format),
+    ...given('run_bits', run_bits),
+    ...given('pack_bits', pack_bits),
+    ...given('index_bits', index_bits),
+    ...given('action', action),
+    ...given('on', on),
   }
 }
 

@@ -35,10 +35,33 @@ export const reference = z.object({
 })
 export const denseReference = reference.extend({ levels: z.array(level) })
 export type Reference = z.infer<typeof denseReference>
-type PrintedLevel = Reference['levels'][number]
+
+/** Of a run with zeros: most print, for each level and operand, only how many addresses were made and sums read back. */
+const sparseAccess = access.partial().extend({
+  utilized_instances: z.number(),
+  address_generations_per_cluster: z.number(),
+  temporal_reductions_per_inst: z.number(),
+})
+export const sparseReference = reference.extend({
+  levels: z.array(
+    level.extend({
+      'Word bits': z.number().optional(),
+      'Utilized instances': z.number().optional(),
+      access: z.record(z.string(), sparseAccess).optional(),
+    }),
+  ),
+})
+export type SparseReference = z.infer<typeof sparseReference>
+
+/** What a hardware follows from. */
+interface Printed {
+  readonly id: string
+  readonly levels: readonly PrintedLevel[]
+}
+type PrintedLevel = Pick<z.infer<typeof level>, 'level' | 'Instances' | 'Size'>
 
 /** The problem of a run, through the reader of Timeloop's YAML (JSON is YAML). */
-export function problemOf({ id, workload }: Reference): ReadProblem {
+export function problemOf({ id, workload }: Pick<Reference, 'id' | 'workload'>): ReadProblem {
   const { shape_name: name, instance, ...shape } = workload
   return readProblem(readYaml(id, JSON.stringify({ shape: { name, ...shape }, instance })))
 }
@@ -47,6 +70,8 @@ interface NestLevel {
   readonly name: string
   /** Words of each operand kept. */
   readonly tiles: Partial<Record<Operand, number>>
+  /** The same as stored, in a format perhaps. */
+  readonly stored: Partial<Record<Operand, number>>
   readonly loops: { readonly dimension: string; readonly bound: number; readonly axis: 'X' | 'Y' | undefined }[]
 }
 
@@ -56,12 +81,14 @@ export function parseNest(text: string, operands: ReadonlyMap<string, Operand>):
     const head = /^(\w+) \[ (.*)\] *$/.exec(line)
     if (head !== null) {
       const tiles: Partial<Record<Operand, number>> = {}
-      for (const [, name = '', words] of (head[2] ?? '').matchAll(/(\w+):(\d+) \(\d+\)/g)) {
+      const stored: Partial<Record<Operand, number>> = {}
+      for (const [, name = '', words, kept] of (head[2] ?? '').matchAll(/(\w+):(\d+) \((\d+)\)/g)) {
         const operand = operands.get(name)
         if (operand === undefined) throw new Error(`no data space ${name}: ${line}`)
         tiles[operand] = Number(words)
+        stored[operand] = Number(kept)
       }
-      levels.push({ name: head[1] ?? '', tiles, loops: [] })
+      levels.push({ name: head[1] ?? '', tiles, stored, loops: [] })
       continue
     }
     const loop = /^\| *for (\w+) in \[0:(\d+)\)(?: \(Spatial-([XY])\))?$/.exec(line)
@@ -97,7 +124,7 @@ export function mappingOf(nest: readonly NestLevel[], { dimensions }: ReadProble
 }
 
 /** The hardware of a run: sizes and instances as its statistics print them; levels of the nest that they do not list store nothing. */
-export function hardwareOf({ id, levels }: Reference, nest: readonly NestLevel[]): Hardware {
+export function hardwareOf({ id, levels }: Printed, nest: readonly NestLevel[]): Hardware {
   const printed = (name: string): PrintedLevel | undefined => levels.find((entry) => entry.level === name)
   const [compute] = levels
   if (compute === undefined) throw new Error(`${id} prints no level`)
