@@ -45,7 +45,7 @@ function bruteForce(op: string, x: HostTensor, w: HostTensor, attributes: unknow
   return Array.from(numbersOf(output.tensor)).reduce((sum, value) => sum + value, 0)
 }
 
-function held(op: string, x: HostTensor, w: HostTensor, attributes: unknown): void {
+function expectHeld(op: string, x: HostTensor, w: HostTensor, attributes: unknown): void {
   const what = JSON.stringify([op, x.shape, w.shape, attributes])
   const expected = bruteForce(op, x, w, attributes)
   expect(counted(op, [x, w, null], attributes), what).toBe(expected)
@@ -63,7 +63,7 @@ describe('non-zero MACs equal those counted one by one', () => {
       const extents = kernel.map((k, axis) => (dilation[axis] ?? 1) * (k - 1) + upTo(6))
       const x = sparse(next, [batch, groups * channels, ...extents], next())
       const w = sparse(next, [groups * filters, channels, ...kernel], next())
-      held('conv2d', x, w, { groups, stride, dilation, padding })
+      expectHeld('conv2d', x, w, { groups, stride, dilation, padding })
     }
   })
 
@@ -80,7 +80,7 @@ describe('non-zero MACs equal those counted one by one', () => {
       if (padding.some((each) => each > 0)) cut++
       const x = sparse(next, [batch, groups * channels, ...extents], next())
       const w = sparse(next, [groups * channels, filters, ...kernel], next())
-      held('convTranspose2d', x, w, { groups, stride, dilation, padding })
+      expectHeld('convTranspose2d', x, w, { groups, stride, dilation, padding })
     }
     expect(cut).toBeGreaterThan(10)
   })
@@ -89,13 +89,13 @@ describe('non-zero MACs equal those counted one by one', () => {
     const next = random(20)
     for (const density of [0, 0.5, 1]) {
       const x = sparse(next, [2, 4, 7, 6], density)
-      held('conv2d', x, sparse(next, [6, 2, 3, 4], density), { groups: 2, autoPad: 'SAME_UPPER', stride: [2, 3] })
-      held('conv2d', x, sparse(next, [4, 1, 3, 3], density), { groups: 4, autoPad: 'SAME_LOWER' })
+      expectHeld('conv2d', x, sparse(next, [6, 2, 3, 4], density), { groups: 2, autoPad: 'SAME_UPPER', stride: [2, 3] })
+      expectHeld('conv2d', x, sparse(next, [4, 1, 3, 3], density), { groups: 4, autoPad: 'SAME_LOWER' })
     }
-    held('conv2d', sparse(next, [1, 1, 1, 1], 1), sparse(next, [1, 1, 1, 1], 1), {})
-    held('conv2d', sparse(next, [0, 2, 5, 5], 1), sparse(next, [3, 2, 3, 3], 1), {})
+    expectHeld('conv2d', sparse(next, [1, 1, 1, 1], 1), sparse(next, [1, 1, 1, 1], 1), {})
+    expectHeld('conv2d', sparse(next, [0, 2, 5, 5], 1), sparse(next, [3, 2, 3, 3], 1), {})
     // A window that padding alone fills.
-    held('conv2d', sparse(next, [1, 2, 1, 1], 1), sparse(next, [3, 2, 1, 1], 1), { padding: 3, stride: 2 })
+    expectHeld('conv2d', sparse(next, [1, 2, 1, 1], 1), sparse(next, [3, 2, 1, 1], 1), { padding: 3, stride: 2 })
   })
 
   it('of maps in any layout', () => {
@@ -135,20 +135,20 @@ describe('non-zero MACs equal those counted one by one', () => {
     for (let round = 0; round < 40; round++) {
       const [i, j, k, n] = [upTo(6), upTo(6), upTo(7), upTo(3)]
       const of = (...shape: number[]): HostTensor => sparse(next, shape, next())
-      held('linear', of(i, k), of(j, k), {})
-      held('linear', of(n, k, 2, 3), of(j, 6 * k), {})
+      expectHeld('linear', of(i, k), of(j, k), {})
+      expectHeld('linear', of(n, k, 2, 3), of(j, 6 * k), {})
       for (const transA of [false, true])
         for (const transB of [false, true])
-          held('gemm', transA ? of(k, i) : of(i, k), transB ? of(j, k) : of(k, j), { transA, transB })
-      held('matmul', of(i, k), of(k, j), {})
-      held('matmul', of(k), of(k), {})
-      held('matmul', of(n, i, k), of(k, j), {})
-      held('matmul', of(n, 1, i, k), of(3, k, j), {})
-      held('matmul', of(1, i, k), of(n, k, j), {})
-      held('matmul', of(2, n, i, k), of(n, k, j), {})
-      held('matmul', of(n, i, k), of(1, 1, k, j), {})
+          expectHeld('gemm', transA ? of(k, i) : of(i, k), transB ? of(j, k) : of(k, j), { transA, transB })
+      expectHeld('matmul', of(i, k), of(k, j), {})
+      expectHeld('matmul', of(k), of(k), {})
+      expectHeld('matmul', of(n, i, k), of(k, j), {})
+      expectHeld('matmul', of(n, 1, i, k), of(3, k, j), {})
+      expectHeld('matmul', of(1, i, k), of(n, k, j), {})
+      expectHeld('matmul', of(2, n, i, k), of(n, k, j), {})
+      expectHeld('matmul', of(n, i, k), of(1, 1, k, j), {})
     }
-    held('matmul', sparse(next, [3, 0], 1), sparse(next, [0, 4], 1), {})
+    expectHeld('matmul', sparse(next, [3, 0], 1), sparse(next, [0, 4], 1), {})
   })
 
   it('of bytes, less their zero points', () => {
