@@ -12,6 +12,9 @@
  * checked when the graph is compiled.
  */
 import { OptionError } from '../errors.ts'
+import type { Csc } from '../sparsity/csc.ts'
+import type { Csr } from '../sparsity/csr.ts'
+import type { Eie } from '../sparsity/eie.ts'
 import type { TwoOfFour } from '../sparsity/two-of-four.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { HostTensor, tensor } from '../tensor/tensor.ts'
@@ -37,6 +40,12 @@ export interface EpilogueOperands {
 /** A new, empty graph. */
 export function graph(name = 'graph'): GraphBuilder {
   return new GraphBuilder(name)
+}
+
+/** What a product with sparse weights adds before its activation. */
+export interface SparseOperands {
+  readonly bias?: Operand
+  readonly residual?: Operand
 }
 
 type IntegerOperand = 'aZeroPoint' | 'bZeroPoint' | 'aScale' | 'bScale' | 'bias' | 'residual'
@@ -177,6 +186,36 @@ export class GraphBuilder {
   ): Value {
     const inputs = [x, values, bias ?? null, residual ?? null, scale ?? null, positions, scales ?? null]
     return this.node('sparseMatmul', inputs, { ...attributes, share, ...(block === undefined ? {} : { block }) })
+  }
+
+  /** activation(x·wᵀ + bias + residual): w [N, K] in CSR. */
+  csrMatmul(
+    x: Operand,
+    { values, columns, pointers, indexBits }: Csr,
+    { bias, residual, ...attributes }: Attributes & SparseOperands = {},
+  ): Value {
+    const inputs = [x, values, columns, pointers, bias ?? null, residual ?? null]
+    return this.node('csrMatmul', inputs, { ...attributes, indexBits })
+  }
+
+  /** As csrMatmul, w [N, K] in CSC: columns whose activations are 0 are skipped. */
+  cscMatmul(
+    x: Operand,
+    { lines, values, rows, pointers, indexBits }: Csc,
+    { bias, residual, ...attributes }: Attributes & SparseOperands = {},
+  ): Value {
+    const inputs = [x, values, rows, pointers, bias ?? null, residual ?? null]
+    return this.node('cscMatmul', inputs, { ...attributes, indexBits, lines })
+  }
+
+  /** As cscMatmul, w [N, K] in EIE's form. */
+  eieMatmul(
+    x: Operand,
+    { lines, values, zeros, pointers, codebook }: Eie,
+    { bias, residual, ...attributes }: Attributes & SparseOperands = {},
+  ): Value {
+    const inputs = [x, values, zeros, pointers, codebook ?? null, bias ?? null, residual ?? null]
+    return this.node('eieMatmul', inputs, { ...attributes, lines })
   }
 
   /** x / scale, rounded, in i8 or u8. */

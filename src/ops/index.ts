@@ -53,6 +53,7 @@ function pair(gpu: Gpu, op: string, a: Scalar, b: Scalar, options?: CallOptions)
 
 export type { CallOptions, Options } from './call.ts'
 export { gemm, linear, matmul, sparseMatmul, type EpilogueOperands } from './products.ts'
+export { cscMatmul, csrMatmul, eieMatmul, type SparseOperands } from './sparse-formats.ts'
 export {
   convInteger,
   dequantizeLinear,
