@@ -6,8 +6,10 @@ import { measureOrt } from './engines/ort.ts'
 import { measureOurs } from './engines/ours.ts'
 import { measureTfjs } from './engines/tfjs.ts'
 import { answerLine, type Answer, type Job } from './protocol.ts'
+import { measureSparse, type SparseAnswer } from './sparse/measure.ts'
 
-function measure(job: Job): Promise<Answer> {
+function measure(job: Job): Promise<Answer | SparseAnswer> {
+  if (job.bench === 'sparse' && job.peer === 'tilewright') return measureSparse(job)
   const work = workOf(job)
   switch (job.peer) {
     case 'tilewright':

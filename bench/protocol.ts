@@ -85,12 +85,16 @@ export type Answer = Measured | Unheld
 
 const MARK = 'tilewright-bench-answer '
 
-export function answerLine(answer: Answer): string {
+/** @param answer an `Answer`; of the sparse bench, ours is a `SparseAnswer` */
+export function answerLine(answer: object): string {
   return `\n${MARK}${JSON.stringify(answer)}\n`
 }
 
-/** The answer in what a process printed, or undefined where it gave none. */
-export function answerIn(printed: string): Answer | undefined {
+/** What a process answered, as `read` has it, in what it printed; undefined where it gave none. */
+export function answerIn<A>(printed: string, read: (json: unknown) => A): A | undefined {
   const line = printed.split('\n').find((text) => text.startsWith(MARK))
-  return line === undefined ? undefined : (JSON.parse(line.slice(MARK.length)) as Answer)
+  return line === undefined ? undefined : read(JSON.parse(line.slice(MARK.length)))
 }
+
+/** The answer of an engine. */
+export const engineAnswer = (json: unknown): Answer => json as Answer

@@ -1,6 +1,6 @@
 /** What `tilewright bench` hands over: figures of each case and peer, ratios, means, and the roof they are held under. */
 import type { AdapterDescription } from '../src/profile/report.ts'
-import type { Bench, BenchCase, BenchName } from './cases/table.ts'
+import type { Bench, BenchCase, EngineBench } from './cases/table.ts'
 import { keptBy } from './engines/kernels.ts'
 import { median } from './engines/sample.ts'
 import type { Answer, KernelCounts, Measured, Peer } from './protocol.ts'
@@ -75,7 +75,7 @@ export interface Mean extends FamilyMean {
 
 export interface BenchReport<C extends BenchCase = BenchCase> {
   readonly schema: typeof BENCH_SCHEMA
-  readonly bench: BenchName
+  readonly bench: EngineBench
   readonly date: string
   readonly complete: boolean
   readonly adapter: AdapterDescription

@@ -15,8 +15,8 @@ import { measureDotPeak, measurePeaks } from '../src/profile/peak.ts'
 import type { AdapterDescription } from '../src/profile/report.ts'
 import type { Bench, BenchCase } from './cases/table.ts'
 import { median } from './engines/sample.ts'
-import { answerIn, type Answer, type Job, type Measured, type Peer } from './protocol.ts'
-import { reportOf, type BenchReport, type CaseAnswers, type Roof } from './report.ts'
+import { answerIn, engineAnswer, type Answer, type Job, type Measured, type Peer, type Unheld } from './protocol.ts'
+import { reportOf, type BenchReport, type CaseAnswers, type Machine, type Roof } from './report.ts'
 
 /** dist/bench-child.js, seen from dist/*.js and from dist/chunks/*.js. */
 const CHILDREN = ['./bench-child.js', '../bench-child.js']
@@ -82,7 +82,7 @@ export async function runBench<C extends BenchCase>(options: BenchOptions<C>): P
           ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
           ...(options.tuning === undefined ? {} : { tuning: options.tuning }),
         }
-        const answer = await runChild(child, job, options)
+        const answer = await runChild(child, job, options, engineAnswer)
         if (answer !== undefined) answers.set(peer, [...(answers.get(peer) ?? []), answer])
       }
     }
@@ -96,13 +96,7 @@ export async function runBench<C extends BenchCase>(options: BenchOptions<C>): P
     roof: again === undefined ? roof : higher(roof, again),
     peers,
     results,
-    machine: {
-      processor: cpus()[0]?.model ?? 'unknown processor',
-      processors: cpus().length,
-      load: loadavg()[0] ?? 0,
-      node: process.version,
-      platform: `${process.platform} ${process.arch}`,
-    },
+    machine: machineNow(),
     shader_caches: options.firstCall ? 'off' : 'as they are',
     rounds,
     tuned: options.tuning !== undefined,
@@ -131,7 +125,17 @@ class CaseFiles {
   }
 }
 
-async function measureRoof(name: string | undefined): Promise<{ adapter: AdapterDescription; roof: Roof }> {
+export function machineNow(): Machine {
+  return {
+    processor: cpus()[0]?.model ?? 'unknown processor',
+    processors: cpus().length,
+    load: loadavg()[0] ?? 0,
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+  }
+}
+
+export async function measureRoof(name: string | undefined): Promise<{ adapter: AdapterDescription; roof: Roof }> {
   const gpu = await openGpu({
     powerPreference: 'high-performance',
     disableRobustness: true,
@@ -148,13 +152,15 @@ async function measureRoof(name: string | undefined): Promise<{ adapter: Adapter
   }
 }
 
-function higher({ flops: one, bytes_per_s }: Roof, { flops: other, bytes_per_s: again }: Roof): Roof {
+/** The higher one of each figure. */
+export function higher({ flops: one, bytes_per_s }: Roof, { flops: other, bytes_per_s: again }: Roof): Roof {
   const [f16, i8] = [Math.max(one.f16 ?? 0, other.f16 ?? 0), Math.max(one.i8 ?? 0, other.i8 ?? 0)]
   const flops = { f32: Math.max(one.f32, other.f32), ...(f16 === 0 ? {} : { f16 }), ...(i8 === 0 ? {} : { i8 }) }
   return { flops, bytes_per_s: Math.max(bytes_per_s, again) }
 }
 
-function builtChild(): string {
+/** @throws OptionError where it was not built */
+export function builtChild(): string {
   const found = CHILDREN.map((place) => fileURLToPath(new URL(place, import.meta.url))).find((file) => existsSync(file))
   if (found !== undefined) return found
   throw new OptionError('The script of the bench (dist/bench-child.js) is missing', { remedy: 'Build Tilewright: npm run build' })
@@ -164,11 +170,12 @@ function builtChild(): string {
 const NO_CACHES = { MESA_SHADER_CACHE_DISABLE: 'true', __GL_SHADER_DISK_CACHE: '0' }
 
 /** One peer, one case. Undefined where the signal came first. */
-async function runChild(
+export async function runChild<A>(
   script: string,
   job: Job,
   { signal, firstCall }: { readonly signal: AbortSignal; readonly firstCall: boolean },
-): Promise<Answer | undefined> {
+  read: (json: unknown) => A,
+): Promise<A | Unheld | undefined> {
   const env = firstCall ? { ...process.env, ...NO_CACHES } : process.env
   const printed: string[] = []
   const complaints: string[] = []
@@ -186,7 +193,7 @@ async function runChild(
       resolve(reason === null ? `code ${code}` : reason === 'SIGKILL' ? `no answer within ${PATIENCE_MS / 1000} s` : reason)
     })
   })
-  const answer = answerIn(printed.join(''))
+  const answer = answerIn(printed.join(''), read)
   if (answer !== undefined || signal.aborted) return answer
   // As Node prints what was thrown: a line `Error: message`, below the line of source that threw it.
   const said = complaints

@@ -2,8 +2,10 @@
 import { OptionError } from '../../src/errors.ts'
 import type { Peer } from '../protocol.ts'
 
-export const BENCH_NAMES = ['gemm', 'conv', 'model'] as const
+export const BENCH_NAMES = ['gemm', 'conv', 'model', 'sparse'] as const
 export type BenchName = (typeof BENCH_NAMES)[number]
+/** Those in which engines stand side by side; the sparse one has a report of its own. */
+export type EngineBench = Exclude<BenchName, 'sparse'>
 
 export interface BenchCase {
   /** Never changes. */
@@ -12,8 +14,8 @@ export interface BenchCase {
   readonly dtype: string
 }
 
-export interface Bench<C extends BenchCase = BenchCase> {
-  readonly name: BenchName
+export interface Bench<C extends BenchCase = BenchCase, N extends BenchName = EngineBench> {
+  readonly name: N
   readonly cases: readonly C[]
   /** In the order of the report. */
   readonly families: readonly string[]
@@ -47,7 +49,7 @@ const MOST_NAMES = 12
  * table's order.
  * @throws OptionError when a glob fits none, naming some that there are
  */
-export function casesNamed<C extends BenchCase>({ cases, families, example }: Bench<C>, globs: string): C[] {
+export function casesNamed<C extends BenchCase>({ cases, families, example }: Bench<C, BenchName>, globs: string): C[] {
   const names = cases.length > MOST_NAMES ? '' : `Cases: ${cases.map(({ name }) => name).join(', ')}; families`
   const some = `${names === '' ? 'Families' : names}: ${families.join(', ')}`
   const patterns = globs.split(',').map((glob) => {
@@ -65,7 +67,7 @@ export function casesNamed<C extends BenchCase>({ cases, families, example }: Be
 }
 
 /** @throws OptionError where there is no such case */
-export function caseNamed<C extends BenchCase>({ cases }: Bench<C>, name: string): C {
+export function caseNamed<C extends BenchCase>({ cases }: Bench<C, BenchName>, name: string): C {
   const found = cases.find((item) => item.name === name)
   if (found === undefined) throw new OptionError(`No case is called ${JSON.stringify(name)}`)
   return found

@@ -10,8 +10,8 @@ import { convError, convOperands, type ConvOperands } from './operands.ts'
 /** A run that takes longer is sampled three times: a software adapter takes seconds for some. */
 const LONG_MS = 300
 
-export function convWork(item: ConvCase): Work {
-  const operands = convOperands(item)
+/** @param operands X, filters and bias, where they are not those of every engine */
+export function convWork(item: ConvCase, operands: ConvOperands = convOperands(item)): Work {
   return {
     name: item.name,
     graph: convGraph(item, operands),

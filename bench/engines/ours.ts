@@ -1,15 +1,32 @@
 /** Tilewright's side: the device as the bench opens it, then one op or a whole graph on it. */
 import { TilewrightError } from '../../src/errors.ts'
 import { filePlace } from '../../src/formats/node-tuning.ts'
-import { openGpu } from '../../src/gpu/gpu.ts'
+import { openGpu, type Gpu } from '../../src/gpu/gpu.ts'
 import { TuningStore } from '../../src/profile/tuning.ts'
 import packageJson from '../../package.json' with { type: 'json' }
-import type { Answer, Job } from '../protocol.ts'
+import type { Answer, Job, Measured, Unheld } from '../protocol.ts'
 import type { Work } from '../work.ts'
-import { measureGraph } from './ours-graph.ts'
-import { measureOp } from './ours-op.ts'
+import { readyGraph } from './ours-graph.ts'
+import { readyOp } from './ours-op.ts'
+import { measureReady, type Ready } from './ready.ts'
 
-export async function measureOurs(job: Job, work: Work): Promise<Answer> {
+export function measureOurs(job: Job, work: Work): Promise<Answer> {
+  return onDevice(job, async (gpu) => await measureReady(gpu, work, await readyWork(gpu, work)))
+}
+
+/** The work's first call, made as the work says: eagerly, or compiled. */
+export function readyWork(gpu: Gpu, work: Work): Promise<Ready> {
+  return work.ours === 'op' ? readyOp(gpu, work) : readyGraph(gpu, work)
+}
+
+/** What every answer of ours has besides its figures. */
+type Own = Pick<Measured, 'open_ms' | 'peak_rss_bytes' | 'peak_gpu_bytes' | 'version' | 'toggles'> & { readonly status: 'ok' }
+
+/** Opens the device as the bench does, and hands it to `measure`. */
+export async function onDevice<T extends object>(
+  job: Job,
+  measure: (gpu: Gpu) => Promise<T & { readonly opened: number }>,
+): Promise<(Own & Omit<T, 'opened'>) | Unheld> {
   const safe = job.peer === 'tilewright-safe'
   const begin = performance.now()
   const gpu = await openGpu({
@@ -20,7 +37,7 @@ export async function measureOurs(job: Job, work: Work): Promise<Answer> {
     tuning: job.tuning === undefined ? false : new TuningStore(filePlace(job.tuning)),
   })
   try {
-    const { opened, ...figures } = await (work.ours === 'op' ? measureOp(gpu, work) : measureGraph(gpu, work))
+    const { opened, ...figures } = await measure(gpu)
     return {
       status: 'ok',
       open_ms: opened - begin,

@@ -10,7 +10,7 @@ import { errorOf, operandA, operandB, packedB, sampledRows } from '../../bench/g
 import { identityModel } from '../../bench/engines/ort.ts'
 import { installPeers, missingPeers, peersFolder } from '../../bench/engines/peers.ts'
 import { median, repeatsFor, sample } from '../../bench/engines/sample.ts'
-import { answerIn, answerLine, PEERS, type Answer, type Measured, type Peer } from '../../bench/protocol.ts'
+import { answerIn, answerLine, engineAnswer, PEERS, type Answer, type Measured, type Peer } from '../../bench/protocol.ts'
 import { faultsOf, geometricMean, reportOf, roofTime, type BenchReport } from '../../bench/report.ts'
 import { merged } from '../../bench/run.ts'
 import { OptionError } from '../../src/errors.ts'
@@ -268,8 +268,8 @@ describe('figures', () => {
 
 test('an answer is found in what engines print around it', () => {
   const answer: Answer = { status: 'cannot', reason: 'no {kernel}\nat all' }
-  expect(answerIn(`Warning: x\nno newline${answerLine(answer)}more`)).toEqual(answer)
-  expect(answerIn('Segmentation fault')).toBeUndefined()
+  expect(answerIn(`Warning: x\nno newline${answerLine(answer)}more`, engineAnswer)).toEqual(answer)
+  expect(answerIn('Segmentation fault', engineAnswer)).toBeUndefined()
 })
 
 describe('the peers', () => {

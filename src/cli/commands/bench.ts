@@ -3,15 +3,19 @@ import { Argument, Command } from 'commander'
 import { CONV } from '../../../bench/cases/conv.ts'
 import { GEMM } from '../../../bench/cases/gemm.ts'
 import { MODEL } from '../../../bench/cases/model.ts'
+import { SPARSE, type SparseCase } from '../../../bench/cases/sparse.ts'
 import { BENCH_NAMES, casesNamed, type Bench, type BenchCase, type BenchName } from '../../../bench/cases/table.ts'
 import { installPeers, missingPeers, peersFolder } from '../../../bench/engines/peers.ts'
 import { modelGraph } from '../../../bench/model/work.ts'
 import type { Peer } from '../../../bench/protocol.ts'
 import { faultsOf, type BenchReport } from '../../../bench/report.ts'
-import { runBench } from '../../../bench/run.ts'
+import { runBench, type BenchOptions } from '../../../bench/run.ts'
+import { sparseFaults, type SparseReport } from '../../../bench/sparse/report.ts'
+import { runSparse } from '../../../bench/sparse/run.ts'
 import { OptionError } from '../../errors.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { listConv, listGemm, listModels } from '../bench-list.ts'
+import { listSparse, renderSparse } from '../bench-sparse.ts'
 import { renderBench } from '../bench-table.ts'
 import { colorsFor, EXIT, integerOption, remark, type Colors, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, tuningStore } from '../gpu.ts'
@@ -42,8 +46,11 @@ Examples:
   tilewright bench gemm --cases 'square-*,llm-m1-*' --rounds 3
   tilewright bench gemm --tuned                          with the kernels that tilewright tune kept on this adapter
   tilewright bench conv --list                           names and sizes of all cases
+  tilewright bench sparse --cases 'm1-*'                 2:4 beside our own dense kernels, in turns in one process
 
 gemm: matrix products. conv: convolutions of networks, one ONNX node each with its bias and activation. model: networks end to end.
+sparse: 2:4 products and convolutions beside our own dense kernels, densities at which CSR, CSC, EIE's form and zero-skipping
+convolutions break even, ratios of run-length codes; peers are given the dense product.
 Each engine runs each case in a process of its own. Times are of operands and results that stay on the device; of models they are end
 to end. The first call of a product begins with A in host memory, ends with C there, and compiles the shaders; that of a convolution or
 a model also makes the session, or compiles the graph. Shader caches are off (--no-first-call leaves them on).
@@ -72,23 +79,74 @@ export function benchCommand(context: Context, exit: (code: number) => void): Co
     .action(async (name: BenchName, options: Options) => {
       switch (name) {
         case 'gemm':
-          return exit(await bench(context, { bench: GEMM, list: listGemm }, options))
+          return exit(await bench(context, engines(GEMM, listGemm, options), options))
         case 'conv':
-          return exit(await bench(context, { bench: CONV, list: listConv }, options))
+          return exit(await bench(context, engines(CONV, listConv, options), options))
         case 'model':
-          return exit(await bench(context, { bench: MODEL, list: listModels, graphOf: modelGraph }, options))
+          return exit(await bench(context, engines(MODEL, listModels, options, modelGraph), options))
+        case 'sparse':
+          return exit(await bench(context, sparse, options))
       }
     })
 }
 
-interface Kind<C extends BenchCase> {
-  readonly bench: Bench<C>
+/** A bench, how it is run, and how its report is shown and judged. */
+interface Kind<C extends BenchCase, R> {
+  readonly bench: Bench<C, BenchName>
   readonly list: (cases: readonly C[], colors: Colors) => string
-  readonly graphOf?: (item: C) => Graph
+  /** Of ours, besides the peers asked for. */
+  readonly ours: readonly Peer[]
+  run(options: Omit<BenchOptions<C>, 'bench' | 'graphOf'>): Promise<R>
+  render(report: R, colors: Colors): string
+  verdict(report: R): Verdict
+}
+
+interface Verdict {
+  readonly complete: boolean
+  /** Whether any case has figures at all, be it that it was not done. */
+  readonly begun: boolean
+  /** Whether ours was timed. */
+  readonly compared: boolean
+  readonly faults: readonly (readonly [where: string, reason: string])[]
+}
+
+function engines<C extends BenchCase>(
+  table: Bench<C>,
+  list: Kind<C, BenchReport<C>>['list'],
+  { firstCall }: Options,
+  graphOf?: (item: C) => Graph,
+): Kind<C, BenchReport<C>> {
+  return {
+    bench: table,
+    list,
+    ours: OURS,
+    run: (given) => runBench({ bench: table, ...given, ...(graphOf === undefined ? {} : { graphOf }) }),
+    render: (report, colors) => renderBench(report, colors, firstCall),
+    verdict: (report) => ({
+      complete: report.complete,
+      begun: report.cases.some(({ left_out }) => left_out === undefined),
+      compared: report.cases.some(({ peers }) => peers.tilewright?.status === 'ok'),
+      faults: faultsOf(report),
+    }),
+  }
+}
+
+const sparse: Kind<SparseCase, SparseReport> = {
+  bench: SPARSE,
+  list: listSparse,
+  ours: ['tilewright'],
+  run: runSparse,
+  render: renderSparse,
+  verdict: (report) => ({
+    complete: report.complete,
+    begun: report.cases.some(({ left_out }) => left_out === undefined),
+    compared: report.cases.some(({ points }) => points.length > 0),
+    faults: sparseFaults(report),
+  }),
 }
 
 /** The exit code. */
-async function bench<C extends BenchCase>(context: Context, kind: Kind<C>, options: Options): Promise<number> {
+async function bench<C extends BenchCase, R extends object>(context: Context, kind: Kind<C, R>, options: Options): Promise<number> {
   const cases = chosen(kind.bench, options)
   if (options.list === true) {
     present(context, options.json, cases, () => kind.list(cases, colorsFor(context, context.out)))
@@ -99,21 +157,21 @@ async function bench<C extends BenchCase>(context: Context, kind: Kind<C>, optio
   const tuning = options.tuned === true ? await keptTuning(context) : undefined
   const folder = others.length > 0 ? await readyPeers(context) : ''
   const report = await time(context, kind, cases, { others, folder, tuning }, options)
-  if (!report.complete && report.cases.every(({ left_out }) => left_out !== undefined)) {
+  const verdict = kind.verdict(report)
+  if (!verdict.complete && !verdict.begun) {
     remark(context, 'Stopped before the first case was done: there is nothing to show.')
     return EXIT.interrupted
   }
-  const told = options.firstCall
-  present(context, options.json, report, () => renderBench(report, colorsFor(context, context.out), told))
+  present(context, options.json, report, () => kind.render(report, colorsFor(context, context.out)))
   if (options.text !== undefined) {
-    writeText(options.text, `${renderBench(report, colorsFor({ ...context, env: { NO_COLOR: '1' } }, context.out), told)}\n`)
+    writeText(options.text, `${kind.render(report, colorsFor({ ...context, env: { NO_COLOR: '1' } }, context.out))}\n`)
     remark(context, `Wrote ${options.text}`)
   }
-  return judge(context, report)
+  return judge(context, verdict)
 }
 
 /** @throws OptionError for both options, and for a glob that fits nothing */
-function chosen<C extends BenchCase>(table: Bench<C>, { cases, quick }: Options): C[] {
+function chosen<C extends BenchCase>(table: Bench<C, BenchName>, { cases, quick }: Options): C[] {
   if (cases !== undefined && quick === true)
     throw new OptionError('--cases does not go with --quick', { remedy: 'Leave one of them out' })
   if (cases !== undefined) return casesNamed(table, cases)
@@ -121,7 +179,10 @@ function chosen<C extends BenchCase>(table: Bench<C>, { cases, quick }: Options)
 }
 
 /** @throws OptionError for a name that is no engine's */
-function othersOf({ name, others }: Bench, asked: Options['peers']): readonly Peer[] {
+function othersOf(
+  { name, others }: Pick<Bench<BenchCase, BenchName>, 'name' | 'others'>,
+  asked: Options['peers'],
+): readonly Peer[] {
   if (asked === undefined) return []
   if (asked === true) return others
   const names = asked.split(',').map((text) => text.trim())
@@ -159,33 +220,29 @@ interface Engines {
   readonly tuning: string | undefined
 }
 
-async function time<C extends BenchCase>(
+async function time<C extends BenchCase, R>(
   context: Context,
-  { bench: table, graphOf }: Kind<C>,
+  kind: Kind<C, R>,
   cases: readonly C[],
   { others, folder, tuning }: Engines,
   options: Options,
-): Promise<BenchReport<C>> {
+): Promise<R> {
   using progress = new Progress(context)
-  return await runBench({
-    bench: table,
+  return await kind.run({
     cases,
-    peers: [...OURS, ...others],
+    peers: [...kind.ours, ...others],
     peersFolder: folder,
     firstCall: options.firstCall,
     rounds: options.rounds,
     signal: context.signal,
     onProgress: (done, total, text) => progress.update(done, total, text),
-    ...(graphOf === undefined ? {} : { graphOf }),
     ...(tuning === undefined ? {} : { tuning }),
     ...(options.adapter === undefined ? {} : { adapter: options.adapter }),
   })
 }
 
-function judge(context: Context, report: BenchReport): number {
-  const faults = faultsOf(report)
+function judge(context: Context, { faults, compared, complete }: Verdict): number {
   for (const [where, reason] of faults) remark(context, `${where}: ${reason}`)
-  const compared = report.cases.some(({ peers }) => peers.tilewright?.status === 'ok')
-  if (!compared && report.complete) remark(context, 'No case was timed.')
+  if (!compared && complete) remark(context, 'No case was timed.')
   return faults.length === 0 && compared ? EXIT.ok : EXIT.failed
 }

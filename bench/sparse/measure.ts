@@ -1,0 +1,134 @@
+/**
+ * A case of the sparse bench, timed in one process: the dense kernel and each challenger in turns, sample by sample, so that both meet the
+ * same moments of the machine.
+ *
+ *     dense ▮ sparse ▮ dense ▮ sparse ▮ …      a ratio for each pair; their median counts
+ */
+import { OptionError, TilewrightError } from '../../src/errors.ts'
+import type { Gpu } from '../../src/gpu/gpu.ts'
+import { SPARSE, type SparseCase } from '../cases/sparse.ts'
+import { caseNamed } from '../cases/table.ts'
+import { kernelTime } from '../engines/bound.ts'
+import { onDevice, readyWork } from '../engines/ours.ts'
+import type { Ready } from '../engines/ready.ts'
+import { repeatsFor } from '../engines/sample.ts'
+import type { Job, ResultError, Unheld } from '../protocol.ts'
+import { sparseWork, type Contender } from './work.ts'
+
+/** Milliseconds of a run, a figure a sample. */
+export interface Turns {
+  readonly samples_ms: readonly number[]
+  /** By the device's own clock; empty where it has none. */
+  readonly kernels_ms: readonly number[]
+}
+
+/** A contender's figures that do not depend on time. */
+export interface ContenderFigures {
+  readonly weight_bytes: number
+  readonly bytes: number
+  readonly first_ms: number
+  /** Which kernels, and why. */
+  readonly kernel: string
+  readonly error: ResultError
+}
+
+export interface SparsePoint extends ContenderFigures {
+  readonly label: string
+  readonly density: number
+  readonly own: Turns
+  /** The dense kernel's, in the same turns. */
+  readonly dense?: Turns
+}
+
+export interface SparseMeasured {
+  readonly status: 'ok'
+  readonly open_ms: number
+  readonly peak_rss_bytes: number
+  readonly peak_gpu_bytes?: number
+  readonly version: string
+  readonly toggles: readonly string[]
+  readonly dense?: ContenderFigures
+  readonly points: readonly SparsePoint[]
+  /** Challengers that the device or an op does not take. */
+  readonly unheld: readonly { readonly label: string; readonly density: number; readonly reason: string }[]
+}
+
+export type SparseAnswer = SparseMeasured | Unheld
+
+/** What a process of this bench answers. */
+export const sparseAnswer = (json: unknown): SparseAnswer => json as SparseAnswer
+
+const WARM_MS = 100
+const SAMPLE_MS = 60
+const SAMPLES = 7
+const KERNELS = 5
+/** Runs longer than this are sampled three times. */
+const LONG_MS = 250
+
+export function measureSparse(job: Job): Promise<SparseAnswer> {
+  const item: SparseCase = caseNamed(SPARSE, job.case)
+  const { dense, challengers } = sparseWork(item)
+  return onDevice(job, async (gpu) => {
+    const opened = performance.now()
+    const base = dense === undefined ? undefined : await entered(gpu, dense)
+    const points: SparsePoint[] = []
+    const unheld: SparseMeasured['unheld'][number][] = []
+    for (const { label, density, make } of challengers) {
+      try {
+        const own = await entered(gpu, make())
+        const turns = await inTurns(gpu, base === undefined ? [own.ready] : [own.ready, base.ready])
+        const [ownTurns, denseTurns] = turns
+        if (ownTurns === undefined) throw new OptionError('Nothing was timed')
+        points.push({ label, density, ...own.figures, own: ownTurns, ...(denseTurns === undefined ? {} : { dense: denseTurns }) })
+        own.ready.dispose()
+      } catch (error) {
+        if (!(error instanceof TilewrightError)) throw error
+        unheld.push({ label, density, reason: `${error.name}: ${error.message}` })
+      }
+    }
+    return { opened, ...(base === undefined ? {} : { dense: base.figures }), points, unheld }
+  })
+}
+
+/** The first call, its result held against what it should be. */
+async function entered(gpu: Gpu, { work, bytes, weight_bytes }: Contender): Promise<{ ready: Ready; figures: ContenderFigures }> {
+  const ready = await readyWork(gpu, work)
+  const error = work.error(ready.values)
+  if (error === undefined) throw new OptionError('There is nothing to hold the result against', { case: work.name })
+  return { ready, figures: { weight_bytes, bytes, first_ms: ready.first_ms, kernel: ready.kernel, error } }
+}
+
+async function timed(ready: Ready, repeats: number): Promise<number> {
+  const begin = performance.now()
+  await ready.onDevice(repeats)
+  return (performance.now() - begin) / repeats
+}
+
+/** Samples of all, in turns. */
+async function inTurns(gpu: Gpu, all: readonly Ready[]): Promise<Turns[]> {
+  const lanes = []
+  for (const ready of all) {
+    const begin = performance.now()
+    let each = await timed(ready, 1)
+    while (performance.now() - begin < WARM_MS) each = await timed(ready, repeatsFor(each, SAMPLE_MS))
+    lanes.push({
+      ready,
+      each,
+      repeats: repeatsFor(each, SAMPLE_MS),
+      samples_ms: new Array<number>(),
+      kernels_ms: new Array<number>(),
+    })
+  }
+  const isLong = lanes.some(({ each }) => each > LONG_MS)
+  for (let turn = 0; turn < (isLong ? 3 : SAMPLES); turn++) {
+    for (const { ready, repeats, samples_ms } of lanes) samples_ms.push(await timed(ready, repeats))
+  }
+  const bound = await Promise.all(lanes.map(({ ready }) => ready.bound()))
+  for (let turn = 0; turn < (isLong ? 2 : KERNELS); turn++) {
+    for (const [index, { kernels_ms }] of lanes.entries()) {
+      const kernel_ms = await kernelTime(gpu, bound[index] ?? [], 1)
+      if (kernel_ms !== undefined) kernels_ms.push(kernel_ms)
+    }
+  }
+  return lanes.map(({ samples_ms, kernels_ms }) => ({ samples_ms, kernels_ms }))
+}

@@ -1,0 +1,405 @@
+/**
+ * A case of the sparse bench as the engine takes it: what is dense, and what is held against it, each as `Work` of its own (bench/work.ts).
+ * Those at several densities are made one after another, since all at once would not fit.
+ */
+import { PAIRS, runLengthEncode, runLengthPairs } from '../../src/cost/compression.ts'
+import { OptionError } from '../../src/errors.ts'
+import { graph, type GraphBuilder, type Value } from '../../src/graph/builder.ts'
+import type { Graph } from '../../src/graph/graph.ts'
+import { packCsc } from '../../src/sparsity/csc.ts'
+import { csrBytes, packCsr } from '../../src/sparsity/csr.ts'
+import { packEie } from '../../src/sparsity/eie.ts'
+import {
+  packTwoOfFour,
+  quantiseTwoOfFour,
+  twoOfFourBytes,
+  unpackTwoOfFour,
+  type TwoOfFour,
+} from '../../src/sparsity/two-of-four.ts'
+import { float16Array, halfBits, isFloat16Array } from '../../src/tensor/half.ts'
+import { HostTensor, tensor } from '../../src/tensor/tensor.ts'
+import { convShapes, type ConvCase } from '../cases/conv.ts'
+import {
+  BLOCK,
+  DENSITIES,
+  type FormatCase,
+  type ProductCase,
+  type RunLengthCase,
+  type PrunedConvCase,
+  type SkippingCase,
+  type SparseCase,
+} from '../cases/sparse.ts'
+import { convWork } from '../conv/work.ts'
+import { convOperands, type ConvOperands } from '../conv/operands.ts'
+import type { ResultError } from '../protocol.ts'
+import { ruleFor } from '../engines/sample.ts'
+import type { Operand, Work } from '../work.ts'
+import { activations, ProductReference, prunedWeights, sparseValues } from './operands.ts'
+
+/** Something that is timed, with what it moves and multiplies at least. */
+export interface Contender {
+  readonly work: Work
+  /** Bytes of the weights, as they are stored. */
+  readonly weight_bytes: number
+  /** Bytes of weights, activations and result, each once. */
+  readonly bytes: number
+}
+
+export interface Challenger {
+  /** What it is: `2:4`, `csr`, … */
+  readonly label: string
+  /** Of weights, or of activations. */
+  readonly density: number
+  /** Made when its turn comes. */
+  make(): Contender
+}
+
+export interface SparseWork {
+  /** Absent for codes, which no dense kernel makes. */
+  readonly dense?: Contender
+  readonly challengers: readonly Challenger[]
+}
+
+/** What each kind of case is timed as. */
+export function sparseWork(item: SparseCase): SparseWork {
+  switch (item.family) {
+    case '2:4':
+      return productWork(item)
+    case '2:4-conv':
+      return prunedConvWork(item)
+    case 'break-even':
+      return item.format === 'zero-skipping' ? skippingWork(item) : formatWork(item)
+    case 'run-length':
+      return runLengthWork(item)
+  }
+}
+
+/** The dense work alone: what other engines are given. */
+export function denseWork(item: SparseCase): Work {
+  const { dense } = sparseWork(item)
+  if (dense === undefined) throw new OptionError(`${item.name} has no dense kernel beside it`)
+  return dense.work
+}
+
+function operandOf({ dtype, shape, values }: HostTensor): Operand {
+  if (isFloat16Array(values)) return { dtype: 'f16', shape, values: new Uint16Array(halfBits(values)) }
+  if (dtype !== 'f32' || !(values instanceof Float32Array)) throw new Error(`${dtype} is no operand of the sparse bench`)
+  return { dtype, shape, values: new Float32Array(values) }
+}
+
+const bytesOf = (...tensors: readonly HostTensor[]): number => tensors.reduce((sum, { values }) => sum + values.byteLength, 0)
+
+/** A product of X with what `make` adds to the graph. */
+function oneProduct(name: string, x: HostTensor, reference: ProductReference, make: (g: GraphBuilder, x: Value) => Value): Work {
+  const g = graph(name)
+  g.output('y', make(g, g.input('x', x.dtype, x.shape)))
+  return {
+    name,
+    graph: g.finish(),
+    feeds: { x: operandOf(x) },
+    output: 'y',
+    ours: 'op',
+    firstFromOpening: false,
+    resident: true,
+    tfjs: 'it is not asked',
+    rule: (first_ms) => Promise.resolve(ruleFor(false, first_ms)),
+    error: (values) => reference.errorOf(values),
+  }
+}
+
+function productWork(item: ProductCase): SparseWork {
+  const { m, n, k, share } = item
+  const dtype = item.dtype === 'f16' ? 'f16' : 'f32'
+  const x = activations(dtype, [m, k])
+  const pruned = prunedWeights(dtype, [n, k], share)
+  const plain = packTwoOfFour(pruned, { share })
+  const bits = item.dtype === 'int8' ? 8 : item.dtype === 'int4' ? 4 : undefined
+  const packed = bits === undefined ? plain : quantiseTwoOfFour(plain, { bits, block: BLOCK })
+  const w = bits === undefined ? pruned : unpackTwoOfFour(packed)
+  const reference = new ProductReference(x, w)
+  const around = bytesOf(x) + m * n * (dtype === 'f16' ? 2 : 4)
+  const dense = bits === undefined ? denseProduct(item, x, w, reference) : denseIntegers(item, x, packed, reference)
+  return {
+    dense: { ...dense, bytes: dense.weight_bytes + around },
+    challengers: [
+      {
+        label: share === 1 ? '2:4' : `2:4, ${share} lines alike`,
+        density: 0.5,
+        make: () => {
+          const work = oneProduct(item.name, x, reference, (g, input) => sparseNode(g, input, packed))
+          return { work, weight_bytes: twoOfFourBytes(packed), bytes: twoOfFourBytes(packed) + around }
+        },
+      },
+    ],
+  }
+}
+
+function sparseNode(g: GraphBuilder, x: Value, { values, positions, scales, share, block }: TwoOfFour): Value {
+  const inputs = [
+    x,
+    g.constant(values, 'values'),
+    null,
+    null,
+    null,
+    g.constant(positions, 'positions'),
+    ...(scales === undefined ? [] : [g.constant(scales, 'scales')]),
+  ]
+  return g.node('sparseMatmul', inputs, { name: 'product', share, ...(block === undefined ? {} : { block }) })
+}
+
+interface Dense {
+  readonly work: Work
+  readonly weight_bytes: number
+}
+
+/** The dense product, W as [K, N]: the form that our dense kernels read fastest. */
+function denseProduct({ name }: { readonly name: string }, x: HostTensor, w: HostTensor, reference: ProductReference): Dense {
+  const [n = 0, k = 0] = w.shape
+  const turned = isFloat16Array(w.values) ? float16Array(n * k) : new Float32Array(n * k)
+  for (let line = 0; line < n; line++)
+    for (let depth = 0; depth < k; depth++) turned[depth * n + line] = Number(w.values[line * k + depth] ?? NaN)
+  const work = oneProduct(name, x, reference, (g, input) =>
+    g.node('matmul', [input, g.constant(tensor(turned, [k, n], x.dtype), 'w')], { name: 'product' }),
+  )
+  return { work, weight_bytes: bytesOf(w) }
+}
+
+/** The dense product of the same integers and scales. Accuracy level 4, as language models carry it: its kernels may round activations. */
+function denseIntegers({ name, n, k }: ProductCase, x: HostTensor, packed: TwoOfFour, reference: ProductReference): Dense {
+  const { bits, scales, block = k } = packed
+  if (scales === undefined || (bits !== 8 && bits !== 4)) throw new Error('Integers have scales')
+  const blocks = Math.ceil(k / block)
+  const whole = unpackTwoOfFour({ ...packed, scales: new HostTensor('f32', scales.shape, new Float32Array(n * blocks).fill(1)) })
+  const middle = bits === 8 ? 128 : 8
+  const bytes = new Uint8Array((n * k * bits) / 8)
+  for (let index = 0; index < n * k; index++) {
+    const code = (whole.values[index] ?? NaN) + middle
+    if (bits === 8) bytes[index] = code
+    else bytes[index >> 1] = (bytes[index >> 1] ?? 0) | (code << (4 * (index & 1)))
+  }
+  const work = oneProduct(name, x, reference, (g, input) => {
+    const codes = g.constant(tensor(bytes, [n, blocks, (block * bits) / 8]), 'codes')
+    const factors = g.constant(tensor(new Float32Array(scales.values), [n, blocks]), 'scales')
+    return g.node('matmulNBits', [input, codes, factors], { name: 'product', bits, blockSize: block, accuracyLevel: 4 })
+  })
+  return { work, weight_bytes: bytes.length + bytesOf(scales) }
+}
+
+function formatWork(item: FormatCase): SparseWork {
+  const { name, m, n, k } = item
+  const x = activations('f32', [m, k])
+  const around = bytesOf(x) + 4 * m * n
+  const weights = (density: number): { w: HostTensor; reference: ProductReference } => {
+    const w = sparseValues('f32', [n, k], density)
+    return { w, reference: new ProductReference(x, w) }
+  }
+  const [densest] = DENSITIES
+  const { w, reference } = weights(densest)
+  const dense = denseProduct(item, x, w, reference)
+  return {
+    dense: { ...dense, bytes: dense.weight_bytes + around },
+    challengers: DENSITIES.map((density) => ({
+      label: item.format,
+      density,
+      make: () => {
+        const sparse = weights(density)
+        const { inputs, attributes, op, bytes } = packedFormat(item.format, sparse.w)
+        const work = oneProduct(name, x, sparse.reference, (g, input) =>
+          g.node(op, [input, ...inputs.map((one, index) => g.constant(one, `w${index}`))], { name: 'product', ...attributes }),
+        )
+        return { work, weight_bytes: bytes, bytes: bytes + around }
+      },
+    })),
+  }
+}
+
+/** Processing elements of CSC and of EIE's form, as the chip has. */
+const ELEMENTS = 64
+
+interface Packed {
+  readonly op: string
+  readonly inputs: readonly HostTensor[]
+  readonly attributes: Readonly<Record<string, unknown>>
+  readonly bytes: number
+}
+
+/** Weights in a format, as its op takes them. */
+function packedFormat(format: FormatCase['format'], w: HostTensor): Packed {
+  switch (format) {
+    case 'csr': {
+      const packed = packCsr(w)
+      const { values, columns, pointers, indexBits } = packed
+      return { op: 'csrMatmul', inputs: [values, columns, pointers], attributes: { indexBits }, bytes: csrBytes(packed) }
+    }
+    case 'csc': {
+      const { values, rows, pointers, indexBits, lines } = packCsc(w, { elements: ELEMENTS })
+      return {
+        op: 'cscMatmul',
+        inputs: [values, rows, pointers],
+        attributes: { indexBits, lines },
+        bytes: bytesOf(values, rows, pointers),
+      }
+    }
+    case 'eie': {
+      const { values, zeros, pointers, lines } = packEie(w, { elements: ELEMENTS })
+      return {
+        op: 'eieMatmul',
+        inputs: [values, zeros, pointers],
+        attributes: { lines },
+        bytes: bytesOf(values, zeros, pointers),
+      }
+    }
+  }
+}
+
+/** The convolution's graph again, its node with more attributes. */
+function withAttributes(given: Graph | string, more: Readonly<Record<string, unknown>>): Graph {
+  if (typeof given === 'string') throw new Error('The convolution is no graph')
+  return {
+    ...given,
+    nodes: given.nodes.map((node) => (node.op === 'conv2d' ? { ...node, attributes: { ...node.attributes, ...more } } : node)),
+  }
+}
+
+const convBytes = (layer: ConvCase, weights: number): number => {
+  const { x, y } = convShapes(layer)
+  const each = layer.dtype === 'f16' ? 2 : 4
+  return weights + each * [x, y].reduce((sum, shape) => sum + shape.reduce((product, extent) => product * extent, 1), 0)
+}
+
+function prunedConvWork({ layer }: PrunedConvCase): SparseWork {
+  const { w: shape } = convShapes(layer)
+  const [filters = 1, channels = 1, ...kernel] = shape
+  const taps = kernel.reduce((product, extent) => product * extent, 1)
+  // [M, C, taps] from [M · taps, C].
+  const lines = prunedWeights(layer.dtype, [filters * taps, channels])
+  const w = layer.dtype === 'f16' ? float16Array(filters * channels * taps) : new Float32Array(filters * channels * taps)
+  for (let line = 0; line < filters * taps; line++) {
+    const [filter, tap] = [Math.floor(line / taps), line % taps]
+    for (let channel = 0; channel < channels; channel++) {
+      w[(filter * channels + channel) * taps + tap] = Number(lines.values[line * channels + channel] ?? NaN)
+    }
+  }
+  const operands: ConvOperands = {
+    ...convOperands(layer),
+    w: isFloat16Array(w) ? new Uint16Array(halfBits(w)) : new Float32Array(w),
+  }
+  const work = convWork(layer, operands)
+  const packed = twoOfFourBytes(packTwoOfFour(lines))
+  return {
+    dense: { work, weight_bytes: w.byteLength, bytes: convBytes(layer, w.byteLength) },
+    challengers: [
+      {
+        label: '2:4',
+        density: 0.5,
+        make: () => ({
+          work: { ...work, graph: withAttributes(work.graph, { sparsity: '2:4' }) },
+          weight_bytes: packed,
+          bytes: convBytes(layer, packed),
+        }),
+      },
+    ],
+  }
+}
+
+function skippingWork({ layer }: SkippingCase): SparseWork {
+  const operands = convOperands(layer)
+  const at = (density: number): Work => {
+    const x = operandOf(sparseValues('f32', convShapes(layer).x, density)).values
+    return convWork(layer, { ...operands, x })
+  }
+  const [densest] = DENSITIES
+  const contender = (work: Work): Contender => {
+    const weight_bytes = operands.w.byteLength
+    return { work, weight_bytes, bytes: convBytes(layer, weight_bytes) }
+  }
+  return {
+    dense: contender(at(densest)),
+    challengers: DENSITIES.map((density) => ({
+      label: 'zero-skipping',
+      density,
+      make: () => {
+        const work = at(density)
+        return contender({ ...work, graph: withAttributes(work.graph, { algorithm: 'zero-skipping' }) })
+      },
+    })),
+  }
+}
+
+/** Bytes of a word of the code. */
+const CODE_BYTES = 8
+
+/** Coding activations, and decoding them: the code is the one that the host makes, bit for bit. */
+function runLengthWork({ name, count }: RunLengthCase): SparseWork {
+  const both = (density: number): { x: HostTensor; words: HostTensor; counts: HostTensor; used: number } => {
+    const x = sparseValues('f16', [count], density)
+    const bits = isFloat16Array(x.values) ? halfBits(x.values) : new Uint16Array(0)
+    const code = runLengthEncode(bits)
+    const words = new Uint32Array(2 * Math.ceil(count / PAIRS))
+    words.set(new Uint32Array(code.buffer))
+    const counts = Uint32Array.of(code.length, runLengthPairs(bits))
+    return { x, words: tensor(words, [words.length / 2, 2]), counts: tensor(counts), used: CODE_BYTES * code.length }
+  }
+  const contender = (bytes: number, used: number, work: Work): Contender => ({ work, weight_bytes: used, bytes: bytes + used })
+  return {
+    challengers: [1, ...DENSITIES].flatMap((density) => [
+      {
+        label: 'encode',
+        density,
+        make: () => {
+          const { x, words, used } = both(density)
+          return contender(bytesOf(x), used, coding(name, 'runLengthEncode', [x], {}, words))
+        },
+      },
+      {
+        label: 'decode',
+        density,
+        make: () => {
+          const { x, words, counts, used } = both(density)
+          return contender(bytesOf(x), used, coding(name, 'runLengthDecode', [words, counts], { shape: [count] }, x))
+        },
+      },
+    ]),
+  }
+}
+
+/** One op on what is there before it runs, whose first result is exactly `expected`. */
+function coding(
+  name: string,
+  op: string,
+  inputs: readonly HostTensor[],
+  attributes: Readonly<Record<string, unknown>>,
+  expected: HostTensor,
+): Work {
+  const g = graph(name)
+  g.output(
+    'y',
+    g.node(
+      op,
+      inputs.map((one, index) => g.constant(one, `x${index}`)),
+      { name: 'code', ...attributes },
+    ),
+  )
+  return {
+    name,
+    graph: g.finish(),
+    feeds: {},
+    output: 'y',
+    ours: 'op',
+    firstFromOpening: false,
+    resident: true,
+    tfjs: 'it is not asked',
+    rule: (first_ms) => Promise.resolve(ruleFor(false, first_ms)),
+    error: (values) => sameValues(values, expected),
+  }
+}
+
+/** @throws Error for another number of values */
+function sameValues(values: ArrayLike<number>, { values: expected }: HostTensor): ResultError {
+  if (values.length !== expected.length) throw new Error(`${values.length} values instead of ${expected.length}`)
+  const others = Array.from({ length: values.length }, (_, index) => Number(values[index] !== expected[index])).reduce(
+    (a, b) => a + b,
+    0,
+  )
+  return { relative: others / values.length, rows: values.length, of: values.length }
+}
