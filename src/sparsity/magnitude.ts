@@ -74,3 +74,33 @@ export function sumOfLargest(magnitudes: Float32Array, count: number): number {
   }
   return ties === 0 ? sum : sum + ties * threshold
 }
+
+/**
+ * How many of the smallest may be taken so that they add up to `most` at the utmost. O(n): the same sieve, with sums.
+ * @returns their number and sum
+ */
+export function smallestWithin(magnitudes: Float32Array, most: number): { readonly count: number; readonly sum: number } {
+  const bits = new Uint32Array(magnitudes.buffer, magnitudes.byteOffset, magnitudes.length)
+  const sizes = new Float64Array(2 ** 15)
+  const sums = new Float64Array(2 ** 15)
+  for (let at = 0; at < bits.length; at++) {
+    const bin = (bits[at] ?? 0) >>> 16
+    sizes[bin] = (sizes[bin] ?? 0) + 1
+    sums[bin] = (sums[bin] ?? 0) + (magnitudes[at] ?? 0)
+  }
+  let count = 0
+  let sum = 0
+  let bin = 0
+  for (; bin < sizes.length && sum + (sums[bin] ?? 0) <= most; bin++) {
+    count += sizes[bin] ?? 0
+    sum += sums[bin] ?? 0
+  }
+  if (bin === sizes.length) return { count, sum }
+  const within = magnitudes.filter((_, at) => (bits[at] ?? 0) >>> 16 === bin).sort()
+  for (const magnitude of within) {
+    if (sum + magnitude > most) break
+    sum += magnitude
+    count++
+  }
+  return { count, sum }
+}

@@ -18,7 +18,7 @@ export interface TwoOfFourPattern {
 
 export interface PartPattern {
   readonly kind: 'unstructured' | 'filter' | 'channel'
-  /** Part of the weights, filters or input channels that becomes zero, from 0 to below 1. */
+  /** Part of the weights, filters or input channels that becomes zero, from 0 to 1. */
   readonly sparsity: number
 }
 
@@ -28,7 +28,7 @@ export interface BlockPattern {
   readonly rows: number
   /** Weights of a filter that a block spans, in the order in which they lie: channel by channel, tap by tap. */
   readonly columns: number
-  /** Part of the blocks that becomes zero, from 0 to below 1. */
+  /** Part of the blocks that becomes zero, from 0 to 1. */
   readonly sparsity: number
 }
 
@@ -42,7 +42,7 @@ const MOST = 2 ** 31
 /**
  * A pattern from its text: `2:4` (`2:4x32`: 32 neighbouring filters share positions), `unstructured:PART`, `filter:PART`,
  * `channel:PART`, `block:ROWSxCOLUMNS:PART`.
- * @throws OptionError for another text, a part that is not from 0 to below 1, or counts below 1
+ * @throws OptionError for another text, a part that is not from 0 to 1, or counts below 1
  */
 export function parsePattern(text: string): PrunePattern {
   const shared = /^2:4(?:x(\d+))?$/.exec(text)
@@ -79,15 +79,15 @@ export function patternName(pattern: PrunePattern): string {
 /**
  * The same pattern, found to be one.
  * @param text what it was read from, for the error
- * @throws OptionError for a part that is not from 0 to below 1, or counts below 1
+ * @throws OptionError for a part that is not from 0 to 1, or counts below 1
  */
 export function checkPattern<P extends PrunePattern>(pattern: P, text = patternName(pattern)): P {
   const counts = pattern.kind === '2:4' ? [pattern.share] : pattern.kind === 'block' ? [pattern.rows, pattern.columns] : []
   if (!counts.every((count) => Number.isSafeInteger(count) && count >= 1 && count < MOST)) {
     throw misread(text, pattern.kind === '2:4' ? 'share at least 1 filter' : 'a block has at least 1 row and 1 column')
   }
-  if (pattern.kind !== '2:4' && !(pattern.sparsity >= 0 && pattern.sparsity < 1)) {
-    throw misread(text, 'the part that becomes zero is a number from 0 to below 1')
+  if (pattern.kind !== '2:4' && !(pattern.sparsity >= 0 && pattern.sparsity <= 1)) {
+    throw misread(text, 'the part that becomes zero is a number from 0 to 1')
   }
   return pattern
 }
