@@ -19,9 +19,9 @@ export interface Walk {
   readonly deliveries: Readonly<Record<string, Readonly<Record<Operand, number>>>>
 }
 
-type Point = Record<Dimension, number>
+export type Point = Record<Dimension, number>
 
-interface WalkLoop {
+export interface WalkLoop {
   readonly dimension: Dimension
   readonly bound: number
   readonly level: number
@@ -30,11 +30,7 @@ interface WalkLoop {
 
 /** Walks a legal mapping. */
 export function walk(problem: Problem, hardware: Hardware, mapping: Mapping): Walk {
-  const loops: WalkLoop[] = mapping.levels.flatMap(({ temporal, spatial }, level) => [
-    ...temporal.map(([dimension, bound]): WalkLoop => ({ dimension, bound, level, axis: 'temporal' })),
-    ...(spatial?.x ?? []).map(([dimension, bound]): WalkLoop => ({ dimension, bound, level, axis: 'x' })),
-    ...(spatial?.y ?? []).map(([dimension, bound]): WalkLoop => ({ dimension, bound, level, axis: 'y' })),
-  ])
+  const loops = walkLoops(mapping)
   const depth = mapping.levels.length
   const tallies = mapping.levels.map(() => blank())
   const padding = mapping.levels.map(() => 0)
@@ -78,6 +74,15 @@ export function walk(problem: Problem, hardware: Hardware, mapping: Mapping): Wa
   }
 }
 
+/** A mapping's loops, outermost first. */
+export function walkLoops(mapping: Mapping): WalkLoop[] {
+  return mapping.levels.flatMap(({ temporal, spatial }, level) => [
+    ...temporal.map(([dimension, bound]): WalkLoop => ({ dimension, bound, level, axis: 'temporal' })),
+    ...(spatial?.x ?? []).map(([dimension, bound]): WalkLoop => ({ dimension, bound, level, axis: 'x' })),
+    ...(spatial?.y ?? []).map(([dimension, bound]): WalkLoop => ({ dimension, bound, level, axis: 'y' })),
+  ])
+}
+
 function none(): Record<Operand, number> {
   return { weights: 0, inputs: 0, outputs: 0 }
 }
@@ -88,7 +93,7 @@ function blank(): Record<Operand, { reads: number; fills: number; updates: numbe
 }
 
 /** Every combination of trips of `loops`, the last loop fastest. */
-function* trips(loops: readonly WalkLoop[]): Generator<readonly number[]> {
+export function* trips(loops: readonly WalkLoop[]): Generator<readonly number[]> {
   const values = loops.map(() => 0)
   for (;;) {
     yield values
@@ -100,7 +105,7 @@ function* trips(loops: readonly WalkLoop[]): Generator<readonly number[]> {
 }
 
 /** The point of the loop nest at given trips of all loops, or undefined where it lies outside the problem. */
-function pointOf(problem: Problem, loops: readonly WalkLoop[], trip: ReadonlyMap<WalkLoop, number>): Point | undefined {
+export function pointOf(problem: Problem, loops: readonly WalkLoop[], trip: ReadonlyMap<WalkLoop, number>): Point | undefined {
   const point: Point = { G: 0, N: 0, M: 0, C: 0, P: 0, Q: 0, R: 0, S: 0 }
   for (const loop of loops) point[loop.dimension] = point[loop.dimension] * loop.bound + (trip.get(loop) ?? 0)
   for (const dimension of Object.keys(point) as Dimension[]) if (point[dimension] >= extentOf(problem, dimension)) return undefined
@@ -108,7 +113,7 @@ function pointOf(problem: Problem, loops: readonly WalkLoop[], trip: ReadonlyMap
 }
 
 /** A word's name; for inputs of padded rows and columns too. */
-function wordOf(problem: Problem, operand: Operand, { G, N, M, C, P, Q, R, S }: Point): string {
+export function wordOf(problem: Problem, operand: Operand, { G, N, M, C, P, Q, R, S }: Point): string {
   if (operand === 'weights') return `${G} ${M} ${C} ${R} ${S}`
   if (operand === 'outputs') return `${G} ${N} ${M} ${P} ${Q}`
   const row = P * problem.stride[0] + R * problem.dilation[0]
@@ -133,7 +138,7 @@ function countWork(problem: Problem, loops: readonly WalkLoop[]): { macs: number
   return { macs, steps: steps.size }
 }
 
-interface LinkContext {
+export interface LinkContext {
   readonly problem: Problem
   readonly hardware: Hardware
   readonly mapping: Mapping
@@ -156,7 +161,7 @@ interface Link {
 }
 
 /** One instance of the child below one instance of the parent. */
-interface ChildInstance {
+export interface ChildInstance {
   readonly trip: readonly (readonly [WalkLoop, number])[]
   /** The level along whose fan-out it has neighbours. */
   readonly network: number
@@ -272,7 +277,8 @@ interface Step {
   readonly written: Set<string>
 }
 
-function childInstances({ hardware, mapping, loops, operand, parent, child }: LinkContext): ChildInstance[] {
+/** The children of a link, and what of the parent each shares. */
+export function childInstances({ hardware, mapping, loops, operand, parent, child }: LinkContext): ChildInstance[] {
   const spatial = loops.filter(({ axis, level }) => axis !== 'temporal' && level < child)
   const alone = spatial.filter(({ level }) => level >= parent && hardware.levels[level]?.multicast === false)
   const above = spatial.filter(({ level }) => level < parent)
