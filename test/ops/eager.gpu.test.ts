@@ -6,6 +6,9 @@ import type { Gpu } from '../../src/gpu/gpu.ts'
 import { openGpu } from '../../src/gpu/node.ts'
 import * as ops from '../../src/ops/index.ts'
 import { REGISTRY } from '../../src/ops/registry.ts'
+import { packCsc } from '../../src/sparsity/csc.ts'
+import { packCsr } from '../../src/sparsity/csr.ts'
+import { packEie } from '../../src/sparsity/eie.ts'
 import { quantizeWeights } from '../../src/precision/weights.ts'
 import { tensor, type HostTensor, type Tensor } from '../../src/tensor/tensor.ts'
 
@@ -212,6 +215,30 @@ const CALLS: readonly Call[] = [
     },
     [1, 2],
     [6, -19],
+  ],
+  [
+    'csrMatmul',
+    () => ops.csrMatmul(gpu, tensor([1, 2, 3], [1, 3]), packCsr(tensor([0, 4, 0, 1, 0, -1], [2, 3])), { bias: tensor([1, 0]) }),
+    [1, 2],
+    [9, -2],
+  ],
+  [
+    'cscMatmul',
+    () => {
+      const weights = packCsc(tensor([0, 4, 0, 1, 0, -1], [2, 3]), { elements: 2 })
+      return ops.cscMatmul(gpu, tensor([1, 0, 3], [3]), weights, { activation: 'relu', bias: tensor([1, 3]) })
+    },
+    [2],
+    [1, 1],
+  ],
+  [
+    'eieMatmul',
+    () => {
+      const weights = packEie(tensor([0, 4, 0, 1, 0, -1], [2, 3]), { elements: 1, values: 'shared' })
+      return ops.eieMatmul(gpu, tensor([1, 2, 3], [1, 3]), weights, { residual: tensor([1, 0], [1, 2]) })
+    },
+    [1, 2],
+    [9, -2],
   ],
   [
     'runLengthEncode',
