@@ -86,6 +86,8 @@ export interface Kernel {
   readonly reads?: boolean
   /** Values of A and B stay f16 (`value_t`), whatever sums are kept in: for kernels that multiply halves. */
   readonly halves?: boolean
+  /** The body reads A value by value: it is bound one element wide, unless it is a window. */
+  readonly single?: boolean
   /** The body loads A and B from their buffers itself (`OperandSpec.direct`). */
   readonly direct?: boolean
   /** Operands besides those of the product, with what they are bound to (partial sums in a temp). */
@@ -142,7 +144,8 @@ export function dispatchesOf(product: Product, kernel: Kernel): DispatchPlan[] {
   const inner = product.batch.slice(outer.length)
   const slices = slicesOf({ batch: inner })
   const { epilogue, output } = product
-  const forms = { a: readForm(product, 'a'), b: readForm(product, 'b') }
+  const single = kernel.single === true && product.a.window === undefined
+  const forms = { a: single ? 'any' : readForm(product, 'a'), b: readForm(product, 'b') } as const
   const half = product.accumulate === 'f16'
   const halves = half || kernel.halves === true
   const stores = kernel.stores ?? 'quad'

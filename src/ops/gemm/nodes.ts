@@ -6,15 +6,17 @@ import { attributes as linearAttributes } from '../linear/rule.ts'
 import * as matmul from '../matmul/plan.ts'
 import { attributes as matmulAttributes } from '../matmul/rule.ts'
 import type { FusedAttributes } from './fused.ts'
-import { packedProduct } from './packed.ts'
 import * as gemm from './plan.ts'
 import type { Product } from './product.ts'
 import { attributes as gemmAttributes } from './rule.ts'
 
 /** A node, with the kernel that its attributes force. */
 export interface ProductNode {
+  /** Of dense operands. */
   readonly product: Product
   readonly kernel?: string | Config
+  /** Its B is packed (packed.ts). */
+  readonly sparsity?: '2:4'
 }
 
 /**
@@ -27,22 +29,22 @@ export function productOfNode(
   attributes: unknown,
 ): ProductNode | undefined {
   const types = { inputs, outputs, values }
-  const made = (product: Product, kernel: string | Config | undefined): ProductNode => {
-    return kernel === undefined ? { product } : { product, kernel }
-  }
-  const packed = (product: Product, { sparsity }: FusedAttributes): Product =>
-    sparsity === undefined ? product : packedProduct(product)
+  const made = (product: Product, { kernel, sparsity }: FusedAttributes): ProductNode => ({
+    product,
+    ...(kernel === undefined ? {} : { kernel }),
+    ...(sparsity === undefined ? {} : { sparsity }),
+  })
   if (op === 'gemm') {
     const own = gemmAttributes.parse(attributes)
-    return made(packed(gemm.productOf({ ...types, attributes: own }), own), own.kernel)
+    return made(gemm.productOf({ ...types, attributes: own }), own)
   }
   if (op === 'matmul') {
     const own = matmulAttributes.parse(attributes)
-    return made(packed(matmul.productOf({ ...types, attributes: own }), own), own.kernel)
+    return made(matmul.productOf({ ...types, attributes: own }), own)
   }
   if (op === 'linear') {
     const own = linearAttributes.parse(attributes)
-    return made(packed(linear.productOf({ ...types, attributes: own }), own), own.kernel)
+    return made(linear.productOf({ ...types, attributes: own }), own)
   }
   return undefined
 }

@@ -120,13 +120,13 @@ const VALUES = SCALE + 1
 const SEATS = SCALE + 2
 
 /** The plan of a dense product whose B is one matrix, packed: the same inputs, B is read at load alone. */
-function planPacked(product: Product, device: DeviceFacts, kernel?: string | Config): OpPlan {
+export function planPacked(product: Product, device: DeviceFacts, kernel?: string | Config): OpPlan {
   const made = planProduct(packedProduct(product), device, kernel)
   if (made.dispatches.length === 0) return made
   const refs: TensorRef[] = Array.from({ length: VALUES }, (_, index) => ({ kind: 'input', index }))
   const prepared: TensorRef[] = [0, 1].map((index) => ({ kind: 'prepared', index }))
   return {
-    reason: made.reason,
+    reason: `weights in 2:4: ${made.reason}`,
     ...rewired(made, { inputs: [...refs, ...prepared], outputs: [{ kind: 'output', index: 0 }], firstTemp: 0 }),
     prepared: product.depth === 0 ? [] : packWeights(product.op, weightsOf(product), 0),
   }

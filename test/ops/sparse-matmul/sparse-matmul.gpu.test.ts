@@ -29,7 +29,7 @@ it.each([
   const w = prunedMatrix(columns, depth, whole)
   const packed = packTwoOfFour(w)
   const dense = await (await linear(gpu, x, w, { bias, activation: 'relu' })).data()
-  for (const kernel of [undefined, 'vector', 'broadcast', 'registers', 'tiled'] as const) {
+  for (const kernel of [undefined, 'vector', 'two-of-four', { kernel: 'two-of-four', gather: 'select', along: 2 }]) {
     if (kernel === 'vector' && rows > 16) continue
     const y = await sparseMatmul(gpu, x, packed, { bias, activation: 'relu', ...(kernel === undefined ? {} : { kernel }) })
     expect(await y.data(), kernel).toEqual(dense)

@@ -14,6 +14,7 @@ import meetMemory from '../../../../shaders/gemm/vector_meet_memory.wgsl?raw'
 import meetPlain from '../../../../shaders/gemm/vector_meet_plain.wgsl?raw'
 import meetSubgroup from '../../../../shaders/gemm/vector_meet_subgroup.wgsl?raw'
 import body from '../../../../shaders/gemm/vector_product.wgsl?raw'
+import walk from '../../../../shaders/gemm/vector_walk.wgsl?raw'
 import { z } from 'zod'
 import { deviceByteSize, type DeviceFacts } from '../../../gpu/program.ts'
 import type { Mapping } from '../../../schedule/mapping.ts'
@@ -136,7 +137,7 @@ export const vector: Family<VectorConfig> = {
     const { params, ...partial } = parts > 1 ? splitKernel(product, parts) : { params: {} }
     const kernel: Kernel = {
       name: 'vector',
-      body: [...MEET[met], parts > 1 ? deliverPart : deliverWhole, body, inSubgroups ? mainSubgroups : main].join('\n'),
+      body: [...MEET[met], parts > 1 ? deliverPart : deliverWhole, body, walk, inSubgroups ? mainSubgroups : main].join('\n'),
       constants: {
         ROWS: rows,
         STRIPS: strips,
@@ -150,7 +151,7 @@ export const vector: Family<VectorConfig> = {
       workgroupBytes: workgroupBytes(product, config, device),
       ...(inSubgroups ? { requires: ['subgroups'] as const } : {}),
       groups: (slices) => slices * parts * columnTiles,
-      params: { ...params, column_tiles: columnTiles, parts, part_depth: partDepth, meet: meetRows * strips },
+      params: { ...params, row_tiles: 1, column_tiles: columnTiles, parts, part_depth: partDepth, meet: meetRows * strips },
       ...partial,
     }
     const reason = `vector: ${across} lanes over ${4 * across * strips} columns, ${along} over the depth`
