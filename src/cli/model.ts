@@ -59,9 +59,14 @@ export function sparsityOption(command: Command): Command {
 }
 
 /** The graph with its layers in 2:4 where that was asked for, and a remark on what was done. @throws OptionError, UnsupportedOpError */
-export function asSparse(context: Context, graph: Graph, { sparsity }: ModelFlags, sizes: OpenedModel['sizes'] = {}): Graph {
+export async function asSparse(
+  context: Context,
+  graph: Graph,
+  { sparsity }: ModelFlags,
+  sizes: OpenedModel['sizes'] = {},
+): Promise<Graph> {
   if (sparsity === undefined) return graph
-  const { graph: sparse, report } = sparseGraph(graph, sizes)
+  const { graph: sparse, report } = await sparseGraph(graph, sizes)
   const { layers, dense } = report
   const cut = layers.filter(({ retained }) => retained < 1)
   const kept = (100 * report.totals.pruned.retained).toFixed(1)

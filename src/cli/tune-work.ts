@@ -8,7 +8,7 @@ import { bareTask, modelTasks, type ModelTasks, type UntouchedLayer } from '../p
 import { tunableProduct } from '../profile/tunable-product.ts'
 import type { TuneTask } from '../profile/tournament.ts'
 import type { Context } from './context.ts'
-import { openBound, type ModelFlags } from './model.ts'
+import { asSparse, openBound, type ModelFlags } from './model.ts'
 
 export interface WorkFlags extends ModelFlags {
   readonly layers?: readonly string[]
@@ -33,7 +33,7 @@ export async function workOf(context: Context, model: string, flags: WorkFlags):
     const cases = layers === undefined ? GEMM_CASES : casesNamed(GEMM, layers.join(','))
     return ({ software }) => benchTasks(cases, software)
   }
-  const graph = await openBound(context, model, flags)
+  const graph = await asSparse(context, await openBound(context, model, flags), flags)
   return (device) => modelTasks(graph, device, { precision, layers })
 }
 

@@ -51,7 +51,7 @@ export async function compile(gpu: Gpu, graph: Graph, options: CompileOptions = 
   const checked = checkCompileOptions(options, gpu.facts)
   options.signal?.throwIfAborted()
   checkGraph(graph, options.ops)
-  const model = new Model(gpu, options.sparsity === '2:4' ? sparseGraph(graph).graph : graph, checked)
+  const model = new Model(gpu, options.sparsity === '2:4' ? (await sparseGraph(graph)).graph : graph, checked)
   try {
     await model.prepare()
     return model

@@ -28,8 +28,8 @@ export interface SparseGraph {
  * @param sizes of symbolic dimensions
  * @throws OptionError where no layer can; UnsupportedOpError for quantised networks
  */
-export function sparseGraph(graph: Graph, sizes?: Readonly<Record<string, number>>): SparseGraph {
-  const pruned = pruneGraph(graph, { pattern: '2:4', ...(sizes === undefined ? {} : { sizes }) })
+export async function sparseGraph(graph: Graph, sizes?: Readonly<Record<string, number>>): Promise<SparseGraph> {
+  const pruned = await pruneGraph(graph, { pattern: '2:4', ...(sizes === undefined ? {} : { sizes }) })
   const names = new Set(pruned.report.layers.flatMap(({ nodes }) => nodes))
   const nodes = pruned.graph.nodes.map((node) => {
     return names.has(node.name) ? { ...node, attributes: { ...node.attributes, sparsity: '2:4' } } : node
@@ -56,7 +56,7 @@ function gains({ node, context }: TypedNode, known: ReadonlyMap<string, HostTens
   const weights = known.get(node.inputs[1] ?? '')
   if (weights === undefined || weights.shape.length !== 2) return false
   const own = productOfNode(node.op, context, context.attributes)
-  if (own === undefined) return false
+  if (own === undefined || own.sparsity !== undefined) return false
   const product = normalised(own.product)
   return product.rows <= FEW_ROWS && product.columns > 1 && product.b.input === 1 && holds(weights, product)
 }

@@ -91,7 +91,9 @@ function taskOf({ node, context }: TypedNode): TuneTask | { readonly reason: str
   const isEmpty = [...context.inputs, ...context.outputs].some((type) => type?.shape.includes(0) === true)
   if (isEmpty) return { reason: 'it is empty' }
   const problem =
-    convolution === undefined ? product && tunableProduct(product.product) : tunableConvolution(convolution.convolution)
+    convolution === undefined
+      ? product && tunableProduct(product.product, product.sparsity)
+      : tunableConvolution(convolution.convolution)
   return problem && { problem, layers: [node.name] }
 }
 

@@ -12,6 +12,7 @@ import { estimate, kernelMachine, ratesFor } from '../ops/gemm/estimate.ts'
 import { accessesOf, familyNamed, forced } from '../ops/gemm/families.ts'
 import type { Config } from '../ops/gemm/family.ts'
 import { productOfNode, type ProductNode } from '../ops/gemm/nodes.ts'
+import { packedProduct } from '../ops/gemm/packed.ts'
 import { flopsOf, normalised, slicesOf, type Product } from '../ops/gemm/product.ts'
 import type { Mapping } from '../schedule/mapping.ts'
 import { convProblem, gemmProblem, type Problem } from '../schedule/problem.ts'
@@ -32,7 +33,7 @@ export async function runProduct(context: RowContext, own: OwnNode, price: boole
   const node = productOfNode(definition.name, { inputs, outputs: [type], values }, attributes)
   if (node === undefined) throw new OptionError(`${definition.name} is no matrix product`, { op: definition.name })
   const plan = definition.plan({ inputs, values, attributes, outputs: [type], device: gpu.facts })
-  const product = normalised(node.product)
+  const product = normalised(node.sparsity === undefined ? node.product : packedProduct(node.product))
   const operations = flopsOf(product)
 
   const uploaded: (DeviceTensor | null)[] = []

@@ -7,6 +7,7 @@ import { ALGORITHMS, algorithmNamed, refusalOf } from '../ops/conv2d/algorithms.
 import { choose, convolutionKey } from '../ops/conv2d/choose.ts'
 import { layoutStrides, macsOf, pixelsOf, tapsOf, type Convolution } from '../ops/conv2d/convolution.ts'
 import { estimateConvolution } from '../ops/conv2d/estimate.ts'
+import { keptWeights } from '../ops/gemm/kept-reference.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import { constantsText } from './constants.ts'
 import { ExactResult, MOST, stored, wholeNumbers, type Sums } from './exam.ts'
@@ -41,9 +42,10 @@ export function tunableConvolution({ bias, ...given }: Convolution): Tunable {
 
     exam() {
       const depth = conv.channels * tapsOf(conv)
+      const filters = wholeNumbers(sizeOf(w.shape), depth, 2)
       const values = {
         x: wholeNumbers(sizeOf(x.shape), depth, 1),
-        w: wholeNumbers(sizeOf(w.shape), depth, 2),
+        w: conv.sparsity === undefined ? filters : keptWeights(filters, w.shape),
         residual: residual === undefined ? undefined : wholeNumbers(sizeOf(residual.shape), depth, 3),
       }
       const expected = new ExactResult(convolutionSums(conv, values))
@@ -63,7 +65,7 @@ function withoutPlace({ place, ...conv }: Convolution): Convolution {
 
 /** As people write it: `64×56×56, 128×3×3, stride 2, padding 1, nchw f32`. */
 function convolutionText(conv: Convolution): string {
-  const { batch, groups, channels, filters, axes, layout, outputLayout, x, residual, place } = conv
+  const { batch, groups, channels, filters, axes, layout, outputLayout, x, residual, place, sparsity } = conv
   const trivial = axes.findIndex(({ input, kernel }) => input > 1 || kernel > 1)
   const own = axes.slice(trivial < 0 ? 1 : trivial)
   const side = (values: readonly (number | string)[]): string => (new Set(values).size === 1 ? String(values[0]) : values.join('×'))
@@ -79,6 +81,7 @@ function convolutionText(conv: Convolution): string {
     ...(groups === 1 ? [] : [`${groups} groups`]),
     ...(residual === undefined ? [] : ['residual']),
     ...(place === undefined ? [] : ['in place']),
+    ...(sparsity === undefined ? [] : [sparsity]),
   ]
   return `${parts.join(', ')}, ${layout}${layout === outputLayout ? '' : `>${outputLayout}`} ${x.dtype}`
 }
@@ -97,7 +100,9 @@ function contendersOf(conv: Convolution, device: DeviceFacts): Contenders {
   const seen = new Set([dispatchesText(conv, chosenFor(conv, device).config, device)])
   const others: AlgorithmConfig[] = []
   const refused: { config: AlgorithmConfig; reason: string }[] = []
-  for (const one of [...ALGORITHMS.values()].flatMap((algorithm) => algorithm.candidates(conv, device))) {
+  // Of filters in 2:4 the others say nothing: they have no form for any.
+  const fitting = [...ALGORITHMS.values()].filter(({ sparse }) => conv.sparsity === undefined || sparse === true)
+  for (const one of fitting.flatMap((algorithm) => algorithm.candidates(conv, device))) {
     const why = refusalOf(conv, one, device)
     if (why !== undefined) {
       refused.push({ config: one, reason: why })

@@ -6,17 +6,24 @@ import { choose, productKey } from '../ops/gemm/choose.ts'
 import { estimate } from '../ops/gemm/estimate.ts'
 import { allCandidates, FAMILIES, familyNamed } from '../ops/gemm/families.ts'
 import type { Config } from '../ops/gemm/family.ts'
+import { packedProduct, planPacked } from '../ops/gemm/packed.ts'
 import { flopsOf, normalised, slicesOf, type Product } from '../ops/gemm/product.ts'
+import { GROUP } from '../sparsity/two-of-four.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 import { constantsText } from './constants.ts'
 import { ExactResult, stored, wholeNumbers, type Sums } from './exam.ts'
 import type { Chosen, Tunable } from './tunable.ts'
 
-/** A product in the form that kernels take, without what comes after the sum. */
-export function tunableProduct(given: Product): Tunable {
-  const product: Product = { ...normalised(given), epilogue: { alpha: 1, activation: 'none' } }
-  const { op, rows, columns, depth, a, b, output } = product
+/**
+ * A product in the form that kernels take, without what comes after the sum.
+ * @param sparsity B is packed: kernels see it so, operands are dense matrices that hold the pattern
+ */
+export function tunableProduct(given: Product, sparsity?: '2:4'): Tunable {
+  const bare: Product = { ...given, epilogue: { alpha: 1, activation: 'none' } }
+  const product = normalised(sparsity === undefined ? bare : packedProduct(bare))
+  const dense: Product = sparsity === undefined ? product : { ...product, b: given.b }
+  const { op, rows, columns, depth, a, output } = product
   const slices = slicesOf(product)
   const chosen = (device: DeviceFacts): Chosen & { readonly config: Config } => {
     const { config, reason } = choose(product, device)
@@ -26,11 +33,11 @@ export function tunableProduct(given: Product): Tunable {
     op,
     key: productKey(product),
     sizes: {
-      text: `${slices === 1 ? '' : `${slices} of `}${rows}×${depth}×${columns} ${a.type.dtype}`,
+      text: `${slices === 1 ? '' : `${slices} of `}${rows}×${depth}×${columns} ${a.type.dtype}${sparsity === undefined ? '' : ` ${sparsity}`}`,
       dtype: a.type.dtype,
       flops: flopsOf(product),
     },
-    inputs: byInput(product, a.type, b.type),
+    inputs: byInput(dense, dense.a.type, dense.b.type),
     output,
     examValues: 2 * slices * rows + columns,
 
@@ -41,7 +48,10 @@ export function tunableProduct(given: Product): Tunable {
       return { others: allCandidates(product, device).filter((other) => JSON.stringify(other) !== same), refused: [] }
     },
 
-    plan: (config, device) => familyNamed(kernelOf(config).kernel, op).plan(product, kernelOf(config), device),
+    plan: (config, device) =>
+      sparsity === undefined
+        ? familyNamed(kernelOf(config).kernel, op).plan(product, kernelOf(config), device)
+        : planPacked(bare, device, kernelOf(config)),
     estimate: (config, device, rates) => estimate(product, kernelOf(config), device, rates),
 
     configText(config) {
@@ -51,9 +61,9 @@ export function tunableProduct(given: Product): Tunable {
     },
 
     exam() {
-      const operands = exactOperands(product)
-      const expected = new ExactResult(productSums(product, operands))
-      return { operands: byInput(product, operands.a, operands.b), check: (result) => expected.check(result) }
+      const operands = exactOperands(dense, sparsity)
+      const expected = new ExactResult(productSums(dense, operands))
+      return { operands: byInput(dense, operands.a, operands.b), check: (result) => expected.check(result) }
     },
   }
 }
@@ -78,11 +88,24 @@ export interface ExactOperands {
   readonly right: Float32Array
 }
 
-/** Operands of a product: whole numbers, seeded. @throws DtypeError where they are no floats */
-export function exactOperands(product: Product, seed = 1): ExactOperands {
-  const left = wholeNumbers(sizeOf(product.a.type.shape), product.depth, seed)
-  const right = wholeNumbers(sizeOf(product.b.type.shape), product.depth, seed + 1)
+/** Operands of a product: whole numbers, seeded; B holds `sparsity`. @throws DtypeError where they are no floats */
+export function exactOperands(product: Product, sparsity?: '2:4'): ExactOperands {
+  const left = wholeNumbers(sizeOf(product.a.type.shape), product.depth, 1)
+  const right = wholeNumbers(sizeOf(product.b.type.shape), product.depth, 2)
+  if (sparsity !== undefined) cut(right, product)
   return { a: stored(left, product.a.type), b: stored(right, product.b.type), left, right }
+}
+
+/** Leaves two places of every four along the depth, other ones from group to group and column to column. */
+function cut(values: Float32Array, { b, columns, depth }: Product): void {
+  for (let j = 0; j < columns; j++) {
+    for (let k = 0; k < depth; k++) {
+      const group = Math.floor(k / GROUP)
+      const first = (j + group) % GROUP
+      const second = (first + 1 + (j % (GROUP - 1))) % GROUP
+      if (k % GROUP !== first && k % GROUP !== second) values[j * b.line + k * b.depth] = 0
+    }
+  }
 }
 
 /** @param product normalised, not empty */

@@ -13,9 +13,9 @@ import { prunedMatrix } from '../ops/sparse-matmul/pruned.ts'
 const sparseNodes = ({ nodes }: Pick<Graph, 'nodes'>): string[] =>
   nodes.filter(({ attributes }) => attributes.sparsity === '2:4').map(({ name }) => name)
 
-it('2:4: layers that can are pruned and marked, others are listed with the reason; the graph that was given stays', () => {
+it('2:4: layers that can are pruned and marked, others are listed with the reason; the graph that was given stays', async () => {
   const dense = networkNamed('lenet5').build({})
-  const { graph: sparse, report } = sparseGraph(dense)
+  const { graph: sparse, report } = await sparseGraph(dense)
   expect(sparseNodes(sparse)).toEqual(['conv2', 'fc3', 'fc4', 'fc5'])
   expect(report.dense.map(({ name, reason }) => `${name}: ${reason}`)).toEqual([
     'conv1: a filter reads one channel (depthwise): there is no group of four',

@@ -75,7 +75,7 @@ export function profileCommand(context: Context, exit: (code: number) => void): 
   return sparsityOption(modelOptions(command)).action(async (model: string, options: Options) => {
     checkWritable(options.json, options.html, options.trace)
     const hardware = options.hardware === undefined ? undefined : await readHardware(context, options.hardware)
-    const graph = asSparse(context, await openBound(context, model, options), options)
+    const graph = await asSparse(context, await openBound(context, model, options), options)
     const report = await withGpu(context, options.adapter, async (gpu) => {
       remark(context, `${graph.name} on ${adapterTitle(gpu.adapter)}, dataflows ${options.dataflow.join(', ')}`)
       using progress = new Progress(context)

@@ -65,7 +65,7 @@ export function runCommand(context: Context, exit: (code: number) => void): Comm
     .addHelpText('after', EXAMPLES)
   return sparsityOption(weightOptions(inputOptions(command))).action(async (model: string, options: Options) => {
     const opened = await openModel(context, model, options)
-    const graph = asSparse(context, runnable(opened), options, opened.sizes)
+    const graph = await asSparse(context, runnable(opened), options, opened.sizes)
     const input = await readInputs(context, graph, options)
     requireAll(graph, input)
     const labels = options.labels === undefined ? undefined : await readLabels(context, options.labels)

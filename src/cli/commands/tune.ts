@@ -11,7 +11,7 @@ import type { ProblemSizes, Tunable } from '../../profile/tunable.ts'
 import type { TuningStore } from '../../profile/tuning.ts'
 import { choiceOption, colorsFor, EXIT, integerOption, numberOption, remark, type Colors, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, tuningStore, withGpu } from '../gpu.ts'
-import { MODEL_HELP, shapeOptions } from '../model.ts'
+import { MODEL_HELP, shapeOptions, sparsityOption } from '../model.ts'
 import { checkWritable, JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
 import { Progress } from '../progress.ts'
 import { duration, table, wrapped, type Column } from '../table.ts'
@@ -69,7 +69,7 @@ export function tuneCommand(context: Context, exit: (code: number) => void): Com
     .option(JSON_FLAGS, JSON_HELP)
     .option(ADAPTER_FLAGS, ADAPTER_HELP)
     .addHelpText('after', EXAMPLES)
-  return shapeOptions(command).action(async (model: string | undefined, options: Options) => {
+  return sparsityOption(shapeOptions(command)).action(async (model: string | undefined, options: Options) => {
     if (model === undefined && options.reset === undefined) {
       throw new OptionError('tune takes a MODEL', { remedy: 'Name one, or give --reset; see tilewright tune --help' })
     }

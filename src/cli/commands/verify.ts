@@ -42,7 +42,7 @@ export function verifyCommand(context: Context, exit: (code: number) => void): C
     .addHelpText('after', EXAMPLES)
   return sparsityOption(modelOptions(inputOptions(command))).action(async (model: string, options: Options) => {
     const opened = await openModel(context, model, options)
-    const graph = asSparse(context, runnable(opened), options, opened.sizes)
+    const graph = await asSparse(context, runnable(opened), options, opened.sizes)
     const given = await readInputs(context, graph, options)
     const all = Object.keys(given).length > 0
     if (all) requireAll(graph, given)
