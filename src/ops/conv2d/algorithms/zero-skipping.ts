@@ -1,58 +1,56 @@
 /**
- * Convolution that skips zero activations, after SCNN (Parashar et al., ISCA 2017): activations are compressed as a run begins, each stays
- * where it is and meets the weights of its channel, all products are sums of a tile that somebody owns. Think of a till that only stops
- * for what lies on the belt.
+ * Convolution that multiplies non-zero activations alone, after SCNN (Parashar et al., ISCA 2017): activations are compressed as a run
+ * begins, those of a pixel become a list of values and their channels, and each meets the weights of its channel. Think of a till that
+ * only stops for what lies on the belt.
  *
- *     X ─▶ compress: a bit a value, and the values that are not zero ─┐
- *     W ─▶ prepared: filters side by side, which rows of them are zero ┴▶ main: each value · its row of filters ─▶ sums ─▶ Y
+ *     X ─▶ masks: a bit a channel ─▶ list: values and channels of each pixel, closed up ─┐
+ *     W ─▶ prepared: filters side by side, channels whose weights are all zero ──────────┴▶ main: value · weights ─▶ sums ─▶ Y
  *
- * SCNN's multipliers take any 4 activations by any 4 weights, and a crossbar scatters the products to banks of accumulators. Lanes of a GPU
- * run in step, and there are no float atomics: so a lane owns filters and keeps their sums in registers, and all lanes of a workgroup walk the
- * same list of activations. An activation that is zero costs no lane anything but a look at its bit; a weight is skipped where its row of
- * taps is zero for all the workgroup's filters (pruned channels), not by itself, for the lanes beside it have work. Sums are added in an
- * order that is fixed, so results do not vary from run to run.
+ * SCNN keeps an activation where it is, multiplies it by the weights of its channel and scatters the products over banks of accumulators
+ * through a crossbar. A GPU has no such crossbar: there are no float atomics, and lanes run in step. So the scatter is turned around: a
+ * lane owns filters of one output and keeps their sums in registers, and all lanes of a workgroup walk the same lists, those of the
+ * pixels under the window. A product then costs one load, of a weight; with sums in workgroup memory, which the input-stationary order needs,
+ * it costs a load and a store (1.6 times the time on lavapipe). Sums are added in a fixed order: results do not vary from run to run.
  *
- * A product with a zero activation is 0 whatever the weight: where a weight is NaN or infinite, nothing is skipped, and results are the
- * definition's.
+ * Of weights, what all lanes can skip is skipped: a channel whose weights are all zero is in no list. A single zero weight is
+ * multiplied, for the lanes beside it have work. Where a channel has a weight that is NaN or infinite, its zeros are listed, those of
+ * the padding too, for 0 · ∞ is NaN: results are the definition's.
+ *
+ * What is dispatched follows from shapes; the loops end at counts that the device reads.
  */
 import { z } from 'zod'
 import outputBody from '../../../../shaders/conv/output.wgsl?raw'
-import compressBody from '../../../../shaders/conv/zero_skipping/compress.wgsl?raw'
-import finiteBody from '../../../../shaders/conv/zero_skipping/finite.wgsl?raw'
+import channelsBody from '../../../../shaders/conv/zero_skipping/channels.wgsl?raw'
+import listBody from '../../../../shaders/conv/zero_skipping/list.wgsl?raw'
 import mainBody from '../../../../shaders/conv/zero_skipping/main.wgsl?raw'
-import rowsBody from '../../../../shaders/conv/zero_skipping/rows.wgsl?raw'
-import stripBody from '../../../../shaders/conv/zero_skipping/strip.wgsl?raw'
+import masksBody from '../../../../shaders/conv/zero_skipping/masks.wgsl?raw'
+import valueBody from '../../../../shaders/conv/zero_skipping/value.wgsl?raw'
 import quotient from '../../../../shaders/runtime/quotient.wgsl?raw'
 import type { DispatchPlan, ParamType, Preparation, TensorRef } from '../../../gpu/program.ts'
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
-import { copyDispatch } from '../../movement/copy.ts'
-import type { WindowAxis } from '../../window.ts'
 import type { Algorithm } from '../algorithm.ts'
-import { INPUT, macsOf, tapsOf, type Convolution } from '../convolution.ts'
+import { INPUT, macsOf, pixelsOf, tapsOf, type Convolution } from '../convolution.ts'
 import { epilogueParts } from '../epilogue.ts'
-import { bytesOf } from '../filters.ts'
-import { sharing, stripOf } from '../strips.ts'
+import { bytesOf, packedType, packFilters, paddedFilters } from '../filters.ts'
 import { sizeParams } from './direct.ts'
 
 const schema = z.strictObject({
   algorithm: z.literal('zero-skipping'),
-  /** Outputs of a row that a workgroup owns. */
-  strip: z.number().int().min(1).max(16).default(4),
-  /** Rows of them. */
-  tall: z.number().int().min(1).max(8).default(1),
   /** Filters of a lane. */
-  each: z.number().int().min(1).max(8).default(2),
+  each: z.number().int().min(1).max(16).default(4),
+  /** Of a workgroup. */
   lanes: z.union([z.literal(8), z.literal(16), z.literal(32), z.literal(64)]).default(32),
 })
 export type ZeroSkippingConfig = z.infer<typeof schema>
 
-/** Multiply-adds in the text of a row: more take seconds to compile. */
-const MOST_UNROLLED = 500
-/** Values of a segment: bits of a mask. */
-const MOST_SPAN = 32
 /** Of the kernels that compress and prepare. */
 const LANES = 64
+/** Channels of a word of masks. */
+const WORD = 32
+
+const temp = (index: number): TensorRef => ({ kind: 'temp', index })
+const prepared = (index: number): TensorRef => ({ kind: 'prepared', index })
 
 export const zeroSkipping: Algorithm<ZeroSkippingConfig> = {
   name: 'zero-skipping',
@@ -60,222 +58,153 @@ export const zeroSkipping: Algorithm<ZeroSkippingConfig> = {
   mixes: true,
   places: true,
 
-  refusal(conv, config) {
-    const { strip, tall, each } = config
-    const { span, list } = sizesOf(conv, config)
-    if (span > MOST_SPAN) return `${span} values of a row meet a strip of ${strip} outputs, at most ${MOST_SPAN}`
-    const unrolled = conv.axes[2].kernel * strip * tall * each
-    if (unrolled > MOST_UNROLLED) return `${unrolled} multiply-adds unrolled, at most ${MOST_UNROLLED}`
-    const elements = sizeOf(list.shape)
-    return elements >= 2 ** 31 ? `lists of ${elements} places, 32-bit indices reach ${2 ** 31}` : undefined
+  refusal(conv) {
+    const elements = sizeOf(listsOf(conv).list.shape)
+    return elements >= 2 ** 31 ? `lists of ${elements} words, 32-bit indices reach ${2 ** 31}` : undefined
   },
 
-  candidates(conv, device) {
-    const lanes = device.software ? 8 : 32
-    const tiles = device.software ? [[2, 4] as const, [1, 4] as const] : [[1, 2] as const, [2, 2] as const]
-    return [...new Set([stripOf(conv), 4, 1])]
-      .flatMap((strip) =>
-        tiles.map(([tall, each]) => ({ algorithm: 'zero-skipping', strip, tall, each, lanes }) satisfies ZeroSkippingConfig),
-      )
-      .filter((config) => zeroSkipping.refusal(conv, config, device) === undefined)
-      .slice(0, 4)
+  candidates(conv, { software }) {
+    const lanes = software ? 8 : 32
+    const most = software ? 16 : 8
+    const each = Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(1, conv.filters / lanes))))
+    const fewer = [each, each / 2].filter((count) => count >= 1)
+    return fewer.map((count) => ({ algorithm: 'zero-skipping', each: count, lanes }))
   },
 
-  plan(conv, config) {
-    const { strip, tall, each, lanes } = config
-    const sizes = sizesOf(conv, config)
-    const { block, blocks, values, span } = sizes
+  plan(conv, { each, lanes }) {
     const { batch, groups, channels, filters } = conv
-    const epilogue = epilogueParts(conv)
-    const masks: TensorRef = { kind: 'temp', index: 0 }
-    const list: TensorRef = { kind: 'temp', index: 1 }
-    const prepared = (index: number): TensorRef => ({ kind: 'prepared', index })
-    const segments = sizeOf(sizes.masks.shape)
-    const constants = { STRIP: strip, STEP_X: sharing(conv.axes[2]).step, KERNEL_X: conv.axes[2].kernel }
-    const params = typed({ ...sizeParams(conv), ...values })
-    const compress: DispatchPlan = {
+    const { masks, list, counts } = listsOf(conv)
+    const blocks = Math.ceil(filters / (each * lanes))
+    const { values, types } = paramsOf(conv)
+    const words = sizeOf(masks.shape)
+    const compress = (name: string, body: string, own: Pick<DispatchPlan, 'bind'> & Pick<DispatchPlan['program'], 'operands'>) => ({
       program: {
-        name: `${conv.op}/zero_skipping_compress`,
-        body: [quotient, outputBody, stripBody, compressBody].join('\n'),
-        operands: [
-          { name: 'x', dtype: conv.x.dtype, access: 'read' },
-          { name: 'dense', dtype: 'u32', access: 'read' },
-          { name: 'masks', dtype: 'u32', access: 'write' },
-          { name: 'list', dtype: conv.x.dtype, access: 'write' },
-        ],
-        params: { ...params.types, segments: 'u32' },
-        constants: { ...constants, USED: usedOf(conv.axes[2], strip) },
-        workgroupSize: [LANES, 1, 1],
+        name: `${conv.op}/zero_skipping_${name}`,
+        body: [quotient, outputBody, valueBody, body].join('\n'),
+        operands: [{ name: 'x', dtype: conv.x.dtype, access: 'read' } as const, ...own.operands],
+        params: types,
+        workgroupSize: [LANES, 1, 1] as const,
       },
-      bind: [{ kind: 'input', index: INPUT.x }, prepared(2), masks, list],
-      params: { ...params.values, segments },
-      groups: Math.ceil(segments / LANES),
-      cost: { flops: segments * span, bytes: bytesOf([conv.x, sizes.masks, sizes.list]) },
-    }
-    const main: DispatchPlan = {
-      program: {
-        name: `${conv.op}/zero_skipping`,
-        body: [epilogue.body, quotient, outputBody, stripBody, mainBody].join('\n'),
+      bind: [{ kind: 'input', index: INPUT.x } as const, ...own.bind],
+      params: values,
+      groups: Math.ceil(words / LANES),
+      cost: { flops: 2 * WORD * words, bytes: bytesOf([conv.x, masks, list]) },
+    })
+    const epilogue = epilogueParts(conv)
+    const dispatches: DispatchPlan[] = [
+      compress('masks', masksBody, {
+        operands: [
+          { name: 'kinds', dtype: 'u32', access: 'read' },
+          { name: 'masks', dtype: 'u32', access: 'write' },
+        ],
+        bind: [prepared(1), temp(0)],
+      }),
+      compress('list', listBody, {
         operands: [
           { name: 'masks', dtype: 'u32', access: 'read' },
-          { name: 'list', dtype: conv.x.dtype, access: 'read' },
-          { name: 'w', dtype: conv.w.dtype, access: 'read' },
-          { name: 'rows', dtype: 'u32', access: 'read' },
-          ...epilogue.operands,
-          { name: 'y', dtype: conv.output.dtype, access: 'write' },
+          { name: 'list', dtype: 'u32', access: 'write' },
+          { name: 'counts', dtype: 'u32', access: 'write' },
         ],
-        params: { ...params.types, batch: 'u32', blocks: 'u32', padded_filters: 'u32', ...epilogue.types },
-        constants: { ...constants, TALL: tall, EACH: each },
-        workgroupSize: [lanes, 1, 1],
+        bind: [temp(0), temp(1), temp(2)],
+      }),
+      {
+        program: {
+          name: `${conv.op}/zero_skipping`,
+          body: [epilogue.body, quotient, outputBody, mainBody].join('\n'),
+          operands: [
+            { name: 'list', dtype: 'u32', access: 'read' },
+            { name: 'counts', dtype: 'u32', access: 'read' },
+            { name: 'w', dtype: conv.w.dtype, access: 'read' },
+            ...epilogue.operands,
+            { name: 'y', dtype: conv.output.dtype, access: 'write' },
+          ],
+          params: { ...types, batch: 'u32', blocks: 'u32', taps: 'u32', padded_filters: 'u32', ...epilogue.types },
+          constants: { EACH: each },
+          workgroupSize: [lanes, 1, 1],
+        },
+        bind: [temp(1), temp(2), prepared(0), ...epilogue.bind, { kind: 'output', index: 0 }],
+        params: {
+          ...{ ...values, batch, blocks, taps: tapsOf(conv), padded_filters: paddedFilters(conv) },
+          ...epilogue.values,
+        },
+        groups: pixelsOf(conv) * batch * blocks * groups,
+        cost: {
+          flops: 2 * macsOf(conv),
+          bytes: bytesOf([list, counts, packedType(conv), conv.bias, conv.residual, conv.output]),
+        },
       },
-      bind: [masks, list, prepared(0), prepared(1), ...epilogue.bind, { kind: 'output', index: 0 }],
-      params: { ...params.values, batch, blocks, padded_filters: blocks * block, ...epilogue.values },
-      groups: values.strips_x * values.strips_y * conv.axes[0].output * batch * blocks * groups,
-      cost: {
-        flops: 2 * macsOf(conv),
-        bytes: bytesOf([sizes.masks, sizes.list, sizes.packed, sizes.rows, conv.bias, conv.residual, conv.output]),
-      },
-    }
+    ]
     return {
-      reason: `zero activations skipped, tiles of ${tall}×${strip} outputs of ${block} filters, ${channels} × ${filters} of a group`,
-      dispatches: [compress, main].filter((dispatch) => dispatch.groups > 0),
-      temps: [sizes.masks, sizes.list],
-      prepared: preparations(conv, sizes),
+      reason: `zero activations skipped, lists of up to ${channels} channels, ${each * lanes} filters of an output`,
+      dispatches: dispatches.filter((dispatch) => dispatch.groups > 0),
+      temps: [masks, list, counts],
+      prepared: [packFilters(conv, 0), channelKinds(conv, 1)],
     }
   },
 
   /** As if no activation were zero: how many multiplications are left is the data's. */
-  work(conv, config) {
+  work(conv) {
     const macs = macsOf(conv)
-    const { masks, list, packed, rows } = sizesOf(conv, config)
-    const between = [masks, masks, list, list]
+    const { masks, list, counts } = listsOf(conv)
+    const between = [conv.x, conv.x, masks, masks, list, list, counts, counts]
     return {
       multiplications: macs,
       additions: macs,
-      bytes: bytesOf([conv.x, ...between, packed, rows, conv.bias, conv.residual, conv.output]),
+      bytes: bytesOf([...between, packedType(conv), conv.bias, conv.residual, conv.output]),
     }
   },
 
   error: () => 0,
 }
 
-/** What follows from a convolution and a configuration. */
-interface Sizes {
-  /** Values of a row that meet a strip. */
-  readonly span: number
-  /** Filters of a workgroup, and how many such blocks a group has. */
-  readonly block: number
-  readonly blocks: number
-  /** [pictures, channels, depths, rows, strips]: depths and rows of the map with its padding, as far as tiles reach. */
-  readonly masks: TensorType
-  /** A segment's values that are not zero, at the front of `span` places. */
-  readonly list: TensorType
-  /** [group][channel][tap][filter], in whole blocks. */
-  readonly packed: TensorType
-  /** [group][block][channel][depth and row of the kernel]: whether a weight is not zero. */
-  readonly rows: TensorType
-  readonly values: {
-    readonly strips_x: number
-    readonly strips_y: number
-    readonly spacing_x: number
-    readonly rows_y: number
-    readonly rows_z: number
-    readonly all_channels: number
-  }
+/** Pixels of all pictures and groups; padding is one more for each group. */
+function pixelsIn({ batch, groups, axes }: Convolution): number {
+  return batch * groups * axes.reduce((count, { input }) => count * input, 1)
 }
 
-function sizesOf(conv: Convolution, { strip, tall, each, lanes }: ZeroSkippingConfig): Sizes {
-  const { batch, groups, channels, filters, axes } = conv
-  const [z, y, x] = axes
-  const { spacing, step } = sharing(x)
-  const span = (strip - 1) * step + x.kernel
-  const block = each * lanes
-  const blocks = Math.ceil(filters / block)
-  const values = {
-    strips_x: Math.ceil(x.output / (strip * spacing)) * spacing,
-    strips_y: Math.ceil(y.output / tall),
-    spacing_x: spacing,
-    rows_y: reach(y, tall * Math.ceil(y.output / tall)),
-    rows_z: reach(z, z.output),
-    all_channels: groups * channels,
-  }
-  const segments = [batch, groups * channels, values.rows_z, values.rows_y, values.strips_x]
+/** What lies between dispatches: a bit a channel; value and channel of each that is listed, at the front of its pixel's; how many. */
+function listsOf(conv: Convolution): { readonly masks: TensorType; readonly list: TensorType; readonly counts: TensorType } {
+  const { groups, channels } = conv
+  // Where there are no channels, a word says so.
+  const pixels = pixelsIn(conv) + groups
   return {
-    ...{ span, block, blocks, values },
-    masks: { dtype: 'u32', shape: segments },
-    list: { dtype: conv.x.dtype, shape: [...segments, span] },
-    packed: { dtype: conv.w.dtype, shape: [groups, channels, tapsOf(conv), blocks * block] },
-    rows: { dtype: 'u32', shape: [groups, blocks, channels, z.kernel * y.kernel] },
+    masks: { dtype: 'u32', shape: [pixels, wordsOf(channels)] },
+    list: { dtype: 'u32', shape: [pixels, channels, 2] },
+    counts: { dtype: 'u32', shape: [pixels] },
   }
 }
 
-/** Values under the windows of so many outputs, from the first that the first covers. */
-function reach({ stride, dilation, kernel }: WindowAxis, outputs: number): number {
-  return (outputs - 1) * stride + dilation * (kernel - 1) + 1
+function wordsOf(channels: number): number {
+  return Math.max(1, Math.ceil(channels / WORD))
 }
 
-/** A bit for each place of a segment that a window of the strip covers: with strides beyond the kernel, there are others. */
-function usedOf(axis: WindowAxis, strip: number): number {
-  const { step } = sharing(axis)
-  let used = 0
-  for (let output = 0; output < strip; output++) for (let tap = 0; tap < axis.kernel; tap++) used |= 1 << (output * step + tap)
-  return used >>> 0
-}
-
-/** Filters side by side, which of their rows are zero, and whether one is not finite. */
-function preparations(conv: Convolution, { block, blocks, packed, rows }: Sizes): Preparation[] {
-  const { groups, channels, filters, w, axes } = conv
-  const taps = channels * tapsOf(conv)
-  const padded = blocks * block
-  const input: TensorRef = { kind: 'input', index: INPUT.w }
-  const weights = { name: 'w', dtype: w.dtype, access: 'read' } as const
-  const nest = {
-    extents: [groups, taps, filters],
-    strides: [
-      [filters * taps, 1, taps],
-      [taps * padded, padded, 1],
-    ],
-  } as const
-  const count = sizeOf(rows.shape)
-  const dense: TensorType = { dtype: 'u32', shape: [1] }
-  const bytes = bytesOf([w])
-  const dispatches: DispatchPlan[] = [
-    copyDispatch(conv.op, nest, { type: w, ref: input }, { type: packed, ref: { kind: 'prepared', index: 0 } }),
-    {
-      program: {
-        name: `${conv.op}/zero_skipping_rows`,
-        body: rowsBody,
-        operands: [weights, { name: 'rows', dtype: 'u32', access: 'write' }],
-        params: { filters: 'u32', blocks: 'u32', rows: 'u32', block_rows: 'u32' },
-        constants: { BLOCK: block, KERNEL_X: axes[2].kernel },
-        workgroupSize: [LANES, 1, 1],
-      },
-      bind: [input, { kind: 'prepared', index: 1 }],
-      params: { filters, blocks, rows: count, block_rows: channels * axes[0].kernel * axes[1].kernel },
-      groups: Math.ceil(count / LANES),
-      cost: { flops: 0, bytes },
-    },
-    {
-      program: {
-        name: `${conv.op}/zero_skipping_finite`,
-        body: finiteBody,
-        operands: [weights, { name: 'dense', dtype: 'u32', access: 'write' }],
-        params: { count: 'u32' },
-        workgroupSize: [LANES, 1, 1],
-      },
-      bind: [input, { kind: 'prepared', index: 2 }],
-      params: { count: sizeOf(w.shape) },
-      groups: 1,
-      cost: { flops: 0, bytes },
-    },
-  ]
-  return [packed, rows, dense].map((type, index) => ({
-    type,
-    from: INPUT.w,
-    dispatches: dispatches.slice(index, index + 1).filter(({ groups: workgroups }) => workgroups > 0),
-  }))
-}
-
-function typed(values: Readonly<Record<string, number>>) {
+function paramsOf(conv: Convolution) {
+  const words = wordsOf(conv.channels)
+  const pixels = pixelsIn(conv)
+  const values = { ...sizeParams(conv), parts: conv.groups, words, pixels, all_words: (pixels + conv.groups) * words }
   return { values, types: Object.fromEntries(Object.keys(values).map((name): [string, ParamType] => [name, 'u32'])) }
+}
+
+/** What the weights of each channel are: all zero, finite, or not. */
+function channelKinds(conv: Convolution, index: number): Preparation {
+  const { groups, channels, filters, w } = conv
+  const all = groups * channels
+  const type: TensorType = { dtype: 'u32', shape: [all] }
+  const dispatch: DispatchPlan = {
+    program: {
+      name: `${conv.op}/zero_skipping_channels`,
+      body: channelsBody,
+      operands: [
+        { name: 'w', dtype: w.dtype, access: 'read' },
+        { name: 'kinds', dtype: 'u32', access: 'write' },
+      ],
+      params: { all_channels: 'u32', channels: 'u32', filters: 'u32', taps: 'u32' },
+      workgroupSize: [LANES, 1, 1],
+    },
+    bind: [{ kind: 'input', index: INPUT.w }, prepared(index)],
+    params: { all_channels: all, channels, filters, taps: tapsOf(conv) },
+    groups: Math.ceil(all / LANES),
+    cost: { flops: 0, bytes: bytesOf([w]) },
+  }
+  return { type, from: INPUT.w, dispatches: all === 0 ? [] : [dispatch] }
 }
