@@ -15,8 +15,26 @@ export type { Graph, GraphInput, GraphNode, UnsupportedNode } from './graph/grap
 export { graph } from './graph/builder.ts'
 export { compile, type Model, type CompileOptions } from './graph/model.ts'
 export { exportOnnx } from './formats/onnx/export.ts'
+export { rewriteOnnx } from './formats/onnx/rewrite.ts'
+export { channelGroups, permuteGroup, type ChannelGroup, type ChannelGroups } from './graph/channel-groups.ts'
+export { pruneGraph, type Pruned, type PrunedLayer, type PruneOptions, type PruneReport } from './graph/prune.ts'
+export { energyPriority, layerEnergies, type EnergyOptions, type LayerEnergy } from './graph/prune-energy.ts'
+export { comparePruned, type Comparison, type LabelledInput } from './profile/prune-compare.ts'
 export { loadTwoOfFour, saveTwoOfFour } from './formats/two-of-four.ts'
 export { loadSemiStructured, saveSemiStructured, type SemiStructuredFile } from './formats/two-of-four-torch.ts'
+export {
+  checkTwoOfFour,
+  holdsTwoOfFour,
+  packTwoOfFour,
+  quantiseTwoOfFour,
+  twoOfFourBytes,
+  unpackTwoOfFour,
+  type TwoOfFour,
+} from './sparsity/two-of-four.ts'
+export { maskReport, pruneMask, type Weights } from './sparsity/mask.ts'
+export { parsePattern, patternName, type PrunePattern } from './sparsity/pattern.ts'
+export { searchPermutation } from './sparsity/permutation.ts'
+export { sparseGraph, type SparseGraph, type SparsityChoice } from './graph/sparsity.ts'
 export { checkCsc, cscBytes, packCsc, unpackCsc, type Csc } from './sparsity/csc.ts'
 export { checkCsr, csrBytes, packCsr, unpackCsr, type Csr } from './sparsity/csr.ts'
 export { checkEie, eieBytes, eieReport, packEie, unpackEie, type Eie, type EieOptions, type EieReport } from './sparsity/eie.ts'

@@ -139,7 +139,8 @@ export function located<T>(file: string, read: () => T): T {
   }
 }
 
-function preprocessing({ preprocess: preset, mean, std, bgr, resize, crop }: InputFlags): PreprocessOptions {
+/** What the options say of preprocessing. */
+export function preprocessing({ preprocess: preset, mean, std, bgr, resize, crop }: InputFlags): PreprocessOptions {
   return { preset, mean, std, bgr, resize, crop }
 }
 

@@ -11,6 +11,7 @@ import { figuresCommand } from './commands/figures.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { mapCommand } from './commands/map.ts'
 import { profileCommand } from './commands/profile.ts'
+import { pruneCommand } from './commands/prune.ts'
 import { runCommand } from './commands/run.ts'
 import { tuneCommand } from './commands/tune.ts'
 import { verifyCommand } from './commands/verify.ts'
@@ -28,6 +29,7 @@ const COMMANDS: readonly CommandFactory[] = [
   evaluateCommand,
   mapCommand,
   tuneCommand,
+  pruneCommand,
   figuresCommand,
   diffCommand,
   exportCommand,
@@ -43,6 +45,7 @@ Examples:
   tilewright inspect vgg16                               layers, weights, MACs
   tilewright map alexnet:conv2 --hardware eyeriss --dataflow rs
   tilewright tune model.onnx                             the fastest kernels for this machine, kept
+  tilewright prune model.onnx --pattern 2:4 --permute -o pruned.onnx
   tilewright doctor                                      what this machine has
 
 tilewright COMMAND --help says more. Exit code 0: all well; 1: an error, or a check that failed; 130: stopped by Ctrl-C.`

@@ -43,10 +43,15 @@ const TRIALS = [3, 224, 1] as const
 /**
  * The types of a graph whose symbolic dimensions stand for some size that its rules allow.
  * @param sizes of symbolic dimensions, by name
+ * @param sizesTried for the others, in turn
  * @throws ShapeError, OptionError naming the node where no size does
  */
-export function trialTypes(graph: Graph, sizes: Readonly<Record<string, number>> = {}): TypedGraph {
-  const trials = symbolicDimensions(graph).every((name) => sizes[name] !== undefined) ? [1] : TRIALS
+export function trialTypes(
+  graph: Graph,
+  sizes: Readonly<Record<string, number>> = {},
+  sizesTried: readonly number[] = TRIALS,
+): TypedGraph {
+  const trials = symbolicDimensions(graph).every((name) => sizes[name] !== undefined) ? [1] : sizesTried
   let failure: unknown
   for (const size of trials) {
     const bound = bindDimensions(graph, sizes, size)

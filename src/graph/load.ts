@@ -70,7 +70,7 @@ export async function loadGraph(source: ModelSource, options: LoadGraphOptions =
     return importOnnx(bytes, { externalData })
   }
   const bytes = await readModel(source, signal)
-  const beside: ExternalData = (file) => readBytes(sibling(source, file), signal)
+  const beside = dataBeside(source, signal)
   try {
     return await importOnnx(bytes, { name: baseName(source), externalData: externalData ?? beside })
   } catch (error) {
@@ -125,6 +125,11 @@ async function fetchBytes(url: string, signal?: AbortSignal): Promise<Uint8Array
   }
   if (!response.ok) throw new OptionError(`${url} cannot be fetched: ${response.status} ${response.statusText}`.trim())
   return new Uint8Array(await response.arrayBuffer())
+}
+
+/** Reads the files in which a model at `source` keeps weights: they lie beside it. */
+export function dataBeside(source: string | URL, signal?: AbortSignal): ExternalData {
+  return (file) => readBytes(sibling(source, file), signal)
 }
 
 /** The location of a file named relative to `source`. */

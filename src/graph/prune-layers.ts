@@ -104,8 +104,7 @@ function tooThin(shape: Shape, { kind }: PrunePattern): string | undefined {
   const [, channels = 0] = shape
   if (sizeOf(shape) === 0) return 'it has no weights'
   if (kind !== '2:4' || channels >= 4) return undefined
-  if (channels === 1) return 'a filter reads one channel (depthwise): there is no group of four'
-  return `a filter reads ${channels} channels: there is no group of four`
+  return `a filter reads ${channels} channel${channels === 1 ? '' : 's'}: there is no group of four`
 }
 
 /** Of a gemm B is [K, J] unless transB says otherwise; of a matmul always. */

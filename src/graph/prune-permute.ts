@@ -8,7 +8,7 @@
  */
 import { maskReport, pruneMask } from '../sparsity/mask.ts'
 import type { PrunePattern } from '../sparsity/pattern.ts'
-import { searchPermutation } from '../sparsity/permutation.ts'
+import { permutationSteps, type ChannelMatrix, type Permutation } from '../sparsity/permutation.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 import { permuteGroup, type ChannelGroup, type ChannelGroups } from './channel-groups.ts'
@@ -47,34 +47,41 @@ const FOUR = 4
  * Permutes every group whose channels a layer to be pruned reads side by side. Never to a worse end: `kept` ≥ `unpermuted` for each.
  * @param constants are set anew where they change
  */
-export function permuteChannels(
+export async function permuteChannels(
   constants: Map<string, HostTensor>,
   channels: ChannelGroups,
   layers: readonly PrunableLayer[],
   options: Options,
-): PermutedGroup[] {
+): Promise<PermutedGroup[]> {
   const { pattern, signal, onProgress } = options
   const byOperand = new Map(layers.map((layer) => [layer.operand, layer]))
   const read = channels.groups
     .map((group) => ({ group, readers: readersOf(group, byOperand) }))
     .filter(({ readers }) => readers.length > 0)
-  return read.map(({ group, readers }, index): PermutedGroup => {
+  const results: PermutedGroup[] = []
+  for (const [index, { group, readers }] of read.entries()) {
     signal?.throwIfAborted()
     const names = [...new Set(readers.map(({ layer }) => layer.name))]
-    onProgress?.({ done: index, total: read.length, text: `permuting ${group.size} channels of ${names[0] ?? ''}` })
+    const tell = (share: number): void => {
+      const percent = `${Math.round(100 * share)} %`
+      onProgress?.({ done: index, total: read.length, text: `permuting ${group.size} channels of ${names[0] ?? ''}, ${percent}` })
+    }
     const judged = touched(group, byOperand, pattern)
     const before = keptOf(constants, judged, pattern)
     const seats = wholeQuads(readers)
     const result = { channels: group.size, searched: seats.length, layers: names, unpermuted: before, kept: before }
-    if (seats.length <= FOUR) return { ...result, left: 'there is one group of four at most' }
-    const order = searched(constants, readers, seats, group.size, options)
+    if (seats.length <= FOUR) {
+      results.push({ ...result, left: 'there is one group of four at most' })
+      continue
+    }
+    const order = await searched(constants, readers, seats, group.size, options, tell)
     const trial = new Map(constants)
     permuteGroup(trial, channels.sources, group, order)
     const kept = keptOf(trial, judged, pattern)
-    if (!(kept > before)) return { ...result, left: 'no order that was found retains more' }
-    for (const [name, tensor] of trial) constants.set(name, tensor)
-    return { ...result, kept }
-  })
+    if (kept > before) for (const [name, tensor] of trial) constants.set(name, tensor)
+    results.push(kept > before ? { ...result, kept } : { ...result, left: 'no order that was found retains more' })
+  }
+  return results
 }
 
 /** Readers whose depth has the channels side by side: not after a flatten, where each is a block of positions. */
@@ -130,18 +137,35 @@ function isAligned({ positions }: Reader, seats: readonly number[]): boolean {
 }
 
 /** The order over all seats of the group that the search finds over `seats`. */
-function searched(
+async function searched(
   constants: ReadonlyMap<string, HostTensor>,
   readers: readonly Reader[],
   seats: readonly number[],
   size: number,
   { seed, budget, signal }: Options,
-): Uint32Array {
-  const stacked = readers.filter((reader) => isAligned(reader, seats))
-  const lines = stacked.reduce((sum, { layer, rows: [from, to] }) => sum + (to - from) * sizeOf(layer.shape.slice(2)), 0)
+  tell: (share: number) => void,
+): Promise<Uint32Array> {
+  const matrix = stackedLines(
+    constants,
+    readers.filter((reader) => isAligned(reader, seats)),
+    seats,
+  )
+  const { order } = await finished(permutationSteps(matrix, { seed, ...(budget === undefined ? {} : { budget }) }), signal, tell)
+  const whole = Uint32Array.from({ length: size }, (_, seat) => seat)
+  for (const [slot, seat] of seats.entries()) whole[seat] = seats[order[slot] ?? slot] ?? seat
+  return whole
+}
+
+/** Filters and taps of all readers, their weights for `seats` side by side. */
+function stackedLines(
+  constants: ReadonlyMap<string, HostTensor>,
+  readers: readonly Reader[],
+  seats: readonly number[],
+): ChannelMatrix {
+  const lines = readers.reduce((sum, { layer, rows: [from, to] }) => sum + (to - from) * sizeOf(layer.shape.slice(2)), 0)
   const values = new Float32Array(lines * seats.length)
   let line = 0
-  for (const { layer, positions, rows } of stacked) {
+  for (const { layer, positions, rows } of readers) {
     const weights = layerWeights(constants, layer)
     const [, depth = 0, ...kernel] = layer.shape
     const taps = sizeOf(kernel)
@@ -153,11 +177,25 @@ function searched(
       }
     }
   }
-  const { order } = searchPermutation(
-    { values, lines, channels: seats.length },
-    { seed, ...(budget === undefined ? {} : { budget }), ...(signal === undefined ? {} : { signal }) },
-  )
-  const whole = Uint32Array.from({ length: size }, (_, seat) => seat)
-  for (const [slot, seat] of seats.entries()) whole[seat] = seats[order[slot] ?? slot] ?? seat
-  return whole
+  return { values, lines, channels: seats.length }
+}
+
+/** Milliseconds of search between looks at the signal and at what else is going on. */
+const TURN_MS = 40
+
+/** Takes a search to its end without keeping others waiting. @throws the signal's reason */
+async function finished(
+  search: ReturnType<typeof permutationSteps>,
+  signal: AbortSignal | undefined,
+  tell: (share: number) => void,
+): Promise<Permutation> {
+  let turn = performance.now()
+  for (let step = search.next(); ; step = search.next()) {
+    if (step.done === true) return step.value
+    if (performance.now() - turn < TURN_MS) continue
+    tell(step.value.spent / step.value.budget)
+    await new Promise((resolve) => setTimeout(resolve))
+    signal?.throwIfAborted()
+    turn = performance.now()
+  }
 }

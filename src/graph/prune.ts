@@ -91,6 +91,8 @@ export interface PruneReport {
 export interface Pruned {
   /** The network with the pruned weights; nothing else of it is changed. */
   readonly graph: Graph
+  /** The network with its channels permuted and nothing pruned: it computes what the one before does. */
+  readonly dense: Graph
   /** Constants that differ from the network's before, by name. */
   readonly changed: ReadonlyMap<string, HostTensor>
   readonly report: PruneReport
@@ -101,7 +103,7 @@ export interface Pruned {
  * @throws OptionError for a pattern that is none, names that no layer has, nothing to prune, a permutation for another pattern than 2:4,
  * weights that are no numbers; UnsupportedOpError for a quantised network; ShapeError where shapes do not fit; the signal's reason
  */
-export function pruneGraph(graph: Graph, options: PruneOptions = {}): Pruned {
+export async function pruneGraph(graph: Graph, options: PruneOptions = {}): Promise<Pruned> {
   const { permute = false, seed = 1, sizes, signal, onProgress } = options
   const given = options.pattern ?? '2:4'
   const pattern = typeof given === 'string' ? parsePattern(given) : given
@@ -114,7 +116,8 @@ export function pruneGraph(graph: Graph, options: PruneOptions = {}): Pruned {
   if (layers.length === 0) throw nothingToPrune(graph, dense)
   const constants = new Map(graph.constants)
   const plain = new Map(layers.map((layer) => [layer, located(layer, () => maskOf(graph.constants, layer, pattern))]))
-  const groups = permute ? permuteChannels(constants, channels, layers, { ...options, pattern, seed }) : []
+  const groups = permute ? await permuteChannels(constants, channels, layers, { ...options, pattern, seed }) : []
+  const permuted = new Map(constants)
   const done: PrunedLayer[] = []
   for (const [index, layer] of layers.entries()) {
     signal?.throwIfAborted()
@@ -137,7 +140,7 @@ export function pruneGraph(graph: Graph, options: PruneOptions = {}): Pruned {
     ...{ pattern: patternName(pattern), permuted: permute, seed, layers: done, dense, groups },
     totals: totalsOf(done, dense, permute),
   }
-  return { graph: { ...graph, constants }, changed, report }
+  return { graph: { ...graph, constants }, dense: { ...graph, constants: permuted }, changed, report }
 }
 
 function maskOf(constants: ReadonlyMap<string, HostTensor>, layer: PrunableLayer, pattern: PrunePattern): { retained: number } {
@@ -180,7 +183,7 @@ function chosen(
     else return true
     return false
   })
-  const rank = ({ name }: PrunableLayer): number => priority?.get(name) ?? 0
+  const rank = ({ nodes }: PrunableLayer): number => nodes.reduce((sum, name) => sum + (priority?.get(name) ?? 0), 0)
   const ordered = priority === undefined ? taken : taken.toSorted((a, b) => rank(b) - rank(a))
   for (const layer of ordered.slice(most ?? ordered.length)) leave(layer, `after the first ${most} in the order`)
   return { layers: ordered.slice(0, most ?? ordered.length), dense: [...dense, ...left] }

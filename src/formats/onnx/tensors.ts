@@ -47,6 +47,13 @@ export class TensorReader {
     }
   }
 
+  /** The bytes of a tensor that lies in another file. @throws DtypeError, ModelFormatError */
+  externalBytes(proto: TensorProto): Uint8Array {
+    // Its length follows from a dtype that is known.
+    if (dtypeOf(proto.dataType) === null) this.read(proto, proto.name)
+    return this.#external(proto)
+  }
+
   #external(proto: TensorProto): Uint8Array {
     const location = checkedLocation(proto)
     const file = this.#files.get(location)
@@ -76,7 +83,8 @@ export class TensorReader {
   }
 }
 
-function* tensorsOf(graph: GraphProto): Generator<TensorProto> {
+/** Every tensor of a model's graph: initializers, and those in attributes. */
+export function* tensorsOf(graph: GraphProto): Generator<TensorProto> {
   yield* graph.initializer
   for (const node of graph.node) {
     for (const attribute of node.attribute) if (attribute.t !== undefined) yield attribute.t

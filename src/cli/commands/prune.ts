@@ -1,0 +1,205 @@
+/** `tilewright prune`: a network with zeros in its weights, what that kept, and what it does to the network's results. */
+import { existsSync, realpathSync } from 'node:fs'
+import { Command } from 'commander'
+import { isNetworkName } from '../../../models/index.ts'
+import { seededInputs } from '../../../models/inputs.ts'
+import { OptionError } from '../../errors.ts'
+import { exportOnnx } from '../../formats/onnx/export.ts'
+import { rewriteOnnx } from '../../formats/onnx/rewrite.ts'
+import { bindDimensions } from '../../graph/dimensions.ts'
+import type { Graph } from '../../graph/graph.ts'
+import { dataBeside, readBytes, runnable } from '../../graph/load.ts'
+import { pruneGraph, type Pruned } from '../../graph/prune.ts'
+import { energyPriority, layerEnergies, type LayerEnergy } from '../../graph/prune-energy.ts'
+import { comparePruned, type Comparison, type LabelledInput } from '../../profile/prune-compare.ts'
+import { parsePattern, PATTERN_EXAMPLES, type PrunePattern } from '../../sparsity/pattern.ts'
+import { choiceOption, EXIT, integerOption, remark, type Context } from '../context.ts'
+import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, withGpu } from '../gpu.ts'
+import { HARDWARE_HELP, readHardware } from '../hardware.ts'
+import { inputOptions, readInputs, requireAll } from '../input.ts'
+import { MODEL_HELP, openModel, shapeOptions, type ModelFlags, type OpenedModel } from '../model.ts'
+import { checkWritable, JSON_FLAGS, JSON_HELP, present, writeText, type JsonTarget } from '../output.ts'
+import { readPictures, type PictureFlags } from '../pictures.ts'
+import { Progress } from '../progress.ts'
+import { pruneJson, renderPrune, type PruneResult } from '../prune-table.ts'
+import { bytes as sizeText } from '../table.ts'
+
+const ORDERS = ['given', 'energy'] as const
+/** Inputs that are made where none are given. */
+const SEEDED = 4
+
+interface Options extends ModelFlags, PictureFlags {
+  readonly out?: string
+  readonly force?: true
+  readonly pattern?: PrunePattern
+  readonly permute?: true
+  readonly budget?: number
+  readonly layers?: readonly string[]
+  readonly skip?: readonly string[]
+  readonly order: (typeof ORDERS)[number]
+  readonly most?: number
+  readonly hardware: string
+  readonly compare: boolean
+  readonly inputSeed?: number
+  readonly json?: JsonTarget
+  readonly adapter?: string
+}
+
+const EXAMPLES = `
+Examples:
+  tilewright prune squeezenet.onnx --pattern 2:4 --permute -o pruned.onnx
+  tilewright prune squeezenet.onnx --permute -o pruned.onnx --images photos/ --labels imagenet.txt --preprocess caffe
+  tilewright prune mnist.onnx --images t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz --count 500
+  tilewright prune model.onnx --pattern unstructured:0.8 --skip conv1 --skip 'fc*' -o sparse.onnx
+  tilewright prune alexnet --order energy --most 3 -o alexnet.onnx      the three layers whose weights cost most energy
+  tilewright prune resnet50 --no-compare                                the report alone, without a GPU
+
+2:4 keeps two of every four neighbouring input channels, 2:4x32 the same two for 32 neighbouring filters. --permute reorders
+channels first, so that 2:4 keeps more; the network before pruning computes the same. Layers that cannot be pruned are listed
+with the reason. Nothing is trained: fine-tuning is another tool's.
+A picture's class is told by its name (eagle_1.jpg, eagle/1.jpg) in the words of --labels.
+OUT keeps everything of MODEL.onnx but the weights; a network built by name is exported.`
+
+export function pruneCommand(context: Context, exit: (code: number) => void): Command {
+  const command = new Command('prune')
+    .description('Sets weights of a network to zero by magnitude, and says what that does to its results.')
+    .argument('MODEL', MODEL_HELP)
+    .option('-o, --out <FILE>', 'the pruned network, as ONNX; without it there is only the report')
+    .option('--force', 'OUT may be MODEL itself')
+    .option('--pattern <PATTERN>', `which weights become zero: ${PATTERN_EXAMPLES.join(', ')} (default: 2:4)`, parsePattern)
+    .option('--permute', 'permute channels before 2:4, so that more is kept')
+    .option('--budget <N>', 'evaluations of the search for each group of channels (default: seconds)', integerOption('--budget', 1))
+    .option('--seed <N>', 'seed of that search, and of the weights of a network built by name', integerOption('--seed', 0))
+    .option('--weights <FILE>', 'a safetensors file with the weights, for a network built by name')
+    .option('--layers <NAME>', 'only these layers, * standing for any text; may be given several times', collect)
+    .option('--skip <NAME>', 'not these layers; may be given several times', collect)
+    .option(
+      '--order <ORDER>',
+      `which layers first: ${ORDERS.join(', ')} (most energy first)`,
+      choiceOption('--order', ORDERS),
+      'given',
+    )
+    .option('--most <N>', 'prune the first N layers in that order alone', integerOption('--most', 1))
+    .option('--hardware <NAME>', `the accelerator that --order energy prices layers on: ${HARDWARE_HELP}`, 'eyeriss')
+    .option('--images <PATH>', "pictures to compare on: a folder of .png and .jpg, or a file of MNIST's")
+    .option('--labels <FILE>', "names of the classes, one a line, or MNIST's labels")
+    .option('--count <N>', 'compare on the first N pictures', integerOption('--count', 1))
+    .option('--input-seed <N>', 'seed of the inputs where none are given (default: 0)', integerOption('--input-seed', 0))
+    .option('--no-compare', 'do not run the networks: no GPU is needed')
+    .option(JSON_FLAGS, JSON_HELP)
+    .option(ADAPTER_FLAGS, ADAPTER_HELP)
+    .addHelpText('after', EXAMPLES)
+  return shapeOptions(inputOptions(command)).action(async (model: string, options: Options) => {
+    const { out, json } = options
+    checkOut(model, options)
+    checkWritable(json, out)
+    const { seed, ...rest } = options
+    const opened = await openModel(context, model, isNetworkName(model) && seed !== undefined ? { ...rest, seed } : rest)
+    const graph = runnable(opened)
+    // Before the search, which may take minutes.
+    const inputs = options.compare ? await inputsOf(context, opened, options) : undefined
+    const { pruned, energies } = await prune(context, graph, opened.sizes, options)
+    const comparison = inputs === undefined ? undefined : await compared(context, graph, pruned, inputs, options)
+    if (out !== undefined) await write(context, model, out, pruned)
+    const result: PruneResult = {
+      ...{ model: graph.name, file: out, report: pruned.report, comparison, energies },
+      ...{ inputs: inputs?.text, hardware: options.order === 'energy' ? options.hardware : undefined },
+    }
+    present(context, json, pruneJson(result), () => renderPrune(context, result))
+    exit(EXIT.ok)
+  })
+}
+
+function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text]
+}
+
+function checkOut(model: string, { out, force, compare, images, labels }: Options): void {
+  if (labels !== undefined && images === undefined) {
+    throw new OptionError('--labels names the classes of pictures, and there are none', { remedy: 'Give --images PATH' })
+  }
+  if (!compare && images !== undefined) throw new OptionError('--images is for comparing, which --no-compare leaves out')
+  if (out === undefined || force === true || !existsSync(out) || !existsSync(model)) return
+  if (realpathSync(out) !== realpathSync(model)) return
+  throw new OptionError(`${out} is MODEL itself, and would be overwritten`, { remedy: 'Name another file, or give --force' })
+}
+
+async function prune(
+  context: Context,
+  graph: Graph,
+  sizes: OpenedModel['sizes'],
+  options: Options,
+): Promise<{ pruned: Pruned; energies: ReadonlyMap<string, LayerEnergy> | undefined }> {
+  using progress = new Progress(context)
+  const { signal } = context
+  const tell = ({ done, total, text }: { done: number; total: number; text: string }): void => progress.update(done, total, text)
+  const { pattern = '2:4', permute = false, seed, budget, layers, skip, order, most, hardware } = options
+  const bound = order === 'energy' ? await readHardware(context, hardware) : undefined
+  const energies =
+    bound === undefined ? undefined : await layerEnergies(graph, { hardware: bound, sizes, signal, onProgress: tell })
+  const pruned = await pruneGraph(graph, {
+    ...{ pattern, permute, sizes, signal, onProgress: tell },
+    ...(seed === undefined ? {} : { seed }),
+    ...(budget === undefined ? {} : { budget }),
+    ...(layers === undefined ? {} : { layers }),
+    ...(skip === undefined ? {} : { skip }),
+    ...(most === undefined ? {} : { most }),
+    ...(energies === undefined ? {} : { priority: energyPriority(energies) }),
+  })
+  return { pruned, energies }
+}
+
+interface Inputs {
+  readonly list: readonly LabelledInput[]
+  /** What they are, for people. */
+  readonly text: string
+}
+
+async function inputsOf(context: Context, { graph, sizes }: OpenedModel, options: Options): Promise<Inputs> {
+  const { images, inputSeed = 0 } = options
+  if (images !== undefined) {
+    if (options.input !== undefined)
+      throw new OptionError('--images and --input both say what to compare on', { remedy: 'Give one' })
+    const { inputs } = await readPictures(context, graph, images, options)
+    const known = inputs.filter(({ label }) => label !== undefined).length
+    return { list: inputs, text: `${inputs.length} pictures of ${images}, ${known} of a known class` }
+  }
+  if (options.input !== undefined) {
+    const tensors = await readInputs(context, graph, options)
+    requireAll(graph, tensors)
+    return { list: [{ tensors }], text: 'the input given' }
+  }
+  const bound = bindDimensions(graph, sizes)
+  const list = Array.from({ length: SEEDED }, (_, i) => ({ tensors: seededInputs(bound, inputSeed + i) }))
+  return { list, text: `${SEEDED} seeded inputs (seed ${inputSeed})` }
+}
+
+async function compared(
+  context: Context,
+  graph: Graph,
+  pruned: Pruned,
+  { list, text }: Inputs,
+  options: Options,
+): Promise<Comparison> {
+  return await withGpu(context, options.adapter, async (gpu) => {
+    remark(context, `${graph.name} on ${adapterTitle(gpu.adapter)}, ${text}`)
+    using progress = new Progress(context)
+    const networks = new Map<string, Graph>()
+    if (pruned.report.permuted) networks.set('dense, permuted', pruned.dense)
+    networks.set('pruned', pruned.graph)
+    return await comparePruned(gpu, graph, networks, list, {
+      signal: context.signal,
+      onProgress: ({ done, total, text: now }) => progress.update(done, total, now),
+    })
+  })
+}
+
+/** A model file with its weights replaced, or a network that was built here. */
+async function write(context: Context, model: string, out: string, { graph, changed }: Pruned): Promise<void> {
+  const { signal } = context
+  const file = isNetworkName(model)
+    ? exportOnnx(graph)
+    : await rewriteOnnx(await readBytes(model, signal), changed, dataBeside(model, signal))
+  writeText(out, file)
+  remark(context, `Wrote ${out}, ${sizeText(file.length)}`)
+}
