@@ -3,16 +3,20 @@ import { seededInputs } from '../../models/inputs.ts'
 import { bindDimensions } from '../graph/dimensions.ts'
 import type { Graph } from '../graph/graph.ts'
 import { runnable } from '../graph/load.ts'
+import type { InspectedLayer } from '../profile/inspect.ts'
 import { countNonzeros, type NonzeroFigures, type NonzeroReport } from '../profile/nonzero.ts'
+import { priceNonzeros } from '../profile/nonzero-energy.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 import type { Colors, Context } from './context.ts'
 import { adapterTitle, withGpu } from './gpu.ts'
+import { readHardware } from './hardware.ts'
 import { readRuns, requireAll, type InputFlags } from './input.ts'
 import type { OpenedModel } from './model.ts'
 import { Progress } from './progress.ts'
 import { grouped, short, table, wrapped, type Column } from './table.ts'
 
 export interface NonzeroFlags {
+  readonly hardware?: string
   readonly inputSeed?: number
   readonly cpu?: true
   readonly adapter?: string
@@ -47,6 +51,23 @@ export async function countedNonzeros(
       ? await countNonzeros(bound, options)
       : await withGpu(context, flags.adapter, (gpu) => countNonzeros(bound, { ...options, gpu }))
   return { report, sizes }
+}
+
+/** The report with what its zeros are worth on `--hardware`, where that is given. @throws as `readHardware`; OptionError */
+export async function pricedNonzeros(
+  context: Context,
+  report: NonzeroReport,
+  layers: readonly InspectedLayer[],
+  { hardware: name }: NonzeroFlags,
+): Promise<NonzeroReport> {
+  if (name === undefined) return report
+  const hardware = await readHardware(context, name)
+  using progress = new Progress(context)
+  const energy = await priceNonzeros(report, layers, hardware, {
+    signal: context.signal,
+    onProgress: (done, total, layer) => progress.update(done, total, `${layer} on ${hardware.name}`),
+  })
+  return { ...report, energy }
 }
 
 /** Symbolic dimensions as a run's tensors have them. */
@@ -116,7 +137,30 @@ export function renderNonzeros(report: NonzeroReport, batch: number, colors: Col
         'included, as inspect counts them; both not 0: weight and input.',
     ),
     ...report.uncounted.map(({ node, op, reason }) => colors.yellow(`Not counted: ${node} (${op}): ${reason}`)),
+    ...energyLines(report, colors),
     ...surveyLines(report, batch, colors),
+  ]
+}
+
+function energyLines({ energy }: NonzeroReport, colors: Colors): string[] {
+  if (energy === undefined) return []
+  const { hardware, dataflow, budget, unit, total, layers, unpriced } = energy
+  const own = total.own === undefined ? [] : ['as described']
+  const titles = ['Energy', 'zeros gated or skipped', ...own, 'Cycles', 'zeros skipped', ...own]
+  const rows = [...Object.entries(layers), ['total', total] as const].map(([name, bills]) => [
+    name,
+    ...[bills.dense, bills.skipped, bills.own].flatMap((bill) => (bill === undefined ? [] : [short(bill.energy)])),
+    ...[bills.dense, bills.skipped, bills.own].flatMap((bill) => (bill === undefined ? [] : [short(bill.cycles)])),
+  ])
+  const notes =
+    `The best of ${budget} mappings of each layer, for energy without zeros. A MAC with a zero factor, and the accesses of the innermost level for ` +
+    'it, take no energy where zeros are gated or skipped, and no time where they are skipped; gated, they take as long as any.'
+  return [
+    '',
+    `On ${hardware}${dataflow === null ? '' : `, ${dataflow}`}${unit === undefined ? '' : `, unit of energy: ${unit}`}:`,
+    table([{ title: 'Layer' }, ...titles.map((title): Column => ({ title, align: 'right' }))], rows, colors),
+    wrapped(own.length === 0 ? notes : `${notes} as described: what ${hardware} itself does about zeros.`),
+    ...unpriced.map(({ name, reason }) => colors.yellow(`Not priced: ${name}: ${reason}`)),
   ]
 }
 

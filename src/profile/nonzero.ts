@@ -15,6 +15,7 @@ import { parseAttributes } from '../ops/run.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 import { inspectGraph, type InspectedLayer, type Totals } from './inspect.ts'
 import { nonzeroWeights, paired, sumOf, tapsOf, visitedInputs, weightsHoldTwoOfFour, type Counts } from './nonzero-counts.ts'
+import type { NetworkEnergy } from './nonzero-energy.ts'
 import { factorsOf } from './nonzero-factors.ts'
 import type { AdapterDescription } from './report.ts'
 import { zerosIn } from './zeros.ts'
@@ -68,6 +69,8 @@ export interface NonzeroReport {
   readonly layers: readonly NonzeroLayer[]
   /** What multiplies and is in none of the figures. */
   readonly uncounted: readonly UnsupportedNode[]
+  /** What the zeros are worth on an accelerator, where one was named (nonzero-energy.ts). */
+  readonly energy?: NetworkEnergy
   readonly survey?: { readonly source: string; readonly dense: SurveyNonzeros; readonly sparse: SurveyNonzeros }
 }
 

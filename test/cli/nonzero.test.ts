@@ -78,6 +78,16 @@ describe('inspect --nonzero', () => {
     expect(out).not.toContain('Table IV')
   })
 
+  test('on an accelerator, what its zeros are worth', async () => {
+    const report = await json('--input', folder.path('one.npy'), '--hardware', 'eyeriss')
+    expect(report.nonzero?.energy).toMatchObject({ hardware: 'eyeriss', dataflow: 'rs', unpriced: [] })
+    const { dense, gated, skipped } = report.nonzero?.energy?.total ?? {}
+    expect(gated?.energy).toBeLessThan(dense?.energy ?? NaN)
+    expect(skipped?.cycles).toBeLessThan(gated?.cycles ?? NaN)
+    const { out } = await inspect('--nonzero', '--cpu', '--hardware', 'eyeriss')
+    expect(out).toMatch(/On eyeriss, rs, unit of energy: MAC:\nLayer +Energy +zeros gated or skipped +Cycles +zeros skipped\n/)
+  })
+
   test('plain inspect runs nothing and has no figures of a run', async () => {
     const { out } = await inspect('--json')
     expect((JSON.parse(out) as InspectReport).nonzero).toBeUndefined()
@@ -87,6 +97,8 @@ describe('inspect --nonzero', () => {
     [['--input', 'x.npy'], '--input is for a run'],
     [['--input-seed', '3'], '--input-seed is for a run'],
     [['--cpu'], '--cpu is for a run'],
+    [['--hardware', 'eyeriss'], '--hardware is for a run'],
+    [['--nonzero', '--cpu', '--hardware', 'abacus'], 'abacus'],
     [['--adapter', 'software'], '--adapter is for a run'],
     [['--nonzero', '--cpu', '--input', empty.path('.')], 'holds neither tensors'],
     [['--nonzero', '--cpu', '--input', 'nothing.npy'], 'nothing.npy'],

@@ -11,7 +11,7 @@ import { colorsFor, EXIT, integerOption, type Colors, type Context } from '../co
 import { ADAPTER_FLAGS, ADAPTER_HELP } from '../gpu.ts'
 import { inputOptions, type InputFlags } from '../input.ts'
 import { MODEL_HELP, modelOptions, openModel, type ModelFlags } from '../model.ts'
-import { countedNonzeros, renderNonzeros, type NonzeroFlags } from '../nonzero.ts'
+import { countedNonzeros, pricedNonzeros, renderNonzeros, type NonzeroFlags } from '../nonzero.ts'
 import { JSON_FLAGS, JSON_HELP, present, type JsonTarget } from '../output.ts'
 import { bytes, dimensions, duration, grouped, short, table, wrapped, type Column } from '../table.ts'
 
@@ -31,6 +31,7 @@ Examples:
   tilewright inspect googlenet --layout      layouts, and what transposes remain
   tilewright inspect alexnet --nonzero       weights and MACs that are not zero, on seeded noise
   tilewright inspect squeezenet.onnx --nonzero --input data=photos/ --preprocess caffe
+  tilewright inspect alexnet --nonzero --hardware eyeriss     and what gating and skipping zeros saves there
 
 --nonzero runs the network, on inputs that are given or seeded, with all its activations kept. --input may be given several times or name
 a folder: figures are then means over the runs.
@@ -54,6 +55,7 @@ export function inspectCommand(context: Context, exit: (code: number) => void): 
     )
     .option('--nonzero', 'count weights, input activations and MACs that are not zero: runs the network')
     .option('--input-seed <N>', 'seed of the inputs that are not given (default: 0)', integerOption('--input-seed', 0))
+    .option('--hardware <NAME>', 'what the zeros are worth on this accelerator: a name or a file; with --nonzero')
     .option('--cpu', 'run it on the CPU reference: slow, and needs no GPU')
     .option(ADAPTER_FLAGS, ADAPTER_HELP)
     .addHelpText('after', EXAMPLES)
@@ -67,7 +69,10 @@ export function inspectCommand(context: Context, exit: (code: number) => void): 
     const choice = options.layout ?? (device === undefined ? undefined : 'auto')
     const layout = choice === undefined ? undefined : { layout: choice, device: device ?? 'gpu' }
     const inspected = inspectGraph(graph, { unsupported, sizes, layout })
-    const report = counted === undefined ? inspected : { ...inspected, nonzero: counted.report }
+    const report =
+      counted === undefined
+        ? inspected
+        : { ...inspected, nonzero: await pricedNonzeros(context, counted.report, inspected.layers, options) }
     present(context, options.json, report, () => render(context, report, device === undefined))
     exit(EXIT.ok)
   })
@@ -75,7 +80,7 @@ export function inspectCommand(context: Context, exit: (code: number) => void): 
 
 /** @throws OptionError for options that are of a run, where there is none */
 function refuseRunning(options: Options): void {
-  const own = ['input', 'inputSeed', 'cpu', 'adapter', 'preprocess', 'mean', 'std', 'bgr', 'resize', 'crop'] as const
+  const own = ['input', 'inputSeed', 'hardware', 'cpu', 'adapter', 'preprocess', 'mean', 'std', 'bgr', 'resize', 'crop'] as const
   const found = own.find((name) => options[name] !== undefined)
   if (found === undefined) return
   const flag = `--${found.replace('S', '-s')}`

@@ -1,0 +1,141 @@
+/**
+ * What a network's measured zeros are worth on an accelerator, layer by layer, under one mapping of each: energy where zeros are treated
+ * as any value, where the PEs stand still for them (gating saves energy) and where they go on to the next (skipping saves time as well).
+ * Densities are those of the layer's own W and X (nonzero.ts), the expectations those of the cost model (src/cost/sparsity.ts).
+ */
+import { evaluate } from '../cost/evaluate.ts'
+import { MappingError } from '../errors.ts'
+import { DATAFLOW_NAMES } from '../schedule/dataflow.ts'
+import type { Hardware, HardwareSparsity, ZeroAction } from '../schedule/hardware.ts'
+import { mapProblem } from '../schedule/mapper.ts'
+import type { Problem } from '../schedule/problem.ts'
+import type { InspectedLayer } from './inspect.ts'
+import type { NonzeroLayer, NonzeroReport } from './nonzero.ts'
+
+/** Of a run; energies in the hardware's unit. */
+export interface ZeroBill {
+  readonly energy: number
+  readonly cycles: number
+}
+
+export interface LayerEnergy {
+  readonly dense: ZeroBill
+  /** A MAC with a zero factor is gated, and so are the accesses of the innermost level for it. */
+  readonly gated: ZeroBill
+  /** The same, skipped. */
+  readonly skipped: ZeroBill
+  /** As the hardware's own description has it, where it says what it does about zeros. */
+  readonly own?: ZeroBill
+}
+
+export interface NetworkEnergy {
+  readonly hardware: string
+  /** null: no constraint. */
+  readonly dataflow: string | null
+  /** Mappings that each layer's was chosen from, at most. */
+  readonly budget: number
+  readonly unit?: string
+  readonly total: LayerEnergy
+  readonly layers: Readonly<Record<string, LayerEnergy>>
+  /** Layers without a mapping, and why: they are in no figure. */
+  readonly unpriced: readonly { readonly name: string; readonly reason: string }[]
+}
+
+export interface PriceOptions {
+  /** Default 3000. */
+  readonly budget?: number
+  readonly signal?: AbortSignal
+  readonly onProgress?: (done: number, total: number, layer: string) => void
+}
+
+/** Mappings of a layer that are looked at. */
+const BUDGET = 3000
+
+/**
+ * @param inspected the layers of the same network, for their loop nests
+ * @throws OptionError for a hardware that the cost model cannot price; the signal's reason
+ */
+export async function priceNonzeros(
+  { layers }: NonzeroReport,
+  inspected: readonly InspectedLayer[],
+  hardware: Hardware,
+  { budget = BUDGET, signal, onProgress }: PriceOptions = {},
+): Promise<NetworkEnergy> {
+  const dataflow = DATAFLOW_NAMES.find((name) => name === hardware.dataflow) ?? null
+  const problems = new Map(inspected.map(({ name, problem }) => [name, problem]))
+  const priced: [string, LayerEnergy][] = []
+  const unpriced: { name: string; reason: string }[] = []
+  for (const [index, layer] of layers.entries()) {
+    onProgress?.(index, layers.length, layer.name)
+    // A search is one long computation: let timers and signals in between layers.
+    await new Promise((resolve) => setTimeout(resolve))
+    signal?.throwIfAborted()
+    const problem = problems.get(layer.name)
+    if (problem === undefined) {
+      unpriced.push({ name: layer.name, reason: `No dataflow runs this ${layer.op}` })
+      continue
+    }
+    try {
+      priced.push([layer.name, layerEnergy(problem, hardware, layer, { budget, dataflow: dataflow ?? undefined })])
+    } catch (error) {
+      if (!(error instanceof MappingError)) throw error
+      unpriced.push({ name: layer.name, reason: error.message })
+    }
+  }
+  const own = hardware.sparsity === undefined ? {} : { own: sumOf(priced.map(([, { own: bill }]) => bill)) }
+  return {
+    hardware: hardware.name,
+    dataflow,
+    budget,
+    ...(hardware.energy_unit === undefined ? {} : { unit: hardware.energy_unit }),
+    total: {
+      dense: sumOf(priced.map(([, { dense }]) => dense)),
+      gated: sumOf(priced.map(([, { gated }]) => gated)),
+      skipped: sumOf(priced.map(([, { skipped }]) => skipped)),
+      ...own,
+    },
+    layers: Object.fromEntries(priced),
+    unpriced,
+  }
+}
+
+function layerEnergy(
+  problem: Problem,
+  hardware: Hardware,
+  { density }: Pick<NonzeroLayer, 'density'>,
+  search: { readonly budget: number; readonly dataflow: string | undefined },
+): LayerEnergy {
+  const { mapping, evaluation } = mapProblem(problem, { hardware, ...search })
+  const bill = (sparsity: HardwareSparsity): ZeroBill => {
+    const { sparse } = evaluate(problem, { ...hardware, sparsity }, mapping, { densities: density })
+    return { energy: sparse.energy.total, cycles: sparse.cycles }
+  }
+  return {
+    dense: { energy: evaluation.energy.total, cycles: evaluation.cycles },
+    gated: bill(everyZero(hardware, 'gate')),
+    skipped: bill(everyZero(hardware, 'skip')),
+    ...(hardware.sparsity === undefined ? {} : { own: bill(hardware.sparsity) }),
+  }
+}
+
+/** One action on every zero factor: at the MACs, and at the innermost level for what such a MAC would have moved. */
+function everyZero({ levels }: Hardware, action: ZeroAction): HardwareSparsity {
+  const innermost = levels.at(-1)?.name ?? ''
+  return {
+    compute: { action, on: ['weights', 'inputs'] },
+    levels: {
+      [innermost]: {
+        weights: { action, on: ['inputs'] },
+        inputs: { action, on: ['weights'] },
+        outputs: { action, on: ['weights', 'inputs'] },
+      },
+    },
+  }
+}
+
+function sumOf(bills: readonly (ZeroBill | undefined)[]): ZeroBill {
+  return bills.reduce<ZeroBill>(
+    (sum, bill) => ({ energy: sum.energy + (bill?.energy ?? 0), cycles: sum.cycles + (bill?.cycles ?? 0) }),
+    { energy: 0, cycles: 0 },
+  )
+}
