@@ -34,7 +34,7 @@ export interface TwoOfFour {
   /** Of a value: 32 is f32, 16 f16, 8 i8, 4 signed nibbles in bytes, the lower first. */
   readonly bits: ValueBits
   /** [lines, 16 · words]; of 4 bits u8 [lines, 8 · words], a byte for each group. */
-  readonly values: HostTensor<'f32'> | HostTensor<'f16'> | HostTensor<'i8'> | HostTensor<'u8'>
+  readonly values: HostTensor<'f32' | 'f16' | 'i8' | 'u8'>
   /** [⌈lines / share⌉, words]. */
   readonly positions: HostTensor<'u32'>
   /** Lines that share their positions: 1, or a multiple of 4. */
@@ -64,7 +64,7 @@ export function checkShare(share: number): void {
 interface Matrix {
   readonly lines: number
   readonly depth: number
-  readonly values: HostArrays['f32'] | HostArrays['f16'] | HostArrays['i8']
+  readonly values: HostArrays['f32' | 'f16' | 'i8']
 }
 
 function matrixOf(matrix: HostTensor): Matrix {
@@ -74,11 +74,12 @@ function matrixOf(matrix: HostTensor): Matrix {
       shape: matrix.shape,
     })
   }
-  const { values } = matrix
-  if (matrix.dtype === 'f32' || matrix.dtype === 'f16' || matrix.dtype === 'i8') {
-    return { lines, depth, values: values as Matrix['values'] }
-  }
+  if (isFloatOrByte(matrix)) return { lines, depth, values: matrix.values }
   throw new DtypeError(`2:4 holds f32, f16 and i8 values, not ${matrix.dtype}`, { dtype: matrix.dtype })
+}
+
+function isFloatOrByte(tensor: HostTensor): tensor is HostTensor<'f32' | 'f16' | 'i8'> {
+  return tensor.dtype === 'f32' || tensor.dtype === 'f16' || tensor.dtype === 'i8'
 }
 
 /**
@@ -184,7 +185,7 @@ export function packTwoOfFour(given: HostTensor, { share = 1 }: { readonly share
     lines,
     depth,
     bits: dtype === 'f16' ? 16 : dtype === 'i8' ? 8 : 32,
-    values: new HostTensor(dtype, shape, kept) as HostTensor<'f32'>,
+    values: new HostTensor(dtype, shape, kept),
     positions: new HostTensor('u32', [Math.ceil(lines / share), words], positions),
     share,
   }
@@ -219,14 +220,14 @@ function nibble(bytes: ArrayLike<number>, at: number, slot: number): number {
 }
 
 /** The matrix [lines, depth] again: in the dtype of the values; of scaled or 4-bit integers f32. */
-export function unpackTwoOfFour(packed: TwoOfFour): HostTensor<'f32'> | HostTensor<'f16'> | HostTensor<'i8'> {
+export function unpackTwoOfFour(packed: TwoOfFour): HostTensor<'f32' | 'f16' | 'i8'> {
   const { lines, depth, bits, scales } = packed
   const dtype = bits === 16 ? 'f16' : bits === 8 && scales === undefined ? 'i8' : 'f32'
   const dense = allocate(dtype, lines * depth)
   eachKept(packed, (line, k, value) => {
     dense[line * depth + k] = value
   })
-  return new HostTensor(dtype, [lines, depth], dense) as HostTensor<'f32'>
+  return new HostTensor(dtype, [lines, depth], dense)
 }
 
 /** Integers of 8 and of 4 bits reach from -LARGEST to LARGEST. */
@@ -239,11 +240,11 @@ const LARGEST = { 8: 127, 4: 7 } as const
  */
 export function quantiseTwoOfFour(packed: TwoOfFour, options: { readonly bits: 8 | 4; readonly block?: number }): TwoOfFour {
   const { lines, depth, positions, share } = packed
-  const { bits, block = Math.max(depth, WORD_DEPTH) } = options
+  const { bits, block = WORD_DEPTH * Math.max(1, wordsOf(depth)) } = options
   if (packed.bits !== 32 && packed.bits !== 16) {
     throw new OptionError(`The values are integers of ${packed.bits} bits already`, { remedy: 'Quantise f32 or f16 values' })
   }
-  if (block !== Math.max(depth, WORD_DEPTH) && (!Number.isInteger(block) || block <= 0 || block % WORD_DEPTH !== 0)) {
+  if (!Number.isInteger(block) || block <= 0 || block % WORD_DEPTH !== 0) {
     throw new OptionError(`A block of ${block} is not supported`, { remedy: 'Use a multiple of 32, or none: the whole depth' })
   }
   const words = wordsOf(depth)
