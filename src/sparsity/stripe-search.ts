@@ -59,13 +59,14 @@ export class StripeSearch {
     const scale = this.#scale()
     for (let room = Math.min(count, SMALLEST_ROOM); ; room = Math.min(2 * room, count, LARGEST_ROOM)) {
       for (const stripes of this.#rooms(room)) yield* this.#trade(this.#table(stripes))
-      if (room === Math.min(count, LARGEST_ROOM) || this.#isSpent) break
+      if (room === Math.min(count, LARGEST_ROOM)) break
     }
     yield* this.#deal()
     this.#remember()
-    while (!this.#isSpent) {
+    for (;;) {
       const [stripes = new Uint32Array()] = this.#rooms(Math.min(count, LARGEST_ROOM))
       const table = this.#table(stripes)
+      if (table === undefined) return
       yield* this.#escape(table, WARM * scale)
       yield* this.#trade(table)
       if (channels < 2 * STRIPE * LARGEST_ROOM) yield* this.#deal()
@@ -73,8 +74,8 @@ export class StripeSearch {
     }
   }
 
-  get #isSpent(): boolean {
-    return this.spent >= this.#budget
+  #affords(evaluations: number): boolean {
+    return this.spent + evaluations <= this.#budget
   }
 
   get #isDue(): boolean {
@@ -113,7 +114,7 @@ export class StripeSearch {
   }
 
   #table(stripes: Uint32Array): SwapTable | undefined {
-    if (this.#isSpent || stripes.length < 2) return undefined
+    if (stripes.length < 2 || !this.#affords(SwapTable.evaluations(stripes.length))) return undefined
     const table = new SwapTable(this.#stripes, stripes, this.#least)
     this.spent += table.takeEvaluations()
     return table
@@ -121,7 +122,7 @@ export class StripeSearch {
 
   /** Swaps while one gains. */
   *#trade(table: SwapTable | undefined): Generator<void, void> {
-    while (table !== undefined && !this.#isSpent && table.step() > 0) {
+    while (table !== undefined && this.#affords(table.swapEvaluations) && table.step() > 0) {
       this.spent += table.takeEvaluations()
       if (this.#isDue) yield
     }
@@ -143,7 +144,7 @@ export class StripeSearch {
           const stripe = shuffled[at] ?? 0
           const other = shuffled[at + gap] ?? 0
           if (changed[stripe] === 0 && changed[other] === 0) continue
-          if (this.spent >= end) return
+          if (this.spent + PAIR_EVALUATIONS > end) return
           this.spent += PAIR_EVALUATIONS
           if (redeal(this.#stripes, stripe, other, this.#least) > 0) {
             next[stripe] = next[other] = 1
@@ -160,16 +161,16 @@ export class StripeSearch {
    * Swaps at random, those that lose with probability exp(gain/T). T falls with what is done: swaps proposed, or evaluations
    * spent, whichever is further.
    */
-  *#escape(table: SwapTable | undefined, warm: number): Generator<void, void> {
-    if (table === undefined) return
+  *#escape(table: SwapTable, warm: number): Generator<void, void> {
     const random = this.#random
     const places = table.places
     const proposals = PROPOSALS * places * places
     const began = this.spent
-    const allowed = Math.min(this.#budget - began, SWAPS * places * 2 * STRIPE * places)
+    const swap = table.swapEvaluations
+    const allowed = Math.min(this.#budget - began, SWAPS * places * swap)
     for (let proposal = 0; proposal < proposals; proposal++) {
       const progress = Math.max(proposal / proposals, (this.spent - began) / allowed)
-      if (progress >= 1) return
+      if (progress >= 1 || !this.#affords(swap)) return
       const place = random.below(places)
       const other = random.below(places)
       if (place >> 2 === other >> 2 || !table.isMovable(place) || !table.isMovable(other)) continue
@@ -187,7 +188,7 @@ export class StripeSearch {
     const { channels } = this.#stripes
     let squares = 0
     let count = 0
-    for (let at = 0; at < 200 && !this.#isSpent; at++) {
+    for (let at = 0; at < 200 && this.#affords(2); at++) {
       const place = this.#random.below(channels)
       const other = this.#random.below(channels)
       if (place >> 2 === other >> 2) continue

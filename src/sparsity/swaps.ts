@@ -45,6 +45,16 @@ export class SwapTable {
     for (let stripe = 0; stripe < count; stripe++) this.#row(stripe)
   }
 
+  /** What making a table of some stripes takes. */
+  static evaluations(stripes: number): number {
+    return stripes * fillEvaluations(stripes * STRIPE)
+  }
+
+  /** What a swap takes. */
+  get swapEvaluations(): number {
+    return 2 * fillEvaluations(this.places)
+  }
+
   get places(): number {
     return this.#held.length
   }
@@ -134,7 +144,7 @@ export class SwapTable {
       this.#all.fillings(whole, channels[channel] ?? 0, channels[channel + 1] ?? 0, pair)
       for (let index = 0; index < pair.length; index++) filled[at++] = pair[index] ?? 0
     }
-    this.#evaluations += channels.length * STRIPE + STRIPE
+    this.#evaluations += fillEvaluations(channels.length)
   }
 
   #row(stripe: number): void {
@@ -194,4 +204,9 @@ export class SwapTable {
   #movable(stripe: number): number {
     return Math.min(STRIPE, this.#all.channels - (this.#stripes[stripe] ?? 0) * STRIPE)
   }
+}
+
+/** A stripe with each channel at each place, and what it is itself. */
+function fillEvaluations(channels: number): number {
+  return STRIPE * channels + STRIPE
 }
