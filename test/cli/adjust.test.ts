@@ -98,7 +98,41 @@ describe('evaluate', () => {
     expect(out).toMatch(/to inputs 133\.3 % \(grows\), outputs [\d.]+ % of the plain size/)
   })
 
+  test('rules about zeros: gating saves energy, skipping time too, and each is told apart', async () => {
+    const zeros = ['evaluate', folder.path('one.json'), '--zeros', 'weights=2:4,inputs=0.6', '--on-zeros']
+    const figures = z.object({
+      cycles: z.number(),
+      energy: z.object({ total: z.number() }),
+      sparse: z.object({
+        macs: z.object({ effective: z.number(), performed: z.number(), gated: z.number(), skipped: z.number() }),
+        cycles: z.number(),
+        energy: z.object({ total: z.number() }),
+        saved: z.object({ gated: z.number(), skipped: z.number() }),
+      }),
+    })
+    const run = async (rule: string): Promise<z.infer<typeof figures>> =>
+      figures.parse(JSON.parse((await tilewright([...zeros, rule, '--json'])).out))
+    const [plain, gate, skip] = [await evaluated(), await run('gate'), await run('skip')]
+    expect(gate.energy.total).toBe(plain.energy.total)
+    const macs = 8 * 4 * 36 * 9
+    expect(gate.sparse.macs.effective).toBeCloseTo(0.5 * 0.4 * macs, 6)
+    expect([gate.sparse.macs.gated, gate.sparse.macs.skipped]).toEqual([expect.closeTo(0.8 * macs, 6), 0])
+    expect(skip.sparse.macs.skipped).toBeCloseTo(0.8 * macs, 6)
+    expect(gate.sparse.cycles).toBe(gate.cycles)
+    expect(skip.sparse.cycles).toBe(Math.ceil(0.2 * skip.cycles))
+    expect(gate.sparse.energy.total).toBeCloseTo(skip.sparse.energy.total, 6)
+    expect(gate.sparse.energy.total + gate.sparse.saved.gated).toBeCloseTo(plain.energy.total, 6)
+    const { out } = await tilewright([...zeros, 'gate'])
+    expect(out).toMatch(/With zeros \(not zero: weights 50\.0 %, inputs 40\.0 %\)/)
+    expect(out).toMatch(/2,074 MACs done, 8,294 gated, 0 skipped; 2,074 have no zero factor/)
+  })
+
   test.each([
+    [['--zeros', 'weights=2:4'], /Run-length coding is of zeros at random places/],
+    [['--zeros', 'inputs=2', '--on-zeros', 'gate'], /fraction from 0 to 1/],
+    [['--on-zeros', 'gate'], /there are none[^]*Give --zeros/],
+    [['--zeros', 'inputs=0.5', '--on-zeros', 'eyeriss'], /eyeriss has no rules about zeros/],
+    [['--zeros', 'inputs=0.5', '--on-zeros', 'scnn'], /small has no level IARAM/],
     [['--bits', 'weights'], /--bits does not take "weights"/],
     [['--bits', 'weight=8'], /--bits does not take/],
     [['--bits', '0'], /0 bits/],
@@ -114,6 +148,26 @@ describe('evaluate', () => {
 })
 
 describe('map', () => {
+  test('what zeros leave of the mapping found, on a chip that gates them', async () => {
+    const { code, out } = await tilewright(
+      ['map', 'alexnet:conv3', '--hardware', 'eyeriss-chip', '--budget', '300', '--zeros', 'inputs=0.6', '--json'].concat([]),
+    )
+    expect(code).toBe(0)
+    const { evaluation: found } = z
+      .object({
+        evaluation: z.object({
+          macs: z.number(),
+          padding: z.record(z.string(), z.number()),
+          sparse: z.object({ macs: z.object({ performed: z.number(), gated: z.number(), skipped: z.number() }) }),
+        }),
+      })
+      .parse(JSON.parse(out))
+    // Padding is zero too: 13 rows of 3 taps with a border of one miss 2 of 39.
+    const real = (37 / 39) ** 2
+    expect(found.sparse.macs.performed).toBeCloseTo(0.4 * real * found.macs, 0)
+    expect(found.sparse.macs.skipped).toBe(0)
+  })
+
   test('measured zeros of a layer after a rectifier, narrow bits and the ISCA convention', async () => {
     const to = folder.path('mapped.json')
     const { code, err } = await tilewright(

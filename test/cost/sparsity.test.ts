@@ -1,10 +1,17 @@
 /** What zeros leave: the closed form against real patterns of zeros, counted one by one; and the rules' corners by hand. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { withRunLength } from '../../src/cost/compression.ts'
 import { emptyAtRandom } from '../../src/cost/density.ts'
 import { evaluate, sparseEnergy } from '../../src/cost/evaluate.ts'
+import type { Densities } from '../../src/cost/sparsity.ts'
+import { zeroRules } from '../../src/cost/zero-rules.ts'
+import { mapProblem } from '../../src/schedule/mapper.ts'
+import type { Mapping } from '../../src/schedule/mapping.ts'
+import { parseHardware } from '../../src/schedule/parse.ts'
+import { hardwareNamed } from '../../models/hardware/index.ts'
 import type { Factor, Hardware, HardwareSparsity, ZeroAction } from '../../src/schedule/hardware.ts'
-import { DIMENSIONS, OPERANDS, extentOf, macsOf, type Operand } from '../../src/schedule/problem.ts'
+import { DIMENSIONS, OPERANDS, convProblem, extentOf, macsOf, type Operand } from '../../src/schedule/problem.ts'
 import { cases, type Case } from './random.ts'
 import { isLeftOut, walkEvents, wordsOf } from './sparse-walk.ts'
 
@@ -214,5 +221,174 @@ describe('against real zeros', () => {
     )
     expect(sizes.length).toBeGreaterThan(30)
     expect(mean).toBeLessThan(0.02)
+  })
+})
+
+const SMALL: Hardware = {
+  name: 'small',
+  array: { x: 4, y: 1 },
+  word_bits: 16,
+  levels: [
+    { name: 'DRAM', energy: 200, bandwidth: { read: 4 } },
+    { name: 'GLB', words: 4096, energy: 6, fanout: { x: 4, y: 1 } },
+    { name: 'RF', words: 64, energy: 1 },
+  ],
+  network: { energy: 2 },
+  mac: { energy: 1 },
+}
+/** [8, 16] weights by [16, 4] inputs: C over the lanes and in the register file, outputs one after another. */
+const PRODUCT = { M: 8, C: 16, P: 4 }
+const BY_HAND: Mapping = {
+  levels: [
+    { name: 'DRAM', temporal: [['M', 8]] },
+    { name: 'GLB', temporal: [['P', 4]], spatial: { x: [['C', 4]] } },
+    { name: 'RF', temporal: [['C', 4]] },
+  ],
+}
+
+describe('by hand', () => {
+  const sparse = (sparsity: HardwareSparsity, densities: Densities) =>
+    sparseEnergy(PRODUCT, { ...SMALL, sparsity }, BY_HAND, densities)
+
+  test('a dense evaluation is the same with densities as without, and with a hardware that has rules', () => {
+    for (const name of ['eyeriss-chip', 'eie', 'scnn', 'a100-like']) {
+      const hardware = hardwareNamed(name)
+      const { sparsity: _, ...without } = hardware
+      const problem = convProblem({ M: 4, C: 4, P: 3, R: 2 })
+      const { mapping } = mapProblem(problem, { hardware: without, budget: 200 })
+      const plain = evaluate(problem, without, mapping)
+      const { sparse: told, ...dense } = evaluate(problem, hardware, mapping, { densities: { weights: 0.25, inputs: 0.5 } })
+      expect(dense).toEqual(plain)
+      expect(told.energy.total).toBeLessThan(plain.energy.total)
+      expect(evaluate(problem, hardware, mapping)).toEqual(plain)
+    }
+  })
+
+  test('no zeros: the sparse figures are the dense ones, under any rule', () => {
+    const dense = evaluate(PRODUCT, SMALL, BY_HAND)
+    for (const action of ['gate', 'skip'] as const) {
+      const told = sparse(zeroRules(SMALL, action), { weights: 1, inputs: 1 })
+      expect([told.cycles, told.energy, told.saved]).toEqual([dense.cycles, dense.energy, { gated: 0, skipped: 0 }])
+    }
+  })
+
+  test('what an outer level does not fetch is not read further in', () => {
+    const densities = { inputs: { density: 0.1, spread: 'even' as const } }
+    // A filter's 16 weights are left out where all 64 inputs are zero; from the buffer, a lane's four where their 16 inputs are.
+    const outer = sparse({ levels: { DRAM: { weights: { action: 'skip', on: ['inputs'] } } } }, { inputs: 0 })
+    expect(outer.accesses.RF?.weights.reads).toEqual({ actual: 0, gated: 0, skipped: 512 })
+    expect(outer.macs.skipped).toBe(512)
+    const both = sparse(
+      { levels: { GLB: { weights: { action: 'skip', on: ['inputs'] } }, RF: { weights: { action: 'gate', on: ['inputs'] } } } },
+      densities,
+    )
+    const RF = both.accesses.RF?.weights.reads
+    expect(both.accesses.GLB?.weights.reads.skipped).toBe(0)
+    expect([RF?.actual, RF?.gated, RF?.skipped]).toEqual([expect.closeTo(51.2, 9), expect.closeTo(460.8, 9), 0])
+  })
+
+  test('2:4: half the values and two bits each, half the MACs, tiles by the groups that they reach', () => {
+    const levels = Object.fromEntries(SMALL.levels.map(({ name }) => [name, { weights: { format: '2:4' as const } }]))
+    const told = sparse({ levels }, { weights: { kept: 2, of: 4 } })
+    expect([told.macs.performed, told.macs.skipped]).toEqual([256, 256])
+    expect(told.stored.DRAM?.weights).toEqual({ values: 64, metadata: 128 })
+    expect(told.metadata.DRAM?.weights).toBe(128)
+    expect(told.cycles).toBe(evaluate(PRODUCT, SMALL, BY_HAND).cycles / 2)
+    // A lane's four channels are a group, never empty; of one channel half are.
+    const reads = (level: string) =>
+      sparse({ levels: { [level]: { inputs: { action: 'skip', on: ['weights'] } } } }, { weights: { kept: 2, of: 4 } })
+    expect(reads('GLB').accesses.GLB?.inputs.reads.skipped).toBe(0)
+    expect(reads('RF').accesses.RF?.inputs.reads.skipped).toBe(256)
+    expect(() => sparse({ levels }, { weights: 0.75 })).toThrow(/2:4.*0\.75/)
+  })
+
+  test.each([
+    ['bitmask', {}, 0.25, 1],
+    ['coordinate', {}, 0.25, 0.25 * 7],
+    ['coordinate', { index_bits: 4 }, 0.25, 1],
+    ['csr', {}, 0.25, 0.25 * 4 + (9 * 8) / 128],
+    ['csc', {}, 0.25, 0.25 * 3 + (17 * 8) / 128],
+    ['rle', { run_bits: 1 }, 1 / 1.75, 1 / 1.75],
+  ] as const)('%s %j of 8 × 16 weights, a quarter not zero: values and bits of each', (format, more, values, bits) => {
+    const told = sparse({ levels: { DRAM: { weights: { format, ...more } } } }, { weights: 0.25 })
+    expect(told.stored.DRAM?.weights).toEqual({ values: expect.closeTo(128 * values, 9), metadata: expect.closeTo(128 * bits, 9) })
+    const dense = evaluate(PRODUCT, SMALL, BY_HAND)
+    expect(told.energy.levels.DRAM).toBeCloseTo((dense.energy.levels.DRAM ?? NaN) - 200 * 128 * (1 - values - bits / 16), 6)
+  })
+
+  test("Eyeriss' runs cost what run-length coding of compression.ts does", () => {
+    const levels = { DRAM: { inputs: { format: 'rle' as const, run_bits: 5, pack_bits: 64 } } }
+    const told = sparse({ levels }, { inputs: 0.4 })
+    const coded = evaluate(PRODUCT, withRunLength(SMALL, { inputs: 0.6 }), BY_HAND)
+    expect(told.energy.levels.DRAM).toBeCloseTo(coded.energy.levels.DRAM ?? NaN, 9)
+    expect(told.cycles).toBe(coded.cycles)
+  })
+
+  test('published machines: what each makes of the same zeros', () => {
+    const problem = convProblem({ M: 64, C: 32, P: 14, Q: 14, R: 3, S: 3 })
+    const lines = ['eyeriss-chip', 'eie', 'scnn', 'a100-like'].map((name) => {
+      const hardware = hardwareNamed(name)
+      const zeros: Densities = name === 'a100-like' ? { weights: { kept: 2, of: 4 } } : { weights: 0.35, inputs: 0.4 }
+      const { evaluation: dense } = mapProblem(problem, { hardware, budget: 500, densities: zeros })
+      const told = dense.sparse
+      if (told === undefined) throw new Error('nothing was told')
+      const { performed, gated, skipped } = told.macs
+      expect(performed + gated + skipped).toBeCloseTo(dense.macs, 3)
+      expect(told.cycles).toBeLessThanOrEqual(dense.cycles)
+      return { name, parts: [performed, gated, skipped].map((count) => count / dense.macs), told, dense }
+    })
+    for (const { name, parts, told, dense } of lines) {
+      console.log(
+        `${name}: MACs done, gated, skipped ${parts.map((part) => part.toFixed(3)).join(' ')}; ` +
+          `energy ${(told.energy.total / dense.energy.total).toFixed(3)}, cycles ${(told.cycles / dense.cycles).toFixed(3)} of dense`,
+      )
+    }
+    const rounded = lines.map(({ parts }) => parts.map((part) => Number(part.toFixed(3))))
+    expect(rounded).toEqual([
+      [0.4, 0.6, 0],
+      [0.14, 0, 0.86],
+      [0.14, 0, 0.86],
+      [0.5, 0, 0.5],
+    ])
+  })
+
+  test.each([
+    [{ weights: 1.5 }, /A density of 1\.5/],
+    [{ weights: { kept: 5, of: 4 } }, /5 of 4 values are kept/],
+    [{ inputs: NaN }, /A density of NaN/],
+  ])('%j is refused', (densities, message) => {
+    expect(() => sparse({}, densities)).toThrow(message)
+  })
+
+  test.each([
+    [{ levels: { L9: {} } }, /sparsity\.levels\.L9: there is no such level/],
+    [{ levels: { GLB: { weights: { action: 'skip' } } } }, /"action" and "on" go together/],
+    [{ levels: { GLB: { weights: { action: 'skip', on: ['weights'] } } } }, /a matter of its format/],
+    [{ levels: { GLB: { weights: { run_bits: 4 } } } }, /of the format "rle"/],
+    [{ compute: { action: 'sleep', on: ['weights'] } }, /compute\.action/],
+  ])('a file that says %j is refused by path', (sparsity, message) => {
+    expect(() => parseHardware({ ...SMALL, sparsity })).toThrow(message)
+  })
+
+  test('padding is zeros: of 3 × 3 taps over 4 × 4 with a border of one, those that miss', () => {
+    const problem = convProblem({ P: 4, Q: 4, R: 3, S: 3, padding: [1, 1, 1, 1] })
+    const mapping: Mapping = {
+      levels: [
+        {
+          name: 'DRAM',
+          temporal: [
+            ['P', 4],
+            ['Q', 4],
+            ['R', 3],
+            ['S', 3],
+          ],
+        },
+        { name: 'GLB', temporal: [] },
+        { name: 'RF', temporal: [] },
+      ],
+    }
+    const told = sparseEnergy(problem, { ...SMALL, sparsity: zeroRules(SMALL, 'skip') }, mapping, { inputs: 1 })
+    expect(told.macs.performed).toBeCloseTo(100, 9)
+    expect(told.macs.skipped).toBeCloseTo(44, 9)
   })
 })

@@ -11,6 +11,7 @@ import { choiceOption, colorsFor, EXIT, remark, type Context } from '../context.
 import { HARDWARE_HELP, MAPPING_HELP, PROBLEM_HELP, readSubject } from '../hardware.ts'
 import { modelOptions, type ModelFlags } from '../model.ts'
 import { JSON_FLAGS, JSON_HELP, checkWritable, present, writeText, type JsonTarget } from '../output.ts'
+import { renderSparse } from '../sparse-table.ts'
 import { duration, grouped, short, table, type Column } from '../table.ts'
 
 export const EVALUATE_SCHEMA = 'tilewright.evaluate/1'
@@ -30,6 +31,8 @@ Examples:
   tilewright evaluate problem.json hardware.json mapping.json --halo timeloop --json out.json
   tilewright evaluate prob.yaml arch.yaml map.yaml --halo timeloop         Timeloop's files; or one file with all three
   tilewright evaluate alexnet.csv:Conv2 google.cfg     SCALE-Sim's files: the layer runs in folds of the systolic array
+  tilewright evaluate conv2.json eyeriss-chip --zeros inputs=0.6,weights=0.3        what the chip's gating and formats make of zeros
+  tilewright evaluate conv2.json --zeros weights=2:4,inputs=0.5 --on-zeros skip
   tilewright evaluate conv2.json --nest --yaml conv2.yaml`
 
 export function evaluateCommand(context: Context, exit: (code: number) => void): Command {
@@ -59,9 +62,13 @@ export function evaluateCommand(context: Context, exit: (code: number) => void):
       checkWritable(options.json, options.yaml)
       const subject = await readSubject(context, { problem: text, hardware: hardwareText, mapping: mappingFile }, options)
       const { problem, mapping } = subject
-      const { hardware, lines } = await adjusted(context, subject.hardware, text, options)
+      const { hardware, lines, densities } = await adjusted(context, subject.hardware, text, options)
       const { halo, convention } = options
-      const evaluation = evaluate(problem, hardware, mapping, { halo, convention })
+      const evaluation = evaluate(problem, hardware, mapping, {
+        halo,
+        convention,
+        ...(densities === undefined ? {} : { densities }),
+      })
       if (options.yaml !== undefined) {
         writeText(options.yaml, timeloopFile(problem, hardware, mapping))
         remark(context, `Wrote ${options.yaml}`)
@@ -108,6 +115,7 @@ export function renderEvaluation(context: Context, evaluation: Evaluation): stri
     `Hops: ${hops.join(', ')}`,
     `Energy ${joules(energy.total)}${energy.unit === 'MAC' ? ' MAC energies' : ''} (${perMac} per MAC): ${levels.join(', ')}, network ${joules(energy.network)}, MAC ${joules(energy.mac)}`,
     `Energy by operand: ${operands.join(', ')}`,
+    ...(evaluation.sparse === undefined ? [] : ['', renderSparse(evaluation, evaluation.sparse, colors, joules)]),
   ].join('\n')
 }
 

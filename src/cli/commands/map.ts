@@ -155,7 +155,7 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
       return
     }
     const { layers } = found
-    const { hardware, lines } = await adjusted(context, required(found.hardware), text, shapeFlags(options))
+    const { hardware, lines, densities } = await adjusted(context, required(found.hardware), text, shapeFlags(options))
     for (const line of lines) remark(context, line)
     refuseTimeOptions(options)
     // Timeloop has no form for words that neighbours hand on.
@@ -174,7 +174,7 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
     }
     const profile = options.profile === undefined ? undefined : await readProfile(context, options.profile)
     const began = performance.now()
-    const request = { ...options, objective, layers, points, dataflows }
+    const request = { ...options, objective, layers, points, dataflows, ...(densities === undefined ? {} : { densities }) }
     const rows = options.yaml === undefined ? await searchRows(context, request) : [await searchForTimeloop(context, request)]
     const first = rows[0]
     if (rows.length === 1 && first !== undefined) presentOne(context, first, { ...options, objective })
@@ -217,13 +217,14 @@ async function subject(
 }
 
 /** The options that a network and a hardware take; `--seed` is the search's. */
-function shapeFlags({ batch, dim, energies, bits, zeros }: Options): AdjustFlags & ModelFlags {
+function shapeFlags({ batch, dim, energies, bits, zeros, onZeros }: Options): AdjustFlags & ModelFlags {
   return {
     ...(batch === undefined ? {} : { batch }),
     ...(dim === undefined ? {} : { dim }),
     ...(energies === undefined ? {} : { energies }),
     ...(bits === undefined ? {} : { bits }),
     ...(zeros === undefined ? {} : { zeros }),
+    ...(onZeros === undefined ? {} : { onZeros }),
   }
 }
 

@@ -1,6 +1,7 @@
 /** The searches of `tilewright map`: every layer at every swept point under every dataflow, over worker threads. */
 import { availableParallelism } from 'node:os'
 import type { Convention } from '../../cost/prices.ts'
+import type { Densities } from '../../cost/sparsity.ts'
 import { UNCONSTRAINED, type Dataflow } from '../../schedule/dataflow.ts'
 import type { Mapping } from '../../schedule/mapping.ts'
 import { DEFAULT_BUDGET } from '../../schedule/mapper.ts'
@@ -25,6 +26,8 @@ export interface SearchRequest {
   readonly objective: RowObjective
   readonly halo: 'exact' | 'timeloop'
   readonly convention: Convention
+  /** Of operands with zeros: what is told of the mappings found. The search itself is by dense costs. */
+  readonly densities?: Densities
   readonly seed?: number
   readonly budget?: number
   /** Absent: as many as there are cores. */
@@ -36,7 +39,7 @@ export interface SearchRequest {
  * dataflows found, so that no dataflow is better than none.
  */
 export async function searchRows(context: Context, request: SearchRequest): Promise<Row[]> {
-  const { layers, points, dataflows, objective, halo, convention, seed, budget = DEFAULT_BUDGET } = request
+  const { layers, points, dataflows, objective, halo, convention, densities, seed, budget = DEFAULT_BUDGET } = request
   const cells = points.flatMap((point) =>
     layers.flatMap((layer) =>
       dataflows.map((dataflow) => ({ point, layer, dataflow, group: `${points.indexOf(point)} ${layer.name}` })),
@@ -63,6 +66,7 @@ export async function searchRows(context: Context, request: SearchRequest): Prom
           budget,
           from,
           ...(seed === undefined ? {} : { seed }),
+          ...(densities === undefined ? {} : { densities }),
         },
       ]
     })

@@ -45,8 +45,10 @@ export async function mapByTime(
   if (layer === undefined || layers.length > 1) {
     throw new OptionError('Time is measured of one layer', { remedy: 'Give MODEL:LAYER or a problem' })
   }
-  const { workers, sweep, csv, energies, bits, zeros } = flags
-  const other = Object.entries({ workers, sweep, csv, energies, bits, zeros }).find(([, value]) => value !== undefined)
+  const { workers, sweep, csv, energies, bits, zeros, onZeros } = flags
+  const other = Object.entries({ workers, sweep, csv, energies, bits, zeros, 'on-zeros': onZeros }).find(
+    ([, value]) => value !== undefined,
+  )
   if (other !== undefined || flags.halo !== 'exact') {
     throw new OptionError(`--${other?.[0] ?? 'halo timeloop'} does not go with --objective time`, {
       remedy: 'Leave one of them out',

@@ -1,0 +1,18 @@
+/** A plain design's rules about zeros, for hardware that describes none: what Eyeriss does (`gate`), and the same without losing the time (`skip`). */
+import type { Hardware, HardwareSparsity, OperandSparsity, ZeroAction } from '../schedule/hardware.ts'
+import type { Operand } from '../schedule/problem.ts'
+
+/**
+ * MACs stand still for (or pass over) zeros of either factor; so do reads of weights and updates of outputs at the innermost level that holds
+ * them. Inputs are read: someone has to look.
+ */
+export function zeroRules({ levels }: Hardware, action: ZeroAction): HardwareSparsity {
+  const rules: Record<string, Partial<Record<Operand, OperandSparsity>>> = {}
+  const add = (operand: Operand, rule: OperandSparsity): void => {
+    const level = levels.findLast(({ words, holds }) => words !== 0 && (holds?.includes(operand) ?? true))
+    if (level !== undefined) rules[level.name] = { ...rules[level.name], [operand]: rule }
+  }
+  add('weights', { action, on: ['inputs'] })
+  add('outputs', { action, on: ['weights', 'inputs'] })
+  return { compute: { action, on: ['weights', 'inputs'] }, levels: rules }
+}
