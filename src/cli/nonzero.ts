@@ -153,8 +153,8 @@ function energyLines({ energy }: NonzeroReport, colors: Colors): string[] {
     ...[bills.dense, bills.skipped, bills.own].flatMap((bill) => (bill === undefined ? [] : [short(bill.cycles)])),
   ])
   const notes =
-    `The best of ${budget} mappings of each layer, for energy without zeros. A MAC with a zero factor, and the accesses of the innermost level for ` +
-    'it, take no energy where zeros are gated or skipped, and no time where they are skipped; gated, they take as long as any.'
+    `The best of ${budget} mappings of each layer, for energy without zeros. A MAC with a zero factor, its weight's read and its output's update at the ` +
+    'innermost level take no energy where zeros are gated or skipped, and no time where they are skipped; gated, they take as long as any.'
   return [
     '',
     `On ${hardware}${dataflow === null ? '' : `, ${dataflow}`}${unit === undefined ? '' : `, unit of energy: ${unit}`}:`,

@@ -4,9 +4,10 @@
  * Densities are those of the layer's own W and X (nonzero.ts), the expectations those of the cost model (src/cost/sparsity.ts).
  */
 import { evaluate } from '../cost/evaluate.ts'
+import { zeroRules } from '../cost/zero-rules.ts'
 import { MappingError } from '../errors.ts'
 import { DATAFLOW_NAMES } from '../schedule/dataflow.ts'
-import type { Hardware, HardwareSparsity, ZeroAction } from '../schedule/hardware.ts'
+import type { Hardware, HardwareSparsity } from '../schedule/hardware.ts'
 import { mapProblem } from '../schedule/mapper.ts'
 import type { Problem } from '../schedule/problem.ts'
 import type { InspectedLayer } from './inspect.ts'
@@ -20,7 +21,7 @@ export interface ZeroBill {
 
 export interface LayerEnergy {
   readonly dense: ZeroBill
-  /** A MAC with a zero factor is gated, and so are the accesses of the innermost level for it. */
+  /** A MAC with a zero factor is gated, and the weight read and output updated for it (`zeroRules`). */
   readonly gated: ZeroBill
   /** The same, skipped. */
   readonly skipped: ZeroBill
@@ -112,24 +113,9 @@ function layerEnergy(
   }
   return {
     dense: { energy: evaluation.energy.total, cycles: evaluation.cycles },
-    gated: bill(everyZero(hardware, 'gate')),
-    skipped: bill(everyZero(hardware, 'skip')),
+    gated: bill(zeroRules(hardware, 'gate')),
+    skipped: bill(zeroRules(hardware, 'skip')),
     ...(hardware.sparsity === undefined ? {} : { own: bill(hardware.sparsity) }),
-  }
-}
-
-/** One action on every zero factor: at the MACs, and at the innermost level for what such a MAC would have moved. */
-function everyZero({ levels }: Hardware, action: ZeroAction): HardwareSparsity {
-  const innermost = levels.at(-1)?.name ?? ''
-  return {
-    compute: { action, on: ['weights', 'inputs'] },
-    levels: {
-      [innermost]: {
-        weights: { action, on: ['inputs'] },
-        inputs: { action, on: ['weights'] },
-        outputs: { action, on: ['weights', 'inputs'] },
-      },
-    },
   }
 }
 

@@ -19,7 +19,9 @@ import { SYSTOLIC_NAMES, systolicNames, type SystolicName } from '../schedule/sy
 import { allocate, isFloat, type DType } from '../tensor/dtype.ts'
 import { formatShape, sizeOf } from '../tensor/shape.ts'
 import { HostTensor, type Tensor } from '../tensor/tensor.ts'
-import { layerPlans, layersOf, type Layer } from './layers.ts'
+import { convolutionAttributes, layerPlans, layersOf, type Layer } from './layers.ts'
+import { nonzeroWeights, paired, visitedInputs } from './nonzero-counts.ts'
+import { factorsOf } from './nonzero-factors.ts'
 import type { ModelProfileOptions, ProfileOptions } from './options.ts'
 import { REPORT_SCHEMA, type Clock, type DataflowReport, type LayerReport, type PeaksReport, type ProfileReport } from './report.ts'
 import { layerWork, peaksOf, rooflineOf } from './roofline-row.ts'
@@ -86,7 +88,8 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
     if (step.done === true) break
     const layer: Layer = step.value
     const rows: Record<string, DataflowReport> = {}
-    const zeros = { inputs: zerosOf(layer.x) }
+    const nonzero = nonzeroMacsOf(layer)
+    const zeros = { inputs: zerosOf(layer.x), ...(nonzero === undefined ? {} : { nonzero_macs: nonzero }) }
     const entry: LayerReport = { name: layer.name, problem: layer.problem, macs: macsOf(layer.problem), zeros, dataflows: rows }
     layers.push(entry)
     const running = convolutions?.get(layer.name)
@@ -119,6 +122,15 @@ export async function profileModel(gpu: Gpu, model: Graph | string, options: Pro
   }
   complete = index === total
   return report()
+}
+
+/** MACs of a layer whose factors are both not zero; undefined where its op is not counted. */
+function nonzeroMacsOf({ problem, x, w, own, ownOnly }: Layer): number | undefined {
+  const factors =
+    ownOnly === undefined || own === undefined
+      ? factorsOf('conv2d', [x, w, null], convolutionAttributes(problem, x))
+      : factorsOf(own.definition.name, own.inputs, own.attributes)
+  return factors === undefined ? undefined : paired(visitedInputs(factors), nonzeroWeights(factors))
 }
 
 /** Undefined where the work failed because the profile was stopped. */

@@ -121,8 +121,11 @@ export interface LayerReport {
   readonly name: string
   readonly problem: Problem
   readonly macs: number
-  /** Measured in the activations that reached the layer: the part that is zero, and run-length compressed over plain size. */
-  readonly zeros?: { readonly inputs: MeasuredZeros }
+  /**
+   * Measured in the activations that reached the layer: the part that is zero, and run-length compressed over plain size; how many of the MACs
+   * have two factors that are not zero (absent in reports of before, and of ops that nonzero-factors.ts does not know).
+   */
+  readonly zeros?: { readonly inputs: MeasuredZeros; readonly nonzero_macs?: number }
   readonly dataflows: Readonly<Record<string, DataflowReport>>
 }
 
