@@ -10,7 +10,7 @@
  * through a crossbar. A GPU has no such crossbar: there are no float atomics, and lanes run in step. So the scatter is turned around: a
  * lane owns filters of one output and keeps their sums in registers, and all lanes of a workgroup walk the same lists, those of the
  * pixels under the window. A product then costs one load, of a weight; with sums in workgroup memory, which the input-stationary order needs,
- * it costs a load and a store (1.6 times the time on lavapipe). Sums are added in a fixed order: results do not vary from run to run.
+ * it costs a load and a store of the sum besides (1.6 times the time on lavapipe). Sums are added in a fixed order: results do not vary from run to run.
  *
  * Of weights, what all lanes can skip is skipped: a channel whose weights are all zero is in no list. A single zero weight is
  * multiplied, for the lanes beside it have work. Where a channel has a weight that is NaN or infinite, its zeros are listed, those of
@@ -29,6 +29,7 @@ import quotient from '../../../../shaders/runtime/quotient.wgsl?raw'
 import type { DispatchPlan, ParamType, Preparation, TensorRef } from '../../../gpu/program.ts'
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
+import { issueOf, summed } from '../../gemm/estimate.ts'
 import type { Algorithm } from '../algorithm.ts'
 import { INPUT, macsOf, pixelsOf, tapsOf, type Convolution } from '../convolution.ts'
 import { epilogueParts } from '../epilogue.ts'
@@ -67,8 +68,8 @@ export const zeroSkipping: Algorithm<ZeroSkippingConfig> = {
     const lanes = software ? 8 : 32
     const most = software ? 16 : 8
     const each = Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(1, conv.filters / lanes))))
-    const fewer = [each, each / 2].filter((count) => count >= 1)
-    return fewer.map((count) => ({ algorithm: 'zero-skipping', each: count, lanes }))
+
+    return [{ algorithm: 'zero-skipping', each, lanes }]
   },
 
   plan(conv, { each, lanes }) {
@@ -152,6 +153,15 @@ export const zeroSkipping: Algorithm<ZeroSkippingConfig> = {
       additions: macs,
       bytes: bytesOf([...between, packedType(conv), conv.bias, conv.residual, conv.output]),
     }
+  },
+
+  /** At that density: every product loads its weight. */
+  estimate(conv, config, device, rates) {
+    const plan = zeroSkipping.plan(conv, config, device)
+    const { multiplications, bytes } = zeroSkipping.work(conv, config)
+    const issue = issueOf({ w: { loads: multiplications, stores: 0 } }, plan, rates)
+    const arithmetic = (2 * multiplications) / rates.flops.f32
+    return summed({ arithmetic, memory: bytes / rates.bytes, cache: 0, workgroup: 0, issue }, plan, rates)
   },
 
   error: () => 0,
