@@ -115,12 +115,18 @@ function largestMask(magnitudes: Float32Array, count: number): Uint8Array {
   return mask
 }
 
-/** 1 for the parts with the largest scores: round(sparsity · parts) are cut, but one. */
+/** 1 for the parts with the largest scores: round(sparsity · parts) are cut, but one; of equals the first stay. */
 function keptParts(scores: Float64Array, sparsity: number): Uint8Array {
   const cut = Math.min(Math.round(sparsity * scores.length), scores.length - 1)
-  const ranked = Uint32Array.from(scores.keys()).sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || b - a)
-  const kept = new Uint8Array(scores.length).fill(1)
-  for (let rank = 0; rank < cut; rank++) kept[ranked[rank] ?? 0] = 0
+  const sorted = scores.toSorted()
+  const threshold = sorted[cut] ?? 0
+  let ties = 0
+  while (sorted[cut + ties] === threshold) ties++
+  const kept = new Uint8Array(scores.length)
+  for (let part = 0; part < scores.length; part++) {
+    const score = scores[part] ?? 0
+    if (score > threshold || (score === threshold && ties-- > 0)) kept[part] = 1
+  }
   return kept
 }
 

@@ -104,11 +104,12 @@ export function* permutationSteps(
 }
 
 /**
- * Evaluations that are tried where no budget is given: 40 for every two channels, but no more than some ten seconds' work (2^34
- * differences of two weights, at 0.7 ns).
+ * Evaluations that are tried where no budget is given: 20 for every two channels, but no more than some seconds' work (2^33
+ * differences of two weights, at 0.7 ns). Swaps have converged by then where channels are not many; what a larger budget brings
+ * is escapes: on a uniform random 64×128 matrix the efficacy goes from 47 to 51 with twenty times as much.
  */
 export function defaultBudget(lines: number, channels: number): number {
-  return Math.max(1, Math.min(40 * channels * channels, Math.ceil(2 ** 34 / Math.max(1, lines))))
+  return Math.max(1, Math.min(20 * channels * channels, Math.ceil(2 ** 33 / Math.max(1, lines))))
 }
 
 /** Σ of the two largest of every four places, straightforwardly. `order` says which channel is at a place. */

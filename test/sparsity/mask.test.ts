@@ -35,7 +35,7 @@ describe('2:4', () => {
 
   test('filters that share positions keep those of the largest sum', () => {
     const weights = matrix([
-      [9, 1, 0, 2],
+      [8, 1, 0, 2],
       [0, 8, 0, 9],
       [5, 0, 0, 6],
     ])

@@ -126,7 +126,7 @@ describe('search', () => {
     const spent = [...permutationSteps(wide, { budget: 60_000 })].map((progress) => progress.spent)
     expect(spent.length).toBeGreaterThan(1)
     expect(Math.max(...spent)).toBeLessThanOrEqual(60_000)
-    expect(defaultBudget(64, 64)).toBe(40 * 64 * 64)
+    expect(defaultBudget(64, 64)).toBe(20 * 64 * 64)
   })
 
   test('what is no matrix, seed or budget', () => {
