@@ -5,7 +5,7 @@ import type { Graph } from '../graph/graph.ts'
 import { runnable } from '../graph/load.ts'
 import type { InspectedLayer } from '../profile/inspect.ts'
 import { countNonzeros, type NonzeroFigures, type NonzeroReport } from '../profile/nonzero.ts'
-import { priceNonzeros } from '../profile/nonzero-energy.ts'
+import { priceNonzeros, type ZeroBill } from '../profile/nonzero-energy.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 import type { Colors, Context } from './context.ts'
 import { adapterTitle, withGpu } from './gpu.ts'
@@ -145,13 +145,14 @@ export function renderNonzeros(report: NonzeroReport, batch: number, colors: Col
 function energyLines({ energy }: NonzeroReport, colors: Colors): string[] {
   if (energy === undefined) return []
   const { hardware, dataflow, budget, unit, total, layers, unpriced } = energy
-  const own = total.own === undefined ? [] : ['as described']
+  const own = Object.values(layers).some((bills) => bills.own !== undefined) ? ['as described'] : []
   const titles = ['Energy', 'zeros gated or skipped', ...own, 'Cycles', 'zeros skipped', ...own]
-  const rows = [...Object.entries(layers), ['total', total] as const].map(([name, bills]) => [
-    name,
-    ...[bills.dense, bills.skipped, bills.own].flatMap((bill) => (bill === undefined ? [] : [short(bill.energy)])),
-    ...[bills.dense, bills.skipped, bills.own].flatMap((bill) => (bill === undefined ? [] : [short(bill.cycles)])),
-  ])
+  const rows = [...Object.entries(layers), ['total', total] as const].map(([name, bills]) => {
+    const shown = [bills.dense, bills.skipped, ...own.map(() => bills.own)]
+    const cells = (pick: (bill: ZeroBill) => number): string[] =>
+      shown.map((bill) => (bill === undefined ? '–' : short(pick(bill))))
+    return [name, ...cells(({ energy: sum }) => sum), ...cells(({ cycles }) => cycles)]
+  })
   const notes =
     `The best of ${budget} mappings of each layer, for energy without zeros. A MAC with a zero factor, its weight's read and its output's update at the ` +
     'innermost level take no energy where zeros are gated or skipped, and no time where they are skipped; gated, they take as long as any.'
@@ -160,7 +161,10 @@ function energyLines({ energy }: NonzeroReport, colors: Colors): string[] {
     `On ${hardware}${dataflow === null ? '' : `, ${dataflow}`}${unit === undefined ? '' : `, unit of energy: ${unit}`}:`,
     table([{ title: 'Layer' }, ...titles.map((title): Column => ({ title, align: 'right' }))], rows, colors),
     wrapped(own.length === 0 ? notes : `${notes} as described: what ${hardware} itself does about zeros.`),
-    ...unpriced.map(({ name, reason }) => colors.yellow(`Not priced: ${name}: ${reason}`)),
+    ...[...new Set(unpriced.map(({ reason }) => reason))].map((reason) => {
+      const names = unpriced.filter((each) => each.reason === reason).map(({ name }) => name)
+      return colors.yellow(wrapped(`Not priced: ${names.join(', ')}. ${reason}`))
+    }),
   ]
 }
 

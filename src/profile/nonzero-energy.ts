@@ -5,7 +5,7 @@
  */
 import { evaluate } from '../cost/evaluate.ts'
 import { zeroRules } from '../cost/zero-rules.ts'
-import { MappingError } from '../errors.ts'
+import { MappingError, OptionError } from '../errors.ts'
 import { DATAFLOW_NAMES } from '../schedule/dataflow.ts'
 import type { Hardware, HardwareSparsity } from '../schedule/hardware.ts'
 import { mapProblem } from '../schedule/mapper.ts'
@@ -25,7 +25,7 @@ export interface LayerEnergy {
   readonly gated: ZeroBill
   /** The same, skipped. */
   readonly skipped: ZeroBill
-  /** As the hardware's own description has it, where it says what it does about zeros. */
+  /** As the hardware's own description has it, where it says what it does about zeros and its formats hold the layer. */
   readonly own?: ZeroBill
 }
 
@@ -38,7 +38,7 @@ export interface NetworkEnergy {
   readonly unit?: string
   readonly total: LayerEnergy
   readonly layers: Readonly<Record<string, LayerEnergy>>
-  /** Layers without a mapping, and why: they are in no figure. */
+  /** Why layers have no bill, or not their `own`; a total is of all that have one, and `own` there only where all do. */
   readonly unpriced: readonly { readonly name: string; readonly reason: string }[]
 }
 
@@ -77,13 +77,15 @@ export async function priceNonzeros(
       continue
     }
     try {
-      priced.push([layer.name, layerEnergy(problem, hardware, layer, { budget, dataflow: dataflow ?? undefined })])
+      const { reason, ...bills } = layerEnergy(problem, hardware, layer, { budget, dataflow: dataflow ?? undefined })
+      priced.push([layer.name, bills])
+      if (reason !== undefined) unpriced.push({ name: layer.name, reason })
     } catch (error) {
       if (!(error instanceof MappingError)) throw error
       unpriced.push({ name: layer.name, reason: error.message })
     }
   }
-  const own = hardware.sparsity === undefined ? {} : { own: sumOf(priced.map(([, { own: bill }]) => bill)) }
+  const owns = priced.flatMap(([, { own }]) => (own === undefined ? [] : [own]))
   return {
     hardware: hardware.name,
     dataflow,
@@ -93,7 +95,7 @@ export async function priceNonzeros(
       dense: sumOf(priced.map(([, { dense }]) => dense)),
       gated: sumOf(priced.map(([, { gated }]) => gated)),
       skipped: sumOf(priced.map(([, { skipped }]) => skipped)),
-      ...own,
+      ...(owns.length > 0 && owns.length === priced.length ? { own: sumOf(owns) } : {}),
     },
     layers: Object.fromEntries(priced),
     unpriced,
@@ -105,23 +107,30 @@ function layerEnergy(
   hardware: Hardware,
   { density }: Pick<NonzeroLayer, 'density'>,
   search: { readonly budget: number; readonly dataflow: string | undefined },
-): LayerEnergy {
+): LayerEnergy & { readonly reason?: string } {
   const { mapping, evaluation } = mapProblem(problem, { hardware, ...search })
   const bill = (sparsity: HardwareSparsity): ZeroBill => {
     const { sparse } = evaluate(problem, { ...hardware, sparsity }, mapping, { densities: density })
     return { energy: sparse.energy.total, cycles: sparse.cycles }
   }
-  return {
+  const bills = {
     dense: { energy: evaluation.energy.total, cycles: evaluation.cycles },
     gated: bill(zeroRules(hardware, 'gate')),
     skipped: bill(zeroRules(hardware, 'skip')),
-    ...(hardware.sparsity === undefined ? {} : { own: bill(hardware.sparsity) }),
+  }
+  if (hardware.sparsity === undefined) return bills
+  try {
+    return { ...bills, own: bill(hardware.sparsity) }
+  } catch (error) {
+    // A format that cannot hold these weights, as 2:4 those that are not pruned.
+    if (!(error instanceof OptionError)) throw error
+    return { ...bills, reason: `As ${hardware.name} is described: ${error.message}` }
   }
 }
 
-function sumOf(bills: readonly (ZeroBill | undefined)[]): ZeroBill {
-  return bills.reduce<ZeroBill>(
-    (sum, bill) => ({ energy: sum.energy + (bill?.energy ?? 0), cycles: sum.cycles + (bill?.cycles ?? 0) }),
-    { energy: 0, cycles: 0 },
-  )
+function sumOf(bills: readonly ZeroBill[]): ZeroBill {
+  return bills.reduce<ZeroBill>((sum, bill) => ({ energy: sum.energy + bill.energy, cycles: sum.cycles + bill.cycles }), {
+    energy: 0,
+    cycles: 0,
+  })
 }

@@ -65,6 +65,31 @@ describe('zeros on an accelerator', () => {
     expect(priced.total.own?.energy).toBeLessThan(priced.total.dense.energy)
   })
 
+  it('of weights that are not 2:4, where a hardware stores them so, are told and not in a total', async () => {
+    const made = network()
+    const report = await counted(made)
+    const stored: Hardware = {
+      ...eyeriss,
+      word_bits: 16,
+      sparsity: { levels: { DRAM: { weights: { format: '2:4' } } } },
+    }
+    const halves = { ...report, layers: report.layers.map((layer) => ({ ...layer, density: { weights: 0.5, inputs: 1 } })) }
+    const mixed = { ...halves, layers: halves.layers.map((layer, at) => (at === 0 ? (report.layers[0] ?? layer) : layer)) }
+    const { layers } = inspectGraph(made)
+    const [held, refused] = [
+      await priceNonzeros(halves, layers, stored, BUDGET),
+      await priceNonzeros(mixed, layers, stored, BUDGET),
+    ]
+    expect(held.unpriced).toEqual([])
+    expect(held.total.own?.energy).toBeLessThan(held.total.dense.energy)
+    expect(refused.unpriced).toMatchObject([
+      { name: 'first', reason: expect.stringMatching(/^As eyeriss is described: DRAM.*2:4/) as string },
+    ])
+    expect(refused.layers['first']?.own).toBeUndefined()
+    expect(refused.layers['second']?.own).toEqual(held.layers['second']?.own)
+    expect(refused.total.own).toBeUndefined()
+  })
+
   it('that are none save nothing; what no dataflow runs is told', async () => {
     const g = graph('full')
     const full = (...shape: number[]) => tensor(new Float32Array(shape.reduce((a, b) => a * b)).fill(1), shape)

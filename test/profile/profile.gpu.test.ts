@@ -6,10 +6,12 @@ import { openGpu } from '../../src/gpu/node.ts'
 import { graph } from '../../src/graph/builder.ts'
 import { compile } from '../../src/graph/model.ts'
 import type { Graph } from '../../src/graph/graph.ts'
+import { countNonzeros } from '../../src/profile/nonzero.ts'
 import { profileModel } from '../../src/profile/profile.ts'
 import type { DataflowReport, ProfileReport } from '../../src/profile/report.ts'
 import { DATAFLOW_NAMES, DATAFLOWS, type Dataflow } from '../../src/schedule/dataflow.ts'
 import { HostTensor } from '../../src/tensor/tensor.ts'
+import { seededInputs } from '../../models/inputs.ts'
 import { seededTensor } from '../../models/seeded.ts'
 
 let gpu: Gpu
@@ -60,6 +62,9 @@ test('every layer under every dataflow is verified, counted as predicted and tim
     expect(row.counted?.storage.weights.loads, name).toBeGreaterThanOrEqual(row.predicted?.accesses.DRAM?.weights.reads ?? Infinity)
   }
   expect(events.length).toBeGreaterThan(all.length)
+  const counted = await countNonzeros(network(), { runs: [seededInputs(network())] })
+  expect(report.layers.map(({ zeros }) => zeros?.nonzero_macs)).toEqual(counted.layers.map(({ nonzero_macs }) => nonzero_macs))
+  expect(counted.total.nonzero_macs).toBeLessThan(counted.total.macs)
   expect(gpu.memory.liveBytes).toBe(0)
 })
 
