@@ -1,12 +1,12 @@
 /**
- * `npm run bench:pack [-- --out DIR] [--node] [--peers]`: a folder that times products, convolutions and networks on any Linux x64 machine with a
+ * `npm run bench:pack [-- --out DIR] [--node] [--peers]`: a folder that times products, convolutions, networks and sparse kernels on any Linux x64 machine with a
  * Vulkan driver, without network and without installing anything. Copy it there and start run.sh.
  *
  *     README.txt        what it is, how to run it, what it leaves
  *     run.sh            finds Node and Vulkan, runs doctor and the bench, leaves results/
  *     dist/             the command line and the bench, their dependencies within
  *     node_modules/     Dawn for Linux x64 (the webgpu package)
- *     cases-*.json      tables of cases, for torch_bench.py: PyTorch's times beside ours, where python3 has torch
+ *     cases-*.json      tables of cases, for torch_*.py: PyTorch's times beside ours, where python3 has torch
  *     node/node.xz      --node: the Node that runs now, stripped
  *     bench/peers/      --peers: ONNX Runtime and TensorFlow.js (installed first where they are not)
  */
@@ -108,7 +108,8 @@ async function bundle(out) {
     join(out, 'package.json'),
     `${JSON.stringify({ name, version, license, private: true, type: 'module' }, undefined, 2)}\n`,
   )
-  for (const file of ['README.txt', 'run.sh', 'torch_bench.py']) copyFileSync(join(ROOT, 'bench', 'pack', file), join(out, file))
+  for (const file of ['README.txt', 'run.sh', 'torch_bench.py', 'torch_sparse.py'])
+    copyFileSync(join(ROOT, 'bench', 'pack', file), join(out, file))
   chmodSync(join(out, 'run.sh'), 0o755)
   copyFileSync(join(ROOT, 'LICENSE'), join(out, 'LICENSE'))
 }
@@ -147,7 +148,7 @@ async function packPeers(out, note) {
 
 async function listCases(out) {
   const cli = join(out, 'dist', 'cli.js')
-  for (const bench of ['gemm', 'conv']) {
+  for (const bench of ['gemm', 'conv', 'sparse']) {
     const file = join(out, `cases-${bench}.json`)
     const { code, stderr } = await capture(process.execPath, [cli, 'bench', bench, '--list', '--json', file])
     if (code !== 0) throw new SetupError(`The packed command line does not run: ${stderr.trim()}`)

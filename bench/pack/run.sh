@@ -1,8 +1,8 @@
 #!/bin/sh
-# Times matrix products, convolutions or networks on this machine's GPU: nothing is installed and no network is needed.
+# Times matrix products, convolutions, networks or sparse kernels on this machine's GPU: nothing is installed and no network is needed.
 #
 #   ./run.sh                 matrix products, every case; with the peers, where they were packed
-#   ./run.sh conv            convolutions; ./run.sh model: networks end to end
+#   ./run.sh conv            convolutions; ./run.sh model: networks end to end; ./run.sh sparse: 2:4
 #   ./run.sh conv --quick    a few small cases, seconds; any other option of `tilewright bench` goes here too
 #
 # It leaves results/*.json and results/*.txt, named after the adapter and the time. README.txt says more.
@@ -11,13 +11,13 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd) || exit 1
 
 bench=gemm
 case "${1:-}" in
-  gemm | conv | model)
+  gemm | conv | model | sparse)
     bench=$1
     shift
     ;;
   '' | -*) ;;
   *)
-    echo "There is no bench called $1: give gemm (the default), conv or model, then options; README.txt says more." >&2
+    echo "There is no bench called $1: give gemm (the default), conv, model or sparse, then options; README.txt says more." >&2
     exit 1
     ;;
 esac
@@ -93,11 +93,13 @@ if [ ! -f "$work-$bench.json" ]; then
   exit "$code"
 fi
 
-# cuBLAS and cuDNN, through PyTorch, where there is one.
+# cuBLAS, cuDNN and cuSPARSELt, through PyTorch, where there is one.
+script=torch_bench.py
+[ "$bench" = sparse ] && script=torch_sparse.py
 if [ ! -f "$here/cases-$bench.json" ]; then
   echo "PyTorch is not asked about whole networks."
 elif python3 -c 'import torch' 2>/dev/null; then
-  python3 "$here/torch_bench.py" --cases "$here/cases-$bench.json" --ours "$work-$bench.json" --json "$work-torch.json" \
+  python3 "$here/$script" --cases "$here/cases-$bench.json" --ours "$work-$bench.json" --json "$work-torch.json" \
     > "$work-torch.txt" 2>&1 ||
     echo "PyTorch did not measure; see $work-torch.txt" >&2
   cat "$work-torch.txt"

@@ -10,13 +10,10 @@ import {
   type SparseReport,
   type SparseRow,
 } from '../../bench/sparse/report.ts'
+import { right, three, times, TITLES } from './bench-table.ts'
 import type { Colors } from './context.ts'
 import { adapterTitle } from './gpu.ts'
 import { dimensions, duration, scientific, short, table, WIDTH, wrapped, type Column } from './table.ts'
-
-const right = (title: string): Column => ({ title, align: 'right' })
-const times = (value: number): string => `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)}×`
-const three = (value: number): string => (value >= 1000 ? value.toFixed(0) : value.toPrecision(3))
 
 /** Red where the sparse one is the slower. */
 function ratio(value: number | undefined, colors: Colors): string {
@@ -96,11 +93,7 @@ function besides({ peers, adapter }: SparseReport, rows: readonly SparseRow[], c
     right('ratio'),
     right('in kernels'),
     right('of bytes'),
-    right('dense MB'),
-    right('2:4 MB'),
-    right('dense GB/s'),
-    right('2:4 GB/s'),
-    ...others.map((peer) => right(peer)),
+    ...others.map((peer) => right(TITLES[peer])),
   ]
   const cells = rows.map((row) => {
     const [point] = row.points
@@ -112,14 +105,33 @@ function besides({ peers, adapter }: SparseReport, rows: readonly SparseRow[], c
       ratio(point?.ratio, colors),
       ratio(point?.kernel_ratio, colors),
       share === undefined || point?.byte_ratio === undefined ? '–' : `${((100 * share) / point.byte_ratio).toPrecision(2)} %`,
-      cell(row.dense, ({ bytes }) => three(bytes / 1e6)),
-      cell(point, ({ bytes }) => three(bytes / 1e6)),
-      cell(row.dense, ({ gb_per_s }) => three(gb_per_s)),
-      cell(point, ({ gb_per_s }) => three(gb_per_s)),
       ...others.map((peer) => peerText(row.peers[peer])),
     ]
   })
-  return captioned(caption, columns, cells, colors)
+  return `${captioned(caption, columns, cells, colors)}\n\n${moved(rows, colors)}`
+}
+
+/** Bytes and bandwidths of both. */
+function moved(rows: readonly SparseRow[], colors: Colors): string {
+  const columns = [
+    { title: 'Case' },
+    right('dense MB'),
+    right('2:4 MB'),
+    right('bytes'),
+    right('dense GB/s'),
+    right('2:4 GB/s'),
+    { title: '' },
+  ]
+  const cells = rows.map(({ name, dense, points: [point] }) => [
+    name,
+    cell(dense, ({ bytes }) => three(bytes / 1e6)),
+    cell(point, ({ bytes }) => three(bytes / 1e6)),
+    point?.byte_ratio === undefined ? '–' : times(point.byte_ratio),
+    cell(dense, ({ gb_per_s }) => three(gb_per_s)),
+    cell(point, ({ gb_per_s }) => three(gb_per_s)),
+    point === undefined || point.label === '2:4' ? '' : point.label,
+  ])
+  return captioned('Bytes of weights, activations and result, each once, and how many a second', columns, cells, colors)
 }
 
 function cell<F extends Figures>(figures: F | undefined, show: (figures: F) => string): string {
@@ -161,14 +173,14 @@ function breakEven(row: SparseRow, software: boolean, colors: Colors): string {
     { title: 'time, dense to the line' },
   ]
   const cells = points.map((point) => {
-    const times = ratioOf(point, software)
+    const faster = ratioOf(point, software)
     return [
       String(point.density),
       `${duration(point.ms)}${point.wrong === true ? ' wrong' : ''}`,
       ratio(point.ratio, colors),
       ratio(point.kernel_ratio, colors),
       three(point.weight_bytes / 1e6),
-      times === undefined ? '–' : bar(1 / times, colors),
+      faster === undefined ? '–' : bar(1 / faster, colors),
     ]
   })
   const beside = dense === undefined ? '' : `, dense ${duration(dense.ms)}, ${three(dense.weight_bytes / 1e6)} MB of weights`

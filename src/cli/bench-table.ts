@@ -9,7 +9,7 @@ import { adapterTitle } from './gpu.ts'
 import { bytes, duration, scientific, table, WIDTH, wrapped, type Column } from './table.ts'
 
 /** What heads a peer's columns. */
-const TITLES: Readonly<Record<Peer, string>> = {
+export const TITLES: Readonly<Record<Peer, string>> = {
   tilewright: 'ours',
   'tilewright-safe': 'safe',
   'ort-webgpu': 'ORT WebGPU',
@@ -17,9 +17,9 @@ const TITLES: Readonly<Record<Peer, string>> = {
   'tfjs-webgpu': 'tfjs',
 }
 
-const right = (title: string): Column => ({ title, align: 'right' })
-const three = (value: number): string => (value >= 1000 ? value.toFixed(0) : value.toPrecision(3))
-const times = (value: number): string => `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)}×`
+export const right = (title: string): Column => ({ title, align: 'right' })
+export const three = (value: number): string => (value >= 1000 ? value.toFixed(0) : value.toPrecision(3))
+export const times = (value: number): string => `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)}×`
 
 function figuresOf(row: CaseRow, peer: Peer): PeerFigures | undefined {
   const figures = row.peers[peer]

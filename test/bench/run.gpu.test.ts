@@ -11,10 +11,13 @@ import { distinctTasks } from '../../src/profile/autotune.ts'
 import { tuningText } from '../../src/profile/tuning.ts'
 import { CONV } from '../../bench/cases/conv.ts'
 import { GEMM } from '../../bench/cases/gemm.ts'
+import { SPARSE } from '../../bench/cases/sparse.ts'
 import { casesNamed, type Bench, type BenchCase } from '../../bench/cases/table.ts'
 import { answerLine, type Measured } from '../../bench/protocol.ts'
 import { faultsOf } from '../../bench/report.ts'
 import { runBench, type BenchOptions } from '../../bench/run.ts'
+import { sparseFaults } from '../../bench/sparse/report.ts'
+import { runSparse } from '../../bench/sparse/run.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 // Below the project, where the built script finds Dawn.
@@ -123,6 +126,26 @@ describe('a convolution', () => {
     expect(row.first_ms).toBeGreaterThan(row.end_to_end_ms)
     expect(row.kernel).toBeTruthy()
     expect(faultsOf(report)).toEqual([])
+  })
+})
+
+describe('sparse kernels', () => {
+  test('are timed in turns with our dense ones in one process, and right', async () => {
+    const cases = casesNamed(SPARSE, 'bert-768-768-f32')
+    const { child, ...given } = options(GEMM, { child: join(folder, 'bench-child.mjs') })
+    const report = await runSparse({ ...given, cases, ...(child === undefined ? {} : { child }) })
+    const [row] = report.cases
+    expect(row).toMatchObject({ name: 'bert-768-768-f32', unheld: [], dense: { error: { rows: 57, of: 128 } } })
+    const [point] = row?.points ?? []
+    expect(point).toMatchObject({ label: '2:4', density: 0.5, error: { rows: 57, of: 128 } })
+    expect(point?.error.relative).toBeLessThan(1e-5)
+    expect(point?.own.samples_ms).toHaveLength(point?.dense?.samples_ms.length ?? 0)
+    expect(point?.own.samples_ms.length).toBeGreaterThanOrEqual(3)
+    expect(point?.ratio).toBeGreaterThan(0)
+    // 8.5 bytes for 4 weights of 16, and X and Y beside them.
+    const around = 2 * 4 * 128 * 768
+    expect(point?.byte_ratio).toBeCloseTo((4 * 768 * 768 + around) / ((8.5 / 4) * 768 * 768 + around), 6)
+    expect(sparseFaults(report)).toEqual([])
   })
 })
 

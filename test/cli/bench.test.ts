@@ -58,7 +58,7 @@ describe('the command', () => {
     [['bench', 'model', '--peers', 'tfjs-webgpu'], '--peers does not know "tfjs-webgpu" for model'],
     [['bench', 'conv', '--cases', 'square-*'], 'Families: first, 3x3, 1x1, depthwise'],
     [['bench', 'model', '--cases', 'lenet*'], /Cases: squeezenet1\.1, .*efficientnetb0, .*; families: mobile/],
-    [['bench', 'fft'], /Allowed choices are gemm, conv, model\. See tilewright bench --help\n$/],
+    [['bench', 'fft'], /Allowed choices are gemm, conv, model, sparse\. See tilewright bench --help\n$/],
     [['bench', 'gemm', '--tuned'], 'TILEWRIGHT_TUNING is off'],
     [['bench', 'gemm', '--cases', 'nothing*'], 'Families: square'],
     [['bench', 'gemm', '--cases', 'odd*', '--quick'], 'Leave one of them out'],

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CONV_CASES } from '../../bench/cases/conv.ts'
+import { SPARSE_CASES } from '../../bench/cases/sparse.ts'
 import { GEMM_CASES } from '../../bench/cases/gemm.ts'
 import type { BenchReport } from '../../bench/report.ts'
 import { pack, weightOf } from '../../scripts/bench-pack.mjs'
@@ -22,11 +23,13 @@ test('holds what it runs on, and little else', () => {
     'README.txt',
     'cases-conv.json',
     'cases-gemm.json',
+    'cases-sparse.json',
     'dist',
     'node_modules',
     'package.json',
     'run.sh',
     'torch_bench.py',
+    'torch_sparse.py',
   ])
   expect(readdirSync(join(folder, 'node_modules'))).toEqual(['webgpu'])
   expect(readdirSync(join(folder, 'node_modules', 'webgpu', 'dist'))).toEqual(['linux-x64'])
@@ -36,6 +39,7 @@ test('holds what it runs on, and little else', () => {
   }
   expect(names('gemm')).toEqual(GEMM_CASES.map(({ name }) => name))
   expect(names('conv')).toEqual(CONV_CASES.map(({ name }) => name))
+  expect(names('sparse')).toEqual(SPARSE_CASES.map(({ name }) => name))
   // Node, which --node adds, takes 22 MiB more of the 64.
   expect(weightOf(folder)).toBeLessThan(40 * 2 ** 20)
 })
