@@ -94,6 +94,8 @@ const densities = z.object({
 })
 
 interface Compared {
+  /** A line of the table in docs/sparsity.md. */
+  readonly row: string
   readonly figures: number
   /** "run LEVEL what: ours, theirs". */
   readonly differing: string[]
@@ -180,7 +182,8 @@ function compare(entry: SparseReference): Compared {
       check(`${name} ${operand} stored`, kept === undefined ? tiles[operandNamed(operand)] : up(kept), words)
     }
   }
-  return { figures, differing }
+  const parts = Object.entries(instance).map(([name, { density }]) => `${name} ${density}`)
+  return { figures, differing, row: `| ${id} | ${parts.join(', ') || 'all'} | ${figures} | ${differing.length} |` }
 }
 
 /** Four decimals. */
@@ -258,6 +261,9 @@ describe.skipIf(!isThere)('published runs with zeros', () => {
     expect(runs.map(({ id }) => id.split('/').at(-1))).toEqual(Object.keys(DESIGNS))
     for (const result of results) expect(result.figures).toBeGreaterThan(8)
     expect(figures).toBe(297)
+    const rows = [...results.map(({ row }) => row), `| all | | ${figures} | ${differing.length} |`]
+    const told = readFileSync(new URL('../../docs/sparsity.md', import.meta.url), 'utf8')
+    expect(rows.filter((row) => !told.includes(`\n${row}\n`))).toEqual([])
   })
 
   test('the reasons give the published figures', () => {
