@@ -10,6 +10,18 @@
 
 var<workgroup> shares: array<f32, ROWS * LANES>;
 
+/// Entries of a lane before the loop looks at where it is.
+const UNROLLED = 4u;
+
+/// One entry, for all rows.
+fn add_entry(entry: u32, row0: u32, acc: ptr<function, array<f32, ROWS>>) {
+  let column = index_at(entry);
+  let value = load_values(entry);
+  for (var r = 0u; r < ROWS; r++) {
+    acc[r] = fma(value, load_x(min(row0 + r, params.rows - 1u) * params.depth + column), acc[r]);
+  }
+}
+
 @compute @workgroup_size(WORKGROUP_X, 1, 1)
 fn main(
   @builtin(workgroup_id) wid: vec3<u32>,
@@ -27,13 +39,11 @@ fn main(
   let end = select(start, load_pointers(own + 1u), line < params.columns);
 
   var acc: array<f32, ROWS>;
-  for (var entry = start + along; entry < end; entry += ALONG) {
-    let column = index_at(entry);
-    let value = load_values(entry);
-    for (var r = 0u; r < ROWS; r++) {
-      acc[r] = fma(value, load_x(min(row0 + r, params.rows - 1u) * params.depth + column), acc[r]);
-    }
+  var entry = start + along;
+  for (; entry + (UNROLLED - 1u) * ALONG < end; entry += UNROLLED * ALONG) {
+    for (var u = 0u; u < UNROLLED; u++) { add_entry(entry + u * ALONG, row0, &acc); }
   }
+  for (; entry < end; entry += ALONG) { add_entry(entry, row0, &acc); }
 
   for (var r = 0u; r < ROWS; r++) { shares[r * LANES + lane] = acc[r]; }
   workgroupBarrier();

@@ -97,6 +97,11 @@ export function eieInputs(entry: SparseCase, seed: number, options: EieOptions):
   return [x, values, zeros, pointers, codebook ?? null, bias, residual]
 }
 
+/** Whether a case says more with values that are rounded than with whole numbers, which every case is held to bit for bit. */
+export function isRounded({ attributes, dtype, weights, activations }: SparseCase): boolean {
+  return attributes !== undefined || dtype === 'f16' || weights === 'f16' || activations !== undefined
+}
+
 /** Shapes and patterns that every format is held to. */
 export const SPARSE_CASES: readonly SparseCase[] = [
   { name: '1×1', rows: [1], columns: 1, depth: 1, pattern: 1 },

@@ -4,7 +4,7 @@ import type { Gpu } from '../../src/gpu/gpu.ts'
 import { openGpu } from '../../src/gpu/node.ts'
 import { cscMatmul } from '../../src/ops/csc-matmul/op.ts'
 import { eieMatmul } from '../../src/ops/eie-matmul/op.ts'
-import { cscInputs, eieInputs, SPARSE_CASES } from '../cases/sparse-weights.ts'
+import { cscInputs, eieInputs, isRounded, SPARSE_CASES } from '../cases/sparse-weights.ts'
 import { check } from './run-table.ts'
 
 let gpu: Gpu
@@ -22,7 +22,8 @@ describe('cscMatmul', () => {
       [1, 16],
       [4, 32],
     ] as const) {
-      await check(gpu, cscMatmul, cscInputs(entry, 1, indexBits, elements), { ...entry.attributes, indexBits, lines })
+      if (isRounded(entry))
+        await check(gpu, cscMatmul, cscInputs(entry, 1, indexBits, elements), { ...entry.attributes, indexBits, lines })
       const whole = { ...entry, integers: true }
       await check(gpu, cscMatmul, cscInputs(whole, 3, indexBits, elements), { indexBits, lines }, whole.dtype !== 'f16')
     }
@@ -34,7 +35,7 @@ describe('eieMatmul', () => {
   it.each(cases)('%s', async (_, entry) => {
     const lines = entry.columns
     for (const options of [{ elements: 1 }, { elements: 13, values: 'shared' }] as const) {
-      await check(gpu, eieMatmul, eieInputs(entry, 1, options), { ...entry.attributes, lines })
+      if (isRounded(entry)) await check(gpu, eieMatmul, eieInputs(entry, 1, options), { ...entry.attributes, lines })
       const whole = { ...entry, integers: true }
       await check(gpu, eieMatmul, eieInputs(whole, 3, options), { lines }, whole.dtype !== 'f16')
     }

@@ -18,12 +18,13 @@ const LEAST_COLUMNS = 16
 const MOST_SUMS = 4096
 
 /**
- * How many sums a workgroup keeps for each of `across` (rows of X, or lanes), a power of two: those of `own` rows, or a window of them.
+ * How many sums a workgroup keeps for each of `across` (rows of X, or lanes): those of `own` rows, or a window of them. A power of four
+ * where that fits, so that layers of about one size share their kernel.
  */
 export function windowOf(own: number, across: number, device: DeviceFacts): number {
   const bytes = Math.min(4 * MOST_SUMS, device.limits.maxComputeWorkgroupStorageSize)
   const fits = 2 ** Math.floor(Math.log2(Math.max(1, bytes / (4 * across))))
-  return Math.min(powerOfTwo(own), fits)
+  return Math.min(4 ** Math.ceil(Math.log2(powerOfTwo(own)) / 2), fits)
 }
 
 /** Parts of the depth, where `owners` workgroups share each part. */
