@@ -28,14 +28,6 @@ import windowEach from '../../../shaders/gemm/read/window_each.wgsl?raw'
 import windowWide from '../../../shaders/gemm/read/window_wide.wgsl?raw'
 import along from '../../../shaders/gemm/read/along.wgsl?raw'
 import any from '../../../shaders/gemm/read/any.wgsl?raw'
-import sparseBody from '../../../shaders/gemm/read/sparse.wgsl?raw'
-import sparseBytes from '../../../shaders/gemm/read/sparse_bytes.wgsl?raw'
-import sparseFloats from '../../../shaders/gemm/read/sparse_floats.wgsl?raw'
-import sparseNibbles from '../../../shaders/gemm/read/sparse_nibbles.wgsl?raw'
-import sparseSeats from '../../../shaders/gemm/read/sparse_seats.wgsl?raw'
-import sparseShared from '../../../shaders/gemm/read/sparse_shared.wgsl?raw'
-import sparseScaled from '../../../shaders/gemm/read/sparse_scaled.wgsl?raw'
-import sparseUnscaled from '../../../shaders/gemm/read/sparse_unscaled.wgsl?raw'
 import slice from '../../../shaders/gemm/slice.wgsl?raw'
 import {
   deviceByteSize,
@@ -45,11 +37,11 @@ import {
   type ProgramSource,
   type TensorRef,
 } from '../../gpu/program.ts'
-import { GROUP, WORD_GROUPS, WORD_VALUES, wordsOf } from '../../sparsity/two-of-four.ts'
 import { sizeOf } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { activationParams, activationWgsl } from './activation.ts'
-import { flopsOf, PANEL, slicesOf, type BatchDimension, type Product, type Side, type Sparse, type Stores } from './product.ts'
+import { flopsOf, slicesOf, type BatchDimension, type Product, type Side, type Stores } from './product.ts'
+import { sparseOperands, sparseParams, sparseText } from './sparse-side.ts'
 import { boxParams, LARGE, windowConstants, windowParams } from './window-params.ts'
 
 /** How a side is read: four values along a line at a time, four lines at a time, or one by one. */
@@ -253,48 +245,6 @@ function side(from: Side, form: ReadForm, wide: boolean, name: 'left' | 'right',
         ? READ[form]
         : [wide ? windowWide : windowEach, windowBody].join('\n')
   return text.replaceAll('SIDE', name).replaceAll('OPERAND', operand)
-}
-
-function sparseText({ bits, share, scales }: Sparse): string {
-  const pairs = bits === 4 ? sparseNibbles : bits === 8 ? sparseBytes : sparseFloats
-  const sizes = { PANEL, WORD_VALUES: bits === 4 ? WORD_GROUPS : WORD_VALUES, SHARE: share }
-  const constants = Object.entries(sizes).map(([name, size]) => `const ${name} = ${size}u;`)
-  return [
-    ...constants,
-    share === 1 ? sparseSeats : sparseShared,
-    pairs,
-    scales === undefined ? sparseUnscaled : sparseScaled,
-    sparseBody,
-  ].join('\n')
-}
-
-/** Operands of a 2:4 side besides its values. */
-export function sparseOperands({ sparse }: Side): (OperandSpec & { readonly ref: TensorRef })[] {
-  if (sparse === undefined) return []
-  const { positions, share, scales } = sparse
-  const own = { access: 'read', width: 4 } as const
-  return [
-    { name: 'seats', dtype: 'u32', ...own, ...(share === 1 ? {} : { width: 1 }), ref: { kind: 'input', index: positions.input } },
-    ...(scales === undefined
-      ? []
-      : [{ name: 'scales', dtype: 'f32', ...own, ref: { kind: 'input', index: scales.input } } as const]),
-  ]
-}
-
-/**
- * Params of a 2:4 side, all u32: words of a column, values between panels, where seats are shared their step from word to word, and of
- * scales the step from block to block.
- */
-export function sparseParams({ depth, b: { sparse } }: Pick<Product, 'b' | 'depth'>): Record<string, number> {
-  if (sparse === undefined) return {}
-  const { scales, share, bits, positions } = sparse
-  const words = wordsOf(depth)
-  return {
-    seats_words: words,
-    panel_values: PANEL * words * (bits === 4 ? WORD_GROUPS : WORD_VALUES),
-    ...(share === 1 ? {} : { seats_step: positions.type.shape.at(-1) ?? 0 }),
-    ...(scales === undefined ? {} : { scales_step: scales.type.shape[1] ?? 0, scales_groups: Math.ceil(scales.block / GROUP) }),
-  }
 }
 
 /** The WGSL of a product's epilogue: finish_quad, and finish where Y is stored one by one. */

@@ -144,7 +144,9 @@ export function estimate(product: Product, config: Config, device: DeviceFacts, 
     handed += (served + fills + stored) * 4
   }
   const scratch = plan.temps.reduce((sum, type) => sum + 2 * byteSize(type), 0)
-  const once = byteSize(product.a.type) + byteSize(product.b.type) + byteSize(product.output)
+  const { positions, scales } = product.b.sparse ?? {}
+  const whole = [product.a.type, product.b.type, positions?.type, scales?.type, product.output]
+  const once = whole.reduce((sum, type) => sum + (type === undefined ? 0 : byteSize(type)), 0)
   const parts: EstimateParts = {
     arithmetic: ((2 * stepsOf(mapping)) / peakOf(product, plan, rates)) * Math.max(1, sumsOf(mapping) / rates.registers),
     memory: (once + scratch) / rates.bytes,

@@ -9,6 +9,7 @@ import type { Loop, Mapping } from '../../../schedule/mapping.ts'
 import { dispatchesOf, readForm } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
 import { slicesOf, type Product } from '../product.ts'
+import { rightAccesses } from '../sparse-side.ts'
 
 const schema = z.strictObject({
   kernel: z.literal('broadcast'),
@@ -147,7 +148,11 @@ export const broadcast: Family<BroadcastConfig> = {
     return {
       // One value at a time still takes a vector of rows where those lie side by side.
       a: { loads: subgroups * (lanes / span) * depth * (forms.a === 'across' ? 4 : 1), stores: 0 },
-      b: { loads: subgroups * size * config.strips * 4 * (forms.b === 'along' ? 4 * quads : product.depth), stores: 0 },
+      ...rightAccesses(
+        product,
+        subgroups * size * config.strips * 4 * (forms.b === 'along' ? 4 * quads : product.depth),
+        subgroups * size * config.strips * quads,
+      ),
       y: { loads: 0, stores: slicesOf(product) * product.rows * product.columns },
     }
   },

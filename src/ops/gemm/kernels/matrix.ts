@@ -18,6 +18,7 @@ import { segmentBytes, segmentCount, type DeviceFacts } from '../../../gpu/progr
 import { dispatchesOf, readForm, type Kernel } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
 import { slicesOf, type Product } from '../product.ts'
+import { rightAccesses } from '../sparse-side.ts'
 import { unrolled } from '../unroll.ts'
 import {
   laneCount,
@@ -165,9 +166,10 @@ export const matrix: Family<MatrixConfig> = {
     const groups = slicesOf(product) * rowTiles * columnTiles
     // Lines past the last are loaded as the last, depth past the end is not.
     const [lefts, rights] = config.direct ? [config.subgroupColumns, config.subgroupRows] : [1, 1]
+    const rightLoads = groups * tiles.columns * rights * depthLoaded(product, 'b')
     return {
       a: { loads: groups * tiles.rows * lefts * depthLoaded(product, 'a'), stores: 0 },
-      b: { loads: groups * tiles.columns * rights * depthLoaded(product, 'b'), stores: 0 },
+      ...rightAccesses(product, rightLoads, rightLoads / 4),
       y: { loads: 0, stores: slicesOf(product) * product.rows * product.columns },
       ...(config.splits === 1 ? {} : splitAccesses(product, config.splits)),
     }
@@ -229,9 +231,10 @@ function directRefusal(product: Product, tiles: Tiles, { limits }: DeviceFacts):
     return `fragments of ${unitName(tiles.unit)} do not fall evenly on ${tiles.size} lanes`
   }
   for (const which of ['a', 'b'] as const) {
-    const { line, depth: step, type, window } = product[which]
+    const { line, depth: step, type, window, sparse } = product[which]
     const name = which.toUpperCase()
     if (window !== undefined) return `${name} is read through a window, and direct loads read what lies in memory`
+    if (sparse !== undefined) return `${name} is packed in 2:4, and direct loads expand nothing`
     if (readForm(product, which) === 'any') return `${name} is contiguous along neither dimension, as direct loads need`
     const stride = stagingOf(product, which) === 'along' ? line : step
     if (stride % ALIGNED !== 0) return `${name} has a stride of ${stride}, no multiple of ${ALIGNED}, as direct loads need`

@@ -8,6 +8,7 @@ import type { Mapping } from '../../../schedule/mapping.ts'
 import { readForm } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
 import { slicesOf, type Product } from '../product.ts'
+import { rightAccesses } from '../sparse-side.ts'
 import { tileAccesses, tileFields, tilePlan, tileRefusal, tilesOf } from './tile.ts'
 
 const schema = z.strictObject({
@@ -90,7 +91,11 @@ export const registers: Family<RegistersConfig> = {
     const { tileRows, tileColumns, rows, columns } = config
     return {
       a: { loads: tiles * tileRows * (tileColumns / columns) * loadedDepth(product, 'a'), stores: 0 },
-      b: { loads: tiles * tileColumns * (tileRows / rows) * loadedDepth(product, 'b'), stores: 0 },
+      ...rightAccesses(
+        product,
+        tiles * tileColumns * (tileRows / rows) * loadedDepth(product, 'b'),
+        (tiles * tileColumns * (tileRows / rows) * Math.ceil(product.depth / 4)) / 4,
+      ),
       ...tileAccesses(product, config),
     }
   },

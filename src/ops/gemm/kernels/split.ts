@@ -38,7 +38,7 @@ export function partialsRefusal(product: Product, partials: TensorType, device: 
   const segment = segmentBytes(device.limits)
   const bindings = (types: readonly (TensorType | undefined)[]): number =>
     types.reduce((count, type) => count + (type === undefined ? 0 : segmentCount(type, segment)), 0)
-  const sides = bindings([a.type, b.type])
+  const sides = bindings([a.type, b.type, b.sparse?.positions.type, b.sparse?.scales?.type])
   const finishing = bindings([epilogue.scale?.type, epilogue.bias?.type, epilogue.residual?.type, output])
   const most = (finishes ? sides + finishing : Math.max(sides, finishing)) + bindings([partials])
   const limit = device.limits.maxStorageBuffersPerShaderStage

@@ -50,6 +50,7 @@ export const strassen: Family<StrassenConfig> = {
   refusal(product, config, device) {
     const { rows, columns, depth, a, b, accumulate } = product
     if (a.window !== undefined || b.window !== undefined) return 'a side that is read through a window has no blocks'
+    if (b.sparse !== undefined) return 'B is packed in 2:4, and sums of its blocks are not'
     if (slicesOf(product) > 1) return `${slicesOf(product)} products in a batch, it takes one`
     if (accumulate !== 'f32') return 'its sums are kept in f32'
     for (const { dtype } of [a.type, b.type]) if (dtype !== 'f32' && dtype !== 'f16') return `operands of ${dtype}`

@@ -12,6 +12,7 @@ import type { Mapping } from '../../../schedule/mapping.ts'
 import { readForm } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
 import { slicesOf, type Product } from '../product.ts'
+import { rightAccesses } from '../sparse-side.ts'
 import { tileAccesses, tileFields, tilePlan, tileRefusal, tilesOf } from './tile.ts'
 
 const schema = z.strictObject({
@@ -148,7 +149,7 @@ export const tiled: Family<TiledConfig> = {
     const fetched = (side: 'a' | 'b'): number => all * sideOf(product, config, side).passes * lanes * 4
     return {
       a: { loads: fetched('a'), stores: 0 },
-      b: { loads: fetched('b'), stores: 0 },
+      ...rightAccesses(product, fetched('b'), fetched('b') / 4),
       ...tileAccesses(product, config),
     }
   },

@@ -1,12 +1,14 @@
 /**
- * The product with weights in 2:4 that multiplies only what was kept. Think of the vector kernel (vector.ts), whose lanes walk down
+ * The product with weights in 2:4, which multiplies only what was kept. Think of the vector kernel (vector.ts), whose lanes walk down
  * columns, with half the steps: for each kept value a lane takes the value of A under its seat. Seats are loaded once for four columns and
  * eight groups; values lie in panels, so that a walk is one run of memory.
  *
  *     gather 'shuffle'   lanes of a subgroup hold A side by side and exchange it by seat (shaders/gemm/sparse/walk_shuffle.wgsl)
- *            'select'    every lane has the four values of A of a group and selects (walk_select.wgsl): on any device
+ *            'select'    every lane has the four values of A of a group and selects by seat (walk_select.wgsl): on any device
+ *            'expand'    kept values are put where they sit, once for all rows (walk_expand.wgsl): saves bytes, not multiplications
  *
- * Where the columns of a quad share their seats, one exchange serves all four, and arithmetic is halved too.
+ * An exchange takes the place of the multiplication that it saves, unless the columns of a quad share their seats: then one serves all
+ * four, and arithmetic is halved too. A selection takes that of two, so it pays while bytes are the bound.
  */
 import deliverPart from '../../../../shaders/gemm/vector_deliver_part.wgsl?raw'
 import deliverWhole from '../../../../shaders/gemm/vector_deliver_whole.wgsl?raw'
@@ -15,23 +17,25 @@ import meetAlone from '../../../../shaders/gemm/vector_meet_alone.wgsl?raw'
 import meetMemory from '../../../../shaders/gemm/vector_meet_memory.wgsl?raw'
 import meetPlain from '../../../../shaders/gemm/vector_meet_plain.wgsl?raw'
 import body from '../../../../shaders/gemm/vector_product.wgsl?raw'
+import walkExpand from '../../../../shaders/gemm/sparse/walk_expand.wgsl?raw'
 import walkSelect from '../../../../shaders/gemm/sparse/walk_select.wgsl?raw'
 import walkShuffle from '../../../../shaders/gemm/sparse/walk_shuffle.wgsl?raw'
 import walkWords from '../../../../shaders/gemm/sparse/walk_words.wgsl?raw'
 import { z } from 'zod'
 import type { DeviceFacts } from '../../../gpu/program.ts'
 import type { Mapping } from '../../../schedule/mapping.ts'
-import { GROUP, WORD_DEPTH, wordsOf } from '../../../sparsity/two-of-four.ts'
+import { GROUP, KEPT, WORD_DEPTH, WORD_VALUES, wordsOf } from '../../../sparsity/two-of-four.ts'
 import { dispatchesOf, readForm, type Kernel } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
 import { slicesOf, type Product } from '../product.ts'
 import { subgroupSize } from './broadcast.ts'
 import { splitAccesses, splitKernel, splitPlan, splitRefusal } from './split.ts'
+import { loadsOf } from './vector.ts'
 
 const schema = z.strictObject({
   kernel: z.literal('two-of-four'),
   /** How a value of A comes to the lanes that have a seat for it. */
-  gather: z.enum(['shuffle', 'select']).default('shuffle'),
+  gather: z.enum(['shuffle', 'select', 'expand']).default('shuffle'),
   /** Rows that a lane keeps sums of. */
   rows: z.literal([1, 2, 4, 8, 16]).default(8),
   /** Lanes over the columns of a workgroup, a quad each. */
@@ -45,6 +49,12 @@ const schema = z.strictObject({
 })
 
 export type TwoOfFourConfig = z.infer<typeof schema>
+
+const WALKS = {
+  shuffle: { text: walkShuffle, how: 'values of A exchanged by seat' },
+  select: { text: walkSelect, how: 'values of A selected by seat' },
+  expand: { text: walkExpand, how: 'expanded in registers' },
+} as const
 
 /** Workgroup memory that any device has. */
 const LEAST_WORKGROUP_BYTES = 16384
@@ -105,11 +115,8 @@ export const twoOfFour: Family<TwoOfFourConfig> = {
 
   candidates(product, device) {
     if (product.b.sparse === undefined) return []
-    const rows = ([1, 2, 4, 8, 16] as const).find((count) => count >= product.rows) ?? 16
-    const configs = (['shuffle', 'select'] as const).flatMap((gather) =>
-      ([2, 1] as const).map((strips) => schema.parse({ kernel: 'two-of-four', gather, rows, strips })),
-    )
-    return configs.filter((config) => twoOfFour.refusal(product, config, device) === undefined)
+    const configs = device.software ? softwareConfigs(product) : gpuConfigs(product, device)
+    return configs.filter((config) => twoOfFour.refusal(product, config, device) === undefined).slice(0, MOST_CANDIDATES)
   },
 
   plan(product, config, device) {
@@ -124,7 +131,7 @@ export const twoOfFour: Family<TwoOfFourConfig> = {
         parts > 1 ? deliverPart : deliverWhole,
         body,
         walkWords,
-        shuffles ? walkShuffle : walkSelect,
+        WALKS[gather].text,
         main,
       ].join('\n'),
       constants: {
@@ -151,10 +158,12 @@ export const twoOfFour: Family<TwoOfFourConfig> = {
       },
       ...partial,
     }
-    const how = shuffles ? 'exchanged by seat' : 'selected by seat'
-    const reason = `2:4, values of A ${how}: ${rows} rows by ${GROUP * across * strips} columns`
+    const reason = `2:4, ${WALKS[gather].how}: ${rows} rows by ${GROUP * across * strips} columns`
     return parts > 1 ? splitPlan(product, parts, kernel, reason) : { reason, dispatches: dispatchesOf(product, kernel), temps: [] }
   },
+
+  /** Of the values that are multiplied: half the depth, but where all are. */
+  nest: (product, { gather }) => (gather === 'expand' ? product : { ...product, depth: WORD_VALUES * wordsOf(product.depth) }),
 
   mappingOf(product, config): Mapping {
     const { rowTiles, columnTiles, partWords } = layoutOf(product, config)
@@ -185,7 +194,7 @@ export const twoOfFour: Family<TwoOfFourConfig> = {
         {
           name: 'RF',
           temporal: [
-            ['C', WORD_DEPTH],
+            ['C', config.gather === 'expand' ? WORD_DEPTH : WORD_VALUES],
             ['P', rows],
             ['M', GROUP * strips],
           ],
@@ -196,23 +205,92 @@ export const twoOfFour: Family<TwoOfFourConfig> = {
   },
 
   accesses(product, config, device): Accesses {
-    const { depth, b } = product
-    const { sparse } = b
+    const { sparse } = product.b
     const { rowTiles, columnTiles } = layoutOf(product, config)
     const { gather, rows, across, strips, parts } = config
     const slices = slicesOf(product)
     const lanes = slices * rowTiles * columnTiles * across
+    const { words, steps } = walked(product, config, device)
     const held = gather === 'shuffle' ? heldOf(device) : GROUP
-    const steps = Math.ceil(depth / held)
-    const left = gather === 'shuffle' ? 1 : readForm(product, 'a') === 'any' ? depth / steps : GROUP
-    const words = lanes * strips * wordsOf(depth)
+    const left = gather === 'shuffle' ? steps : loadsOf(readForm(product, 'a'), product.depth, 1)
     const counted = {
-      a: { loads: lanes * rows * steps * left, stores: 0 },
-      b: { loads: lanes * strips * steps * (held / GROUP) * (sparse?.bits === 4 ? 1 : 2) * 4, stores: 0 },
-      seats: { loads: words * (sparse?.share === 1 ? 4 : 1), stores: 0 },
-      ...(sparse?.scales === undefined ? {} : { scales: { loads: 4 * words, stores: 0 } }),
+      a: { loads: lanes * rows * left, stores: 0 },
+      b: { loads: lanes * strips * steps * (held / GROUP) * (sparse?.bits === 4 ? 1 : KEPT) * 4, stores: 0 },
+      seats: { loads: lanes * strips * words * (sparse?.share === 1 ? 4 : 1), stores: 0 },
+      ...(sparse?.scales === undefined ? {} : { scales: { loads: 4 * lanes * strips * words, stores: 0 } }),
       y: { loads: 0, stores: slices * product.rows * product.columns },
     }
     return parts === 1 ? counted : { ...counted, ...splitAccesses(product, parts) }
   },
+}
+
+/**
+ * Words that the lanes of a quad load together, and steps of depth, each of `heldOf` or of a group. In subgroups that exchange values all
+ * lanes take as many steps as the first of those that share a depth.
+ */
+function walked(
+  product: Product,
+  { gather, along, parts }: TwoOfFourConfig,
+  device: DeviceFacts,
+): { readonly words: number; readonly steps: number } {
+  const all = wordsOf(product.depth)
+  if (gather !== 'shuffle') return { words: all, steps: Math.ceil(product.depth / GROUP) }
+  const held = heldOf(device)
+  const part = Math.ceil(all / parts)
+  let words = 0
+  let steps = 0
+  for (let first = 0; first < all; first += part) {
+    for (let word = first; word < Math.min(first + part, all); word += along) {
+      words += along
+      steps += along * Math.ceil(Math.min(WORD_DEPTH, product.depth - WORD_DEPTH * word) / held)
+    }
+  }
+  return { words, steps }
+}
+
+const MOST_CANDIDATES = 12
+
+/** Rows of a tile: all, up to 16. */
+function rowsOf({ rows }: Product): TwoOfFourConfig['rows'] {
+  return ([1, 2, 4, 8, 16] as const).find((count) => count >= rows) ?? 16
+}
+
+/**
+ * Where a CPU plays the GPU: an exchange between eight lanes is one instruction, and a load of A serves all strips of a lane. One row is
+ * walked by itself, since sums of more strips gain nothing there.
+ */
+function softwareConfigs(product: Product): TwoOfFourConfig[] {
+  const rows = rowsOf(product)
+  const strips = ([2, 4, 1] as const).map((count) => schema.parse({ kernel: 'two-of-four', rows, strips: count }))
+  const others = (['expand', 'select'] as const).map((gather) => schema.parse({ kernel: 'two-of-four', rows, strips: 2, gather }))
+  return [...strips, ...others]
+}
+
+/** Invocations of a workgroup, and workgroups that keep enough loads under way on a large GPU (vector.ts). */
+const GPU_LANES = 256
+const ENOUGH_GROUPS = 256
+/** Rows up to which selecting by seat, row by row, is less than expanding once. */
+const FEW_ROWS = 2
+
+/**
+ * Where memory is what costs: a workgroup takes whole panels, its lanes share the depth, and only what gives too few workgroups even so is
+ * split in parts, whose second dispatch takes as long as reading some 10 MB.
+ */
+function gpuConfigs(product: Product, device: DeviceFacts): TwoOfFourConfig[] {
+  const rows = rowsOf(product)
+  const words = wordsOf(product.depth)
+  const most = Math.min(GPU_LANES, 2 ** Math.floor(Math.log2(device.limits.maxComputeInvocationsPerWorkgroup)))
+  const gathers = product.rows <= FEW_ROWS ? (['select', 'shuffle', 'expand'] as const) : (['expand', 'shuffle', 'select'] as const)
+  const configs = gathers.flatMap((gather) =>
+    [8, 16, 32].flatMap((across) => {
+      const along = Math.min(64, most / across, 2 ** Math.ceil(Math.log2(Math.max(1, words))))
+      const whole = { kernel: 'two-of-four', gather, rows, across, along }
+      const { columnTiles, rowTiles } = layoutOf(product, schema.parse(whole))
+      const groups = slicesOf(product) * columnTiles * rowTiles
+      const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, ENOUGH_GROUPS / groups)))
+      const parts = Math.max(1, Math.min(wanted, Math.floor(words / (2 * along))))
+      return parts === 1 ? [schema.parse(whole)] : [schema.parse(whole), schema.parse({ ...whole, parts })]
+    }),
+  )
+  return configs
 }

@@ -21,6 +21,7 @@ import type { Mapping } from '../../../schedule/mapping.ts'
 import { dispatchesOf, readForm, type Kernel, type ReadForm } from '../dispatch.ts'
 import type { Accesses, Family } from '../family.ts'
 import { slicesOf, type Product } from '../product.ts'
+import { rightAccesses } from '../sparse-side.ts'
 import { subgroupSize } from './broadcast.ts'
 import { splitAccesses, splitKernel, splitPlan, splitRefusal } from './split.ts'
 
@@ -99,7 +100,7 @@ const MEET = {
 } as const
 
 /** Elements that reading all of a line's depth, four steps at a time (left_along), or of a quad of lines (right_block) loads. */
-function loadsOf(form: ReadForm, depth: number, lines: 1 | 4): number {
+export function loadsOf(form: ReadForm, depth: number, lines: 1 | 4): number {
   if (form === 'along') return lines * 4 * Math.ceil(depth / 4)
   return (form === 'across' ? 4 : lines) * depth
 }
@@ -204,7 +205,11 @@ export const vector: Family<VectorConfig> = {
     const lines = slices * product.rows
     const counted = {
       a: { loads: columns * rows * loadsOf(readForm(product, 'a'), product.depth, 1), stores: 0 },
-      b: { loads: columns * strips * loadsOf(readForm(product, 'b'), product.depth, 4), stores: 0 },
+      ...rightAccesses(
+        product,
+        columns * strips * loadsOf(readForm(product, 'b'), product.depth, 4),
+        columns * strips * Math.ceil(product.depth / 4),
+      ),
       y: { loads: 0, stores: lines * product.columns },
     }
     return parts === 1 ? counted : { ...counted, ...splitAccesses(product, parts) }
