@@ -10,6 +10,7 @@
  *   group are empty with C(of − j, kept) / C(of, kept), lines and groups for themselves.
  */
 import { OptionError } from '../errors.ts'
+import { inputSpan, type Problem } from '../schedule/problem.ts'
 
 /** Part that is not zero, at random; the same with how it is spread; or so many kept of each group along the channels. */
 export type Density =
@@ -117,4 +118,37 @@ function logGamma(x: number): number {
     return sum
   }
   return (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + 1 / (12 * x) - 1 / (360 * x ** 3) + 1 / (1260 * x ** 5)
+}
+
+/** Inputs with their padding: the density times the part of the MACs that meet no padding. */
+export function paddedDensity(problem: Problem, given: Density | undefined): Density {
+  if (given === undefined) return 1
+  const real = realPart(problem)
+  if (typeof given === 'number') return given * real
+  if ('density' in given) return { ...given, density: given.density * real }
+  if (real === 1) return given
+  throw new OptionError('Inputs kept in groups lie beside zero padding here', {
+    operand: 'inputs',
+    remedy: 'Give the part of the inputs that is not zero',
+  })
+}
+
+/** Part of the MACs whose input is no padding. */
+function realPart(problem: Problem): number {
+  const { rows, columns } = inputSpan(problem)
+  const [top, left, bottom, right] = problem.padding
+  const along = (outer: number, U: number, inner: number, D: number, before: number, end: number): number => {
+    let count = 0
+    for (let i = 0; i < inner; i++) {
+      // before ≤ o·U + i·D < end
+      const first = Math.max(0, Math.ceil((before - i * D) / U))
+      const last = Math.min(outer, Math.ceil((end - i * D) / U))
+      count += Math.max(0, last - first)
+    }
+    return count / (outer * inner)
+  }
+  return (
+    along(problem.P, problem.stride[0], problem.R, problem.dilation[0], top, rows - bottom) *
+    along(problem.Q, problem.stride[1], problem.S, problem.dilation[1], left, columns - right)
+  )
 }

@@ -26,8 +26,8 @@ import { OptionError } from '../errors.ts'
 import { compressionOf, type Factor, type Hardware, type OperandSparsity, type ZeroAction } from '../schedule/hardware.ts'
 import { keeps, type Mapping } from '../schedule/mapping.ts'
 import { reach, tileWords } from '../schedule/check.ts'
-import { OPERANDS, RELEVANT, extentOf, inputSpan, type Operand, type Problem } from '../schedule/problem.ts'
-import { neverMeet, zeroModel, type Density, type Zeros } from './density.ts'
+import { OPERANDS, RELEVANT, extentOf, type Operand, type Problem } from '../schedule/problem.ts'
+import { neverMeet, paddedDensity, zeroModel, type Density, type Zeros } from './density.ts'
 import type { Evaluation, EvaluationTime, SparseCounts, SparseEvaluation } from './evaluation.ts'
 import { storedBy, type Stored } from './formats.ts'
 import type { Halo } from './geometry.ts'
@@ -72,6 +72,13 @@ interface Parts {
  * @throws OptionError for densities that are none, or formats that do not fit them or the hardware
  */
 export function sparseOf(dense: DenseCounts, densities: Densities): SparseEvaluation {
+  const { name, levels, sparsity } = dense.hardware
+  const unknown = Object.keys(sparsity?.levels ?? {}).find((level) => !levels.some((own) => own.name === level))
+  if (unknown !== undefined) {
+    throw new OptionError(`${name} has rules about zeros of a level ${unknown}, and no such level`, {
+      remedy: `Name one of ${levels.map((level) => level.name).join(', ')}`,
+    })
+  }
   return new SparseBill(dense, densities).written()
 }
 
@@ -370,37 +377,4 @@ function partsOf({ skipped, eliminated }: Emptiness): Parts {
 
 function larger(a: Readonly<Record<Factor, number>>, b: Readonly<Record<Factor, number>>): Readonly<Record<Factor, number>> {
   return { weights: Math.max(a.weights, b.weights), inputs: Math.max(a.inputs, b.inputs) }
-}
-
-/** Inputs with their padding: the density times the part of the MACs that meet no padding. */
-function paddedDensity(problem: Problem, given: Density | undefined): Density {
-  if (given === undefined) return 1
-  const real = realPart(problem)
-  if (typeof given === 'number') return given * real
-  if ('density' in given) return { ...given, density: given.density * real }
-  if (real === 1) return given
-  throw new OptionError('Inputs kept in groups lie beside zero padding here', {
-    operand: 'inputs',
-    remedy: 'Give the part of the inputs that is not zero',
-  })
-}
-
-/** Part of the MACs whose input is no padding. */
-function realPart(problem: Problem): number {
-  const { rows, columns } = inputSpan(problem)
-  const [top, left, bottom, right] = problem.padding
-  const along = (outer: number, U: number, inner: number, D: number, before: number, end: number): number => {
-    let count = 0
-    for (let i = 0; i < inner; i++) {
-      // before ≤ o·U + i·D < end
-      const first = Math.max(0, Math.ceil((before - i * D) / U))
-      const last = Math.min(outer, Math.ceil((end - i * D) / U))
-      count += Math.max(0, last - first)
-    }
-    return count / (outer * inner)
-  }
-  return (
-    along(problem.P, problem.stride[0], problem.R, problem.dilation[0], top, rows - bottom) *
-    along(problem.Q, problem.stride[1], problem.S, problem.dilation[1], left, columns - right)
-  )
 }

@@ -148,6 +148,20 @@ describe('evaluate', () => {
 })
 
 describe('map', () => {
+  test('several searches: a column of energy and of cycles with zeros', async () => {
+    const args = ['map', folder.path('one.json'), '--dataflow', 'ws,none', '--budget', '100', '--workers', '0']
+    const { out: plain } = await tilewright(args)
+    expect(plain).not.toContain('zeros')
+    const { code, out } = await tilewright([...args, '--zeros', 'inputs=0.5', '--on-zeros', 'skip'])
+    expect(code).toBe(0)
+    expect(out).toMatch(/Energy, zeros +Cycles, zeros/)
+    const cycles = /none .*?([\d,]+) +[\d.]+ % .*?([\d,]+) *$/m
+      .exec(out)
+      ?.slice(1)
+      .map((text) => Number(text.replaceAll(',', '')))
+    expect(cycles?.[1]).toBe(Math.ceil((cycles?.[0] ?? NaN) / 2))
+  })
+
   test('what zeros leave of the mapping found, on a chip that gates them', async () => {
     const { code, out } = await tilewright(
       ['map', 'alexnet:conv3', '--hardware', 'eyeriss-chip', '--budget', '300', '--zeros', 'inputs=0.6', '--json'].concat([]),

@@ -379,6 +379,22 @@ describe('by hand', () => {
     expect(() => sparse({}, densities)).toThrow(message)
   })
 
+  test('nothing but zeros: no MAC, no cycle of one, no energy where all is skipped', () => {
+    const told = sparse(zeroRules(SMALL, 'skip'), { weights: 0, inputs: 0 })
+    expect([told.macs.performed, told.macs.skipped, told.energy.mac, told.utilization]).toEqual([0, 512, 0, 0])
+    expect(told.accesses.RF?.outputs).toEqual({
+      reads: { actual: 0, gated: 0, skipped: 384 },
+      fills: { actual: 0, gated: 0, skipped: 0 },
+      updates: { actual: 0, gated: 0, skipped: 512 },
+    })
+    // Inputs still come from DRAM, through its port.
+    expect(told.time.bound).toBe('DRAM')
+  })
+
+  test('rules of a level that is not there are refused, in code too', () => {
+    expect(() => sparse({ levels: { SRAM: { weights: { format: 'bitmask' } } } }, { weights: 0.5 })).toThrow(/no such level/)
+  })
+
   test.each([
     [{ levels: { L9: {} } }, /sparsity\.levels\.L9: there is no such level/],
     [{ levels: { GLB: { weights: { action: 'skip' } } } }, /"action" and "on" go together/],

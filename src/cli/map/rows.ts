@@ -52,6 +52,7 @@ function neverRan({ outcome }: Row): boolean {
 const RIGHT = { align: 'right' } as const
 
 export function renderRows(rows: readonly Row[], colors: Colors): string {
+  const hasZeros = rows.some(({ outcome }) => outcome.result?.evaluation.sparse !== undefined)
   const fields = Object.keys(rows[0]?.at ?? {})
   const columns: Column[] = [
     ...fields.map((title) => ({ title, ...RIGHT })),
@@ -65,14 +66,21 @@ export function renderRows(rows: readonly Row[], colors: Colors): string {
     { title: '× best', ...RIGHT },
     { title: 'Seen', ...RIGHT },
     { title: 'Space', ...RIGHT },
+    ...(hasZeros
+      ? [
+          { title: 'Energy, zeros', ...RIGHT },
+          { title: 'Cycles, zeros', ...RIGHT },
+        ]
+      : []),
   ]
   return table(
     columns,
     rows.map(({ at, layer, dataflow, outcome, ratio }) => {
       const head = [...fields.map((field) => String(at[field] ?? '')), layer, dataflow]
       const { result, error } = outcome
-      if (result === undefined) return [...head, error === undefined ? 'stopped' : 'none fits', ...Array<string>(7).fill('')]
-      const { energy, cycles, utilization, macs } = result.evaluation
+      if (result === undefined)
+        return [...head, error === undefined ? 'stopped' : 'none fits', ...Array<string>(hasZeros ? 9 : 7).fill('')]
+      const { energy, cycles, utilization, macs, sparse } = result.evaluation
       return [
         ...head,
         short(energy.total),
@@ -83,6 +91,7 @@ export function renderRows(rows: readonly Row[], colors: Colors): string {
         ratio === undefined ? '' : ratio.toFixed(3),
         short(result.searched.seen),
         result.searched.exhaustive ? 'all' : scientific(result.searched.total),
+        ...(sparse === undefined ? [] : [short(sparse.energy.total), grouped(sparse.cycles)]),
       ]
     }),
     colors,
