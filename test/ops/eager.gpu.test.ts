@@ -7,6 +7,7 @@ import { openGpu } from '../../src/gpu/node.ts'
 import * as ops from '../../src/ops/index.ts'
 import { REGISTRY } from '../../src/ops/registry.ts'
 import { packCsc } from '../../src/sparsity/csc.ts'
+import { packTwoOfFour } from '../../src/sparsity/two-of-four.ts'
 import { packCsr } from '../../src/sparsity/csr.ts'
 import { packEie } from '../../src/sparsity/eie.ts'
 import { quantizeWeights } from '../../src/precision/weights.ts'
@@ -215,6 +216,15 @@ const CALLS: readonly Call[] = [
     },
     [1, 2],
     [6, -19],
+  ],
+  [
+    'sparseMatmul',
+    () =>
+      ops.sparseMatmul(gpu, tensor([1, 2, 3], [1, 3]), packTwoOfFour(tensor([0, 4, 0, 1, 0, -1], [2, 3])), {
+        bias: tensor([1, 0]),
+      }),
+    [1, 2],
+    [9, -2],
   ],
   [
     'csrMatmul',
