@@ -29,9 +29,9 @@ function sparse(shape: readonly number[], density: number, seed: number): HostTe
 
 describe('zero-skipping convolution', () => {
   it.each([
-    { each: 1, lanes: 8, count: 16 },
-    { each: 3, lanes: 16, count: 10 },
-  ])('on the grid: $each filters a lane, $lanes lanes', async ({ count, ...sizes }) => {
+    { wide: 1, each: 1, lanes: 8, count: 14 },
+    { wide: 3, each: 3, lanes: 16, count: 12 },
+  ])('on the grid: $wide outputs, $each filters a lane, $lanes lanes', async ({ count, ...sizes }) => {
     const points = gridOf(count, {}, sizes.each)
     expect(await checkGrid(gpu, { algorithm: 'zero-skipping', ...sizes }, points, { bits: true })).toEqual({
       run: count,

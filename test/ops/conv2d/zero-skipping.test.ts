@@ -6,7 +6,7 @@ import { estimateConvolution } from '../../../src/ops/conv2d/estimate.ts'
 import { FACTS } from '../facts.ts'
 import { convolutionAt, gridOf } from './grid.ts'
 
-const config: ZeroSkippingConfig = { algorithm: 'zero-skipping', each: 4, lanes: 8 }
+const config: ZeroSkippingConfig = { algorithm: 'zero-skipping', wide: 4, each: 4, lanes: 8 }
 
 function layer(channels: number, filters: number, side = 6, groups = 1) {
   return convolutionAt({
@@ -20,12 +20,12 @@ describe('the zero-skipping convolution', () => {
     const { temps, dispatches } = zeroSkipping.plan(layer(80, 40, 6, 2), config, FACTS)
     // Two pictures, two groups, 36 pixels, and padding of each group.
     expect(temps.map(({ shape }) => shape)).toEqual([[146, 2], [146, 40, 2], [146]])
-    expect(dispatches.map(({ groups }) => groups)).toEqual([5, 5, 36 * 2 * 2])
+    expect(dispatches.map(({ groups }) => groups)).toEqual([5, 5, 12 * 2 * 2])
   })
 
-  it('dispatches what shapes say: blocks of 32 filters for every output', () => {
-    expect(zeroSkipping.plan(layer(4, 33), config, FACTS).dispatches.at(-1)?.groups).toBe(72 * 2)
-    expect(zeroSkipping.plan(layer(4, 32), config, FACTS).dispatches.at(-1)?.groups).toBe(72)
+  it('dispatches what shapes say: blocks of 32 filters, strips of four outputs', () => {
+    expect(zeroSkipping.plan(layer(4, 33), config, FACTS).dispatches.at(-1)?.groups).toBe(24 * 2)
+    expect(zeroSkipping.plan(layer(4, 32), config, FACTS).dispatches.at(-1)?.groups).toBe(24)
   })
 
   it('counts every multiplication, as if no activation were zero', () => {
@@ -36,6 +36,11 @@ describe('the zero-skipping convolution', () => {
     const wide = convolutionAt({ inputs: [[1, 1024, 1024, 1024], [8, 1024, 1, 1], null, null], attributes: {} })
     expect(refusalOf(wide, config, FACTS)).toBe('lists of 2147485696 words, 32-bit indices reach 2147483648')
     expect(refusalOf(layer(4, 5), config, FACTS)).toBeUndefined()
+  })
+
+  it('is refused where its sums do not fit workgroup memory', () => {
+    const large = { ...config, wide: 16, each: 16, lanes: 64 } as const
+    expect(refusalOf(layer(4, 5), large, FACTS)).toBe('65536 bytes of sums in workgroup memory, at most 16384')
   })
 
   it('is worth measuring everywhere, taken by rule nowhere, and expected to be slower than what is', () => {

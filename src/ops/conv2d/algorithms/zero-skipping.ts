@@ -6,11 +6,13 @@
  *     X ─▶ masks: a bit a channel ─▶ list: values and channels of each pixel, closed up ─┐
  *     W ─▶ prepared: filters side by side, channels whose weights are all zero ──────────┴▶ main: value · weights ─▶ sums ─▶ Y
  *
- * SCNN keeps an activation where it is, multiplies it by the weights of its channel and scatters the products over banks of accumulators
- * through a crossbar. A GPU has no such crossbar: there are no float atomics, and lanes run in step. So the scatter is turned around: a
- * lane owns filters of one output and keeps their sums in registers, and all lanes of a workgroup walk the same lists, those of the
- * pixels under the window. A product then costs one load, of a weight; with sums in workgroup memory, which the input-stationary order needs,
- * it costs a load and a store of the sum besides (1.6 times the time on lavapipe). Sums are added in a fixed order: results do not vary from run to run.
+ * As in SCNN inputs are stationary: a workgroup owns the sums of a tile, takes one pixel of its input after the other, and lets that
+ * pixel's list meet the weights of every tap at which an output of the tile sees it (a list that two tiles need is read by both: SCNN's input
+ * halos). SCNN multiplies 4 activations by 4 weights at once and scatters the products over banks of accumulators through a crossbar. Lanes
+ * of a GPU run in step, and there are no float atomics: so a lane owns filters, and all lanes of a workgroup walk the same list. While
+ * it meets a tap, the sums of that output are in registers: a product costs one load, of a weight. With each activation's products scattered
+ * one by one instead, the sum is loaded and stored too, 1.5 times the time on lavapipe. Nothing is added by two lanes, and the order of
+ * terms is fixed: results do not vary from run to run.
  *
  * Of weights, what all lanes can skip is skipped: a channel whose weights are all zero is in no list. A single zero weight is
  * multiplied, for the lanes beside it have work. Where a channel has a weight that is NaN or infinite, its zeros are listed, those of
@@ -31,13 +33,15 @@ import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
 import { issueOf, summed } from '../../gemm/estimate.ts'
 import type { Algorithm } from '../algorithm.ts'
-import { INPUT, macsOf, pixelsOf, tapsOf, type Convolution } from '../convolution.ts'
+import { INPUT, macsOf, tapsOf, type Convolution } from '../convolution.ts'
 import { epilogueParts } from '../epilogue.ts'
 import { bytesOf, packedType, packFilters, paddedFilters } from '../filters.ts'
 import { sizeParams } from './direct.ts'
 
 const schema = z.strictObject({
   algorithm: z.literal('zero-skipping'),
+  /** Outputs of a row that a workgroup owns. */
+  wide: z.number().int().min(1).max(16).default(4),
   /** Filters of a lane. */
   each: z.number().int().min(1).max(16).default(4),
   /** Of a workgroup. */
@@ -47,6 +51,8 @@ export type ZeroSkippingConfig = z.infer<typeof schema>
 
 /** Of the kernels that compress and prepare. */
 const LANES = 64
+/** Workgroup memory that any device has. */
+const MOST_BYTES = 16384
 /** Channels of a word of masks. */
 const WORD = 32
 
@@ -59,7 +65,9 @@ export const zeroSkipping: Algorithm<ZeroSkippingConfig> = {
   mixes: true,
   places: true,
 
-  refusal(conv) {
+  refusal(conv, { wide, each, lanes }) {
+    const bytes = 4 * wide * each * lanes
+    if (bytes > MOST_BYTES) return `${bytes} bytes of sums in workgroup memory, at most ${MOST_BYTES}`
     const elements = sizeOf(listsOf(conv).list.shape)
     return elements >= 2 ** 31 ? `lists of ${elements} words, 32-bit indices reach ${2 ** 31}` : undefined
   },
@@ -69,13 +77,15 @@ export const zeroSkipping: Algorithm<ZeroSkippingConfig> = {
     const most = software ? 16 : 8
     const each = Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(1, conv.filters / lanes))))
 
-    return [{ algorithm: 'zero-skipping', each, lanes }]
+    return [{ algorithm: 'zero-skipping', wide: 4, each, lanes }]
   },
 
-  plan(conv, { each, lanes }) {
+  plan(conv, { wide, each, lanes }) {
     const { batch, groups, channels, filters } = conv
     const { masks, list, counts } = listsOf(conv)
     const blocks = Math.ceil(filters / (each * lanes))
+    const [depths, rows, columns] = conv.axes
+    const strips = Math.ceil(columns.output / wide)
     const { values, types } = paramsOf(conv)
     const words = sizeOf(masks.shape)
     const compress = (name: string, body: string, own: Pick<DispatchPlan, 'bind'> & Pick<DispatchPlan['program'], 'operands'>) => ({
@@ -119,16 +129,16 @@ export const zeroSkipping: Algorithm<ZeroSkippingConfig> = {
             ...epilogue.operands,
             { name: 'y', dtype: conv.output.dtype, access: 'write' },
           ],
-          params: { ...types, batch: 'u32', blocks: 'u32', taps: 'u32', padded_filters: 'u32', ...epilogue.types },
-          constants: { EACH: each },
+          params: { ...types, batch: 'u32', blocks: 'u32', strips_x: 'u32', taps: 'u32', padded_filters: 'u32', ...epilogue.types },
+          constants: { WIDE: wide, EACH: each },
           workgroupSize: [lanes, 1, 1],
         },
         bind: [temp(1), temp(2), prepared(0), ...epilogue.bind, { kind: 'output', index: 0 }],
         params: {
-          ...{ ...values, batch, blocks, taps: tapsOf(conv), padded_filters: paddedFilters(conv) },
+          ...{ ...values, batch, blocks, strips_x: strips, taps: tapsOf(conv), padded_filters: paddedFilters(conv) },
           ...epilogue.values,
         },
-        groups: pixelsOf(conv) * batch * blocks * groups,
+        groups: strips * rows.output * depths.output * batch * blocks * groups,
         cost: {
           flops: 2 * macsOf(conv),
           bytes: bytesOf([list, counts, packedType(conv), conv.bias, conv.residual, conv.output]),
@@ -136,7 +146,7 @@ export const zeroSkipping: Algorithm<ZeroSkippingConfig> = {
       },
     ]
     return {
-      reason: `zero activations skipped, lists of up to ${channels} channels, ${each * lanes} filters of an output`,
+      reason: `zero activations skipped, lists of up to ${channels} channels, ${wide} outputs of ${each * lanes} filters`,
       dispatches: dispatches.filter((dispatch) => dispatch.groups > 0),
       temps: [masks, list, counts],
       prepared: [packFilters(conv, 0), channelKinds(conv, 1)],
