@@ -39,6 +39,8 @@ import { activations, ProductReference, prunedWeights, sparseValues } from './op
 /** Something that is timed, with what it moves and multiplies at least. */
 export interface Contender {
   readonly work: Work
+  /** How its weights lie, where they could lie in several ways. */
+  readonly form?: string
   /** Bytes of the weights, as they are stored. */
   readonly weight_bytes: number
   /** Bytes of weights, activations and result, each once. */
@@ -55,8 +57,8 @@ export interface Challenger {
 }
 
 export interface SparseWork {
-  /** Absent for codes, which no dense kernel makes. */
-  readonly dense?: Contender
+  /** In each form that its weights can have, of which the fastest counts; none for codes, which no dense kernel makes. */
+  readonly dense: readonly Contender[]
   readonly challengers: readonly Challenger[]
 }
 
@@ -76,7 +78,7 @@ export function sparseWork(item: SparseCase): SparseWork {
 
 /** The dense work alone: what other engines are given. */
 export function denseWork(item: SparseCase): Work {
-  const { dense } = sparseWork(item)
+  const [dense] = sparseWork(item).dense
   if (dense === undefined) throw new OptionError(`${item.name} has no dense kernel beside it`)
   return dense.work
 }
@@ -118,9 +120,9 @@ function productWork(item: ProductCase): SparseWork {
   const w = bits === undefined ? pruned : unpackTwoOfFour(packed)
   const reference = new ProductReference(x, w)
   const around = bytesOf(x) + m * n * (dtype === 'f16' ? 2 : 4)
-  const dense = bits === undefined ? denseProduct(item, x, w, reference) : denseIntegers(item, x, packed, reference)
+  const dense = bits === undefined ? denseProducts(item, x, w, reference) : [denseIntegers(item, x, packed, reference)]
   return {
-    dense: { ...dense, bytes: dense.weight_bytes + around },
+    dense: dense.map((each) => ({ ...each, bytes: each.weight_bytes + around })),
     challengers: [
       {
         label: share === 1 ? '2:4' : `2:4, ${share} lines alike`,
@@ -148,20 +150,35 @@ function sparseNode(g: GraphBuilder, x: Value, { values, positions, scales, shar
 }
 
 interface Dense {
+  readonly form?: string
   readonly work: Work
   readonly weight_bytes: number
 }
 
-/** The dense product, W as [K, N]: the form that our dense kernels read fastest. */
-function denseProduct({ name }: { readonly name: string }, x: HostTensor, w: HostTensor, reference: ProductReference): Dense {
+/** The dense product, with W as [K, N] and as [N, K]. */
+function denseProducts({ name }: { readonly name: string }, x: HostTensor, w: HostTensor, reference: ProductReference): Dense[] {
   const [n = 0, k = 0] = w.shape
   const turned = isFloat16Array(w.values) ? float16Array(n * k) : new Float32Array(n * k)
-  for (let line = 0; line < n; line++)
+  for (let line = 0; line < n; line++) {
     for (let depth = 0; depth < k; depth++) turned[depth * n + line] = Number(w.values[line * k + depth] ?? NaN)
-  const work = oneProduct(name, x, reference, (g, input) =>
-    g.node('matmul', [input, g.constant(tensor(turned, [k, n], x.dtype), 'w')], { name: 'product' }),
-  )
-  return { work, weight_bytes: bytesOf(w) }
+  }
+  const weight_bytes = bytesOf(w)
+  return [
+    {
+      form: 'W [K, N]',
+      weight_bytes,
+      work: oneProduct(name, x, reference, (g, input) =>
+        g.node('matmul', [input, g.constant(tensor(turned, [k, n], x.dtype), 'w')], { name: 'product' }),
+      ),
+    },
+    {
+      form: 'W [N, K]',
+      weight_bytes,
+      work: oneProduct(name, x, reference, (g, input) =>
+        g.node('gemm', [input, g.constant(w, 'w')], { name: 'product', transB: true }),
+      ),
+    },
+  ]
 }
 
 /** The dense product of the same integers and scales. Accuracy level 4, as language models carry it: its kernels may round activations. */
@@ -195,9 +212,9 @@ function formatWork(item: FormatCase): SparseWork {
   }
   const [densest] = DENSITIES
   const { w, reference } = weights(densest)
-  const dense = denseProduct(item, x, w, reference)
+  const dense = denseProducts(item, x, w, reference)
   return {
-    dense: { ...dense, bytes: dense.weight_bytes + around },
+    dense: dense.map((each) => ({ ...each, bytes: each.weight_bytes + around })),
     challengers: DENSITIES.map((density) => ({
       label: item.format,
       density,
@@ -287,7 +304,7 @@ function prunedConvWork({ layer }: PrunedConvCase): SparseWork {
   const work = convWork(layer, operands)
   const packed = twoOfFourBytes(packTwoOfFour(lines))
   return {
-    dense: { work, weight_bytes: w.byteLength, bytes: convBytes(layer, w.byteLength) },
+    dense: [{ work, weight_bytes: w.byteLength, bytes: convBytes(layer, w.byteLength) }],
     challengers: [
       {
         label: '2:4',
@@ -314,7 +331,7 @@ function skippingWork({ layer }: SkippingCase): SparseWork {
     return { work, weight_bytes, bytes: convBytes(layer, weight_bytes) }
   }
   return {
-    dense: contender(at(densest)),
+    dense: [contender(at(densest))],
     challengers: DENSITIES.map((density) => ({
       label: 'zero-skipping',
       density,
@@ -342,6 +359,7 @@ function runLengthWork({ name, count }: RunLengthCase): SparseWork {
   }
   const contender = (bytes: number, used: number, work: Work): Contender => ({ work, weight_bytes: used, bytes: bytes + used })
   return {
+    dense: [],
     challengers: [1, ...DENSITIES].flatMap((density) => [
       {
         label: 'encode',

@@ -61,8 +61,10 @@ export function renderSparse(report: SparseReport, colors: Colors): string {
   ].join('\n')
 }
 
-const BESIDE =
-  'times of runs whose operands stay on the device, samples in turns; of bytes: share of what the ratio would be were bytes all'
+const BESIDE = [
+  'times of runs whose operands stay on the device, samples in turns; dense is the faster of W [K, N] and [N, K];',
+  'of bytes: share of what the ratio would be were bytes all',
+].join(' ')
 
 function head({ adapter, machine, roof, versions, date, rounds, tuned }: SparseReport): string[] {
   const when = `${date.slice(0, 16).replace('T', ' ')} UTC`
@@ -104,7 +106,7 @@ function besides({ peers, adapter }: SparseReport, rows: readonly SparseRow[], c
       cell(point, ({ ms, wrong }) => `${duration(ms)}${wrong === true ? ' wrong' : ''}`),
       ratio(point?.ratio, colors),
       ratio(point?.kernel_ratio, colors),
-      share === undefined || point?.byte_ratio === undefined ? '–' : `${((100 * share) / point.byte_ratio).toPrecision(2)} %`,
+      share === undefined || point?.byte_ratio === undefined ? '–' : `${Math.round((100 * share) / point.byte_ratio)} %`,
       ...others.map((peer) => peerText(row.peers[peer])),
     ]
   })
