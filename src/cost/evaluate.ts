@@ -91,6 +91,7 @@ export function evaluate(given: Partial<Problem>, hardware: Hardware, mapping: M
   const byLevel = <T>(value: (level: number) => T): Record<string, T> =>
     Object.fromEntries(levels.map((level) => [hardware.levels[level]?.name ?? '', value(level)]))
   const words = (level: number, kind: Kind): PerOperand<number> => perOperand((operand) => countOf(tally, level, operand, kind))
+  const padding = paddingOf(problem, hardware, halo, code, tally, byLevel)
   return {
     macs,
     cycles: time.cycles,
@@ -102,7 +103,7 @@ export function evaluate(given: Partial<Problem>, hardware: Hardware, mapping: M
         updates: countOf(tally, level, operand, 'updates'),
       })),
     ),
-    padding: paddingOf(problem, hardware, halo, code, tally, byLevel),
+    padding,
     network: {
       hops: perOperand((operand) => levels.reduce((sum, level) => sum + countOf(tally, level, operand, 'hops'), 0)),
       levels: byLevel((level) => words(level, 'hops')),
@@ -120,6 +121,7 @@ export function evaluate(given: Partial<Problem>, hardware: Hardware, mapping: M
               mapping,
               halo,
               tally,
+              padding,
               macs,
               steps: counter.steps,
               pes: pesOf(hardware, mapping),

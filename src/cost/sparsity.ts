@@ -16,7 +16,8 @@
  *   own zero is not stored at the level that feeds the MACs.
  * - Outputs: an update is eliminated as an access is; a partial sum is read back only where an earlier update was made, so reads
  *   are updates less the words that were ever updated. `timeloop` scales reads as updates, as published runs do.
- * - Zero padding of inputs counts as zeros, beside those that their density says.
+ * - Zero padding of inputs counts as zeros, beside those that their density says: in formats by what moves at the level, elsewhere by the MACs
+ *   that meet it.
  * - Cycles: the steps that are not skipped, all MACs equally long at work (a bound: real machines wait for the slowest), or
  *   the busiest port, whichever is more; gated steps and accesses take their time.
  *
@@ -44,6 +45,8 @@ export interface DenseCounts {
   readonly mapping: Mapping
   readonly halo: Halo
   readonly tally: Float64Array
+  /** By level, input accesses that are padding. */
+  readonly padding: Readonly<Record<string, number>>
   readonly macs: number
   readonly steps: number
   readonly pes: number
@@ -244,7 +247,7 @@ class SparseBill {
     const compute = this.#dense.hardware.sparsity?.compute
     const of = (factor: Factor): { skipped: number; eliminated: number } => {
       const feeding = this.#links(factor).at(-1)
-      const stored = feeding === undefined ? 1 : this.#storedAt(feeding.parent, factor).values
+      const stored = feeding === undefined ? 1 : this.#storedAt(feeding.parent, factor, this.#zeros[factor].density).values
       const zero = compute?.on.includes(factor) === true ? 1 - this.#zeros[factor].density : 0
       return {
         skipped: Math.max(weights.skipped[factor], inputs.skipped[factor], 1 - stored, compute?.action === 'skip' ? zero : 0),
@@ -284,8 +287,11 @@ class SparseBill {
     return sparsity?.levels?.[levels[level]?.name ?? '']?.[operand]
   }
 
-  /** What a level's format makes of a value; of an operand without a density: stored as it is. */
-  #storedAt(level: number, operand: Operand): Stored {
+  /**
+   * What a level's format makes of a value; of an operand without a density: stored as it is.
+   * @param ofMacs the density among what MACs meet, where it is not the density of what moves that is asked for
+   */
+  #storedAt(level: number, operand: Operand, ofMacs?: number): Stored {
     const { problem, hardware, mapping } = this.#dense
     const name = hardware.levels[level]?.name ?? ''
     const described = this.#described(level, operand)
@@ -293,7 +299,7 @@ class SparseBill {
     if (compressionOf(hardware, level, operand) !== 1) {
       throw new OptionError(`${name} has both a compression and a format of ${operand}`, { remedy: 'Give one of them' })
     }
-    const { density } = this.#zeros[operand]
+    const density = ofMacs ?? this.#densityAt(level, operand)
     if (described.format === '2:4' && density > 0.5) {
       throw new OptionError(`${name} stores ${operand} as 2:4, and ${density} of them are not zero`, {
         operand,
@@ -309,8 +315,20 @@ class SparseBill {
     const words = level === 0 ? this.#words[operand] : tileWords(problem, mapping, level, operand)
     const columns = reach(lengths.Q, problem.stride[1], lengths.S, problem.dilation[1])
     const stored = storedBy(described, { operand, density, valueBits: this.#bitsOf(operand), words, lengths, columns })
-    this.#stored.set(`${name} ${operand}`, { values: words * stored.values, metadata: words * stored.metadata })
+    if (ofMacs === undefined)
+      this.#stored.set(`${name} ${operand}`, { values: words * stored.values, metadata: words * stored.metadata })
     return stored
+  }
+
+  /** Part of what moves at a level that is not zero: of inputs, less its padding. */
+  #densityAt(level: number, operand: Operand): number {
+    const { tally, hardware, padding } = this.#dense
+    const given = this.#given[operand]
+    const { density } = given === undefined ? this.#zeros[operand] : zeroModel(given, this.#words[operand])
+    if (operand !== 'inputs') return density
+    const index = OPERANDS.indexOf(operand)
+    const moved = (tally[cell(level, index, READS)] ?? 0) + (tally[cell(level, index, FILLS)] ?? 0)
+    return moved === 0 ? density : density * (1 - (padding[hardware.levels[level]?.name ?? ''] ?? 0) / moved)
   }
 
   #bitsOf(operand: Operand): number {

@@ -425,5 +425,17 @@ describe('by hand', () => {
     const told = sparseEnergy(problem, { ...SMALL, sparsity: zeroRules(SMALL, 'skip') }, mapping, { inputs: 1 })
     expect(told.macs.performed).toBeCloseTo(100, 9)
     expect(told.macs.skipped).toBeCloseTo(44, 9)
+    // Of the 6 × 6 that a layer with everything in the buffer takes from DRAM, 4 × 4 are inputs, half of them not zero.
+    const whole: Mapping = {
+      levels: [
+        { name: 'DRAM', temporal: [] },
+        { name: 'GLB', temporal: mapping.levels[0]?.temporal ?? [] },
+        { name: 'RF', temporal: [] },
+      ],
+    }
+    const coded: HardwareSparsity = { levels: { DRAM: { inputs: { format: 'bitmask' } } } }
+    const moved = sparseEnergy(problem, { ...SMALL, sparsity: coded }, whole, { inputs: 0.5 })
+    expect(moved.accesses.DRAM?.inputs.reads.actual).toBeCloseTo(8, 9)
+    expect(moved.metadata.DRAM?.inputs).toBeCloseTo(36, 9)
   })
 })
