@@ -21,6 +21,6 @@ export function workOf(job: Job): Work {
     case 'model':
       return modelWork(caseNamed(MODEL, job.case), job)
     case 'sparse':
-      return denseWork(caseNamed(SPARSE, job.case))
+      return denseWork(caseNamed(SPARSE, job.case), job.software)
   }
 }

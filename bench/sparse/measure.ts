@@ -67,7 +67,7 @@ const LONG_MS = 250
 
 export function measureSparse(job: Job): Promise<SparseAnswer> {
   const item: SparseCase = caseNamed(SPARSE, job.case)
-  const { dense, challengers } = sparseWork(item)
+  const { dense, challengers } = sparseWork(item, job.software)
   return onDevice(job, async (gpu) => {
     const opened = performance.now()
     const base = await fastest(gpu, dense)

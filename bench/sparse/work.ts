@@ -62,23 +62,23 @@ export interface SparseWork {
   readonly challengers: readonly Challenger[]
 }
 
-/** What each kind of case is timed as. */
-export function sparseWork(item: SparseCase): SparseWork {
+/** What each kind of case is timed as. @param software whether the adapter is one, for which weights are cut into fewer parts */
+export function sparseWork(item: SparseCase, software: boolean): SparseWork {
   switch (item.family) {
     case '2:4':
       return productWork(item)
     case '2:4-conv':
       return prunedConvWork(item)
     case 'break-even':
-      return item.format === 'zero-skipping' ? skippingWork(item) : formatWork(item)
+      return item.format === 'zero-skipping' ? skippingWork(item) : formatWork(item, ELEMENTS[software ? 'software' : 'gpu'])
     case 'run-length':
       return runLengthWork(item)
   }
 }
 
 /** The dense work alone: what other engines are given. */
-export function denseWork(item: SparseCase): Work {
-  const [dense] = sparseWork(item).dense
+export function denseWork(item: SparseCase, software: boolean): Work {
+  const [dense] = sparseWork(item, software).dense
   if (dense === undefined) throw new OptionError(`${item.name} has no dense kernel beside it`)
   return dense.work
 }
@@ -202,7 +202,7 @@ function denseIntegers({ name, n, k }: ProductCase, x: HostTensor, packed: TwoOf
   return { work, weight_bytes: bytes.length + bytesOf(scales) }
 }
 
-function formatWork(item: FormatCase): SparseWork {
+function formatWork(item: FormatCase, elements: number): SparseWork {
   const { name, m, n, k } = item
   const x = activations('f32', [m, k])
   const around = bytesOf(x) + 4 * m * n
@@ -220,7 +220,7 @@ function formatWork(item: FormatCase): SparseWork {
       density,
       make: () => {
         const sparse = weights(density)
-        const { inputs, attributes, op, bytes } = packedFormat(item.format, sparse.w)
+        const { inputs, attributes, op, bytes } = packedFormat(item.format, sparse.w, elements)
         const work = oneProduct(name, x, sparse.reference, (g, input) =>
           g.node(op, [input, ...inputs.map((one, index) => g.constant(one, `w${index}`))], { name: 'product', ...attributes }),
         )
@@ -230,8 +230,8 @@ function formatWork(item: FormatCase): SparseWork {
   }
 }
 
-/** Processing elements of CSC and of EIE's form, as the chip has. */
-const ELEMENTS = 64
+/** Processing elements of CSC and of EIE's form: as the chip has, or as measured to be fastest on llvmpipe with 2 processors. */
+const ELEMENTS = { gpu: 64, software: 8 } as const
 
 interface Packed {
   readonly op: string
@@ -241,7 +241,7 @@ interface Packed {
 }
 
 /** Weights in a format, as its op takes them. */
-function packedFormat(format: FormatCase['format'], w: HostTensor): Packed {
+function packedFormat(format: FormatCase['format'], w: HostTensor, elements: number): Packed {
   switch (format) {
     case 'csr': {
       const packed = packCsr(w)
@@ -249,7 +249,7 @@ function packedFormat(format: FormatCase['format'], w: HostTensor): Packed {
       return { op: 'csrMatmul', inputs: [values, columns, pointers], attributes: { indexBits }, bytes: csrBytes(packed) }
     }
     case 'csc': {
-      const { values, rows, pointers, indexBits, lines } = packCsc(w, { elements: ELEMENTS })
+      const { values, rows, pointers, indexBits, lines } = packCsc(w, { elements })
       return {
         op: 'cscMatmul',
         inputs: [values, rows, pointers],
@@ -258,7 +258,7 @@ function packedFormat(format: FormatCase['format'], w: HostTensor): Packed {
       }
     }
     case 'eie': {
-      const { values, zeros, pointers, lines } = packEie(w, { elements: ELEMENTS })
+      const { values, zeros, pointers, lines } = packEie(w, { elements })
       return {
         op: 'eieMatmul',
         inputs: [values, zeros, pointers],

@@ -118,7 +118,7 @@ describe('contenders', () => {
     ['int8', product('int8'), (2.5 + 4 / 32) / (4 + 4 / 32)],
     ['int4', product('int4'), (1.5 + 4 / 32) / (2 + 4 / 32)],
   ])('of %s compute the same product; their bytes are those of their formats', (_, item, part) => {
-    const { dense, challengers } = sparseWork(item)
+    const { dense, challengers } = sparseWork(item, true)
     const [sparse] = challengers.map(({ make }) => make())
     const [first] = dense
     if (first === undefined || sparse === undefined) throw new Error('A contender is missing')
@@ -131,12 +131,12 @@ describe('contenders', () => {
     }
     expect(sparse.weight_bytes / first.weight_bytes).toBeCloseTo(part, 10)
     expect(first.bytes - first.weight_bytes).toBe(sparse.bytes - sparse.weight_bytes)
-    expect(denseWork(item).name).toBe('tiny')
+    expect(denseWork(item, true).name).toBe('tiny')
   })
 
   test.each(['csr', 'csc', 'eie'] as const)('of %s compute the product of their density', (format) => {
     const item: FormatCase = { name: 'tiny', family: 'break-even', dtype: 'f32', format, m: 2, n: 70, k: 65 }
-    const { challengers } = sparseWork(item)
+    const { challengers } = sparseWork(item, true)
     expect(challengers.map(({ density }) => density)).toEqual(DENSITIES)
     let before = Infinity
     for (const { make } of challengers) {
@@ -149,7 +149,7 @@ describe('contenders', () => {
 
   test('of run lengths are the code and the values again', () => {
     const item: RunLengthCase = { name: 'tiny', family: 'run-length', dtype: 'f16', count: 5000 }
-    const { dense, challengers } = sparseWork(item)
+    const { dense, challengers } = sparseWork(item, true)
     expect(dense).toEqual([])
     for (const { label, density, make } of challengers) {
       const contender = make()
@@ -161,7 +161,7 @@ describe('contenders', () => {
     const contender = first.make()
     const wrong = Array.from(computed(contender), (word, index) => (index === 7 ? word + 1 : word))
     expect(contender.work.error(wrong)?.relative).toBeGreaterThan(0)
-    expect(() => denseWork(item)).toThrow('no dense kernel')
+    expect(() => denseWork(item, true)).toThrow('no dense kernel')
   })
 })
 
