@@ -14,6 +14,8 @@ import { main, ROOT, setUp } from './setup/index.mjs'
 
 const CIFAR = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck']
 const PATTERNS = [['2:4'], ['2:4', '--permute'], ['unstructured:0.5']]
+/** How a network that loses its answers loses them. */
+const SLOWLY = [['unstructured:0.1'], ['unstructured:0.3']]
 const SEEDED = ['googlenet', 'resnet50', 'mobilenetv2']
 
 await main(async () => {
@@ -50,6 +52,7 @@ await main(async () => {
       {
         name: 'squeezenet1.1',
         args: ['--images', image('.'), '--labels', image('imagenet-labels-synset.txt'), '--preprocess', 'caffe'],
+        more: SLOWLY,
       },
     ]
     const prune = (model, args) => {
@@ -63,8 +66,8 @@ await main(async () => {
     }
     const runs = []
     let title = ''
-    for (const { name, args } of trained) {
-      for (const [pattern, ...more] of PATTERNS) {
+    for (const { name, args, more: besides = [] } of trained) {
+      for (const [pattern, ...more] of [...PATTERNS, ...besides]) {
         console.error(`… ${name} ${pattern} ${more.join(' ')}`)
         const few = quick ? ['--count', '20', ...(more.length > 0 ? ['--budget', '500'] : [])] : []
         const done = prune(join(folder, 'models', name, 'model.onnx'), ['--pattern', pattern, ...more, ...args, ...few])

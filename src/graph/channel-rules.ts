@@ -15,7 +15,6 @@ type Rule = (node: Site, trace: ChannelTrace) => void
 /** A node, its operands and attributes at hand. */
 interface Site {
   readonly typed: TypedNode
-  readonly op: string
   readonly inputs: readonly (string | null)[]
   readonly output: string
   /** Of the op, parsed. */
@@ -34,14 +33,14 @@ const permField = z.looseObject({ perm: z.array(z.number()).optional() })
 /** Says what `typed` does with the channels of its operands. */
 export function traceNode(typed: TypedNode, trace: ChannelTrace): void {
   const { node, context } = typed
-  const site: Site = { typed, op: node.op, inputs: node.inputs, output: node.outputs[0] ?? '', attributes: context.attributes }
-  const rule = node.outputs.filter((name) => name !== '').length > 1 && node.op !== 'dropout' ? undefined : RULES.get(node.op)
-  if (rule === undefined) keepAll(site, trace)
-  else rule(site, trace)
+  const site: Site = { typed, inputs: node.inputs, output: node.outputs[0] ?? '', attributes: context.attributes }
+  const several = node.outputs.filter((name) => name !== '').length > 1 && node.op !== 'dropout'
+  const rule = several ? keepAll : (RULES.get(node.op) ?? keepAll)
+  trace.visit(node.inputs, () => rule(site, trace))
 }
 
-function keepAll({ typed, op, inputs }: Site, trace: ChannelTrace): void {
-  for (const name of inputs) trace.fixValue(name, `${typed.node.name} (${op}) mixes channels, or may`)
+function keepAll({ inputs }: Site, trace: ChannelTrace): void {
+  for (const name of inputs) trace.fix(trace.laid(name))
 }
 
 const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
@@ -76,11 +75,10 @@ function pool(site: Site, trace: ChannelTrace): void {
   else keepAll(site, trace)
 }
 
-function broadcast({ inputs, output, op }: Site, trace: ChannelTrace): void {
+function broadcast({ inputs, output }: Site, trace: ChannelTrace): void {
   trace.broadcast(
     output,
     inputs.filter((name) => name !== null),
-    op,
   )
 }
 

@@ -24,10 +24,22 @@ export class ChannelTrace {
   readonly #roles = new Map<string, Laid & { readonly operand: string }>()
   /** By constant: the operand through which it is permuted. */
   readonly #views = new Map<string, string>()
+  /** Constant operands of the node at hand that are permuted with its channels. */
+  readonly #followed = new Set<string>()
 
   constructor(typed: TypedGraph, sources: ConstantSources) {
     this.#typed = typed
     this.sources = sources
+  }
+
+  /**
+   * Runs the rule of a node, and keeps in place what it made no use of among the node's constants: they may be permuted for another
+   * node's sake only where this one's channels go along.
+   */
+  visit(inputs: readonly (string | null)[], rule: () => void): void {
+    this.#followed.clear()
+    rule()
+    for (const name of inputs) if (name !== null && !this.#followed.has(name)) this.sources.hold(name)
   }
 
   shape(name: string): Shape {
@@ -60,6 +72,7 @@ export class ChannelTrace {
   /** Channels that lie along an axis of a constant operand; undefined where that cannot be permuted. */
   role(role: Role): Laid | undefined {
     const { operand, axis, block, rows } = role
+    this.#followed.add(operand)
     const source = this.sources.resolve(operand)
     const extent = source?.shape[axis] ?? 0
     if (source === undefined || extent % block !== 0) return undefined
@@ -93,18 +106,11 @@ export class ChannelTrace {
     if (laid !== undefined) this.spaces.fix(laid.first, laid.count)
   }
 
-  /** A value, computed or constant, that stays as it is. */
-  fixValue(name: string | null | undefined, reason: string): void {
-    if (name === null || name === undefined) return
-    this.fix(this.#laid.get(name))
-    this.sources.freeze(name, reason)
-  }
-
   /**
    * The result of an elementwise op with broadcasting, whose operands are aligned at their last axes: the channels of all operands that
    * have more than one go together.
    */
-  broadcast(output: string, operands: readonly string[], op: string): void {
+  broadcast(output: string, operands: readonly string[]): void {
     const rank = this.shape(output).length
     const leading = operands.find((name) => {
       const laid = this.laid(name)
@@ -112,7 +118,7 @@ export class ChannelTrace {
     })
     const found = this.laid(leading)
     if (leading === undefined || found === undefined) {
-      for (const name of operands) this.fixValue(name, `${op} combines it with channels that stay in place`)
+      for (const name of operands) this.fix(this.laid(name))
       return
     }
     const axis = found.axis + rank - this.shape(leading).length
@@ -135,10 +141,10 @@ export class ChannelTrace {
 
   /** The groups, once all nodes are seen. */
   finish(graph: Graph): SeatGroup[] {
-    for (const name of graph.outputs) this.fixValue(name, 'it is an output of the model')
+    for (const name of graph.outputs) this.fix(this.laid(name))
     for (const role of this.#roles.values()) {
       const source = this.sources.resolve(role.operand)
-      if (source === undefined || this.sources.frozen(source.constant) !== undefined) this.fix(role)
+      if (source === undefined || this.sources.isHeld(source.constant)) this.fix(role)
     }
     return this.spaces.groups()
   }

@@ -37,6 +37,7 @@ export class ConstantSources {
   readonly #makers = new Map<string, GraphNode>()
   readonly #resolved = new Map<string, Source | undefined>()
   readonly #frozen = new Map<string, string>()
+  readonly #held = new Set<string>()
 
   constructor(graph: Graph, typed: TypedGraph) {
     this.#graph = graph
@@ -57,6 +58,17 @@ export class ConstantSources {
     const found = this.#follow(name)
     this.#resolved.set(name, found)
     return found
+  }
+
+  /** The channels of what `name` comes from may not be permuted; its values may change. */
+  hold(name: string): void {
+    const source = this.resolve(name)
+    if (source !== undefined) this.#held.add(source.constant)
+  }
+
+  /** Whether channels of a constant of the graph have to stay in place. */
+  isHeld(constant: string): boolean {
+    return this.#held.has(constant) || this.#frozen.has(constant)
   }
 
   /** What `name` comes from may not change, because `reason`. */

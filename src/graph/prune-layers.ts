@@ -54,6 +54,7 @@ const gemmFields = z.looseObject({ transB: z.union([z.boolean(), z.number()]).de
  */
 export function prunableLayers(typed: TypedGraph, sources: ConstantSources, pattern: PrunePattern): LayerList {
   refuseQuantised(typed)
+  const others = otherReaders(typed, sources)
   const layers = new Map<string, PrunableLayer>()
   const dense: DenseLayer[] = []
   for (const each of typed.nodes) {
@@ -65,7 +66,7 @@ export function prunableLayers(typed: TypedGraph, sources: ConstantSources, patt
     const leave = (reason: string): void => {
       dense.push({ name: node.name, op: node.op, shape, weights: shape === null ? 0 : sizeOf(shape), reason })
     }
-    const frozen = source === undefined ? undefined : sources.frozen(source.constant)
+    const frozen = source === undefined ? undefined : (sources.frozen(source.constant) ?? others.get(source.constant))
     const depth = depthOf(each)
     if (source === undefined || shape === null) leave('its weights are computed, not constant')
     else if (node.op === 'convTranspose2d') leave('a transposed convolution reads no input channels side by side')
@@ -83,6 +84,18 @@ export function prunableLayers(typed: TypedGraph, sources: ConstantSources, patt
     }
   }
   return { layers: [...layers.values()], dense }
+}
+
+/** Constants that a node reads other than as the weights of a product, and what to say of it. */
+function otherReaders({ nodes }: TypedGraph, sources: ConstantSources): Map<string, string> {
+  const found = new Map<string, string>()
+  for (const { node } of nodes) {
+    for (const [index, name] of node.inputs.entries()) {
+      const source = name === null || (index === 1 && PRODUCTS.has(node.op)) ? undefined : sources.resolve(name)
+      if (source !== undefined) found.set(source.constant, `${node.name} (${node.op}) reads them as well`)
+    }
+  }
+  return found
 }
 
 function refuseQuantised({ nodes }: TypedGraph): void {

@@ -170,6 +170,18 @@ describe('which layers', () => {
     await expect(pruneGraph(given(), options)).rejects.toThrow(text)
   })
 
+  test('weights that another op reads as well stay; those of a product whose channels stay are cut', async () => {
+    const g = graph()
+    const w = constant(g, 'w', [8, 8])
+    const a = g.linear(g.input('x', 'f32', [8, 8]), w, { name: 'a' })
+    const v = g.gemm(g.add(a, w, { name: 'sum' }), constant(g, 'v', [8, 5]), { transA: true, name: 'turned' })
+    g.output('y', v)
+    const { report } = await pruneGraph(g.finish(), { permute: true })
+    expect(names(report)).toEqual(['turned'])
+    expect(report.dense).toMatchObject([{ name: 'a', reason: expect.stringContaining('sum (add)') as string }])
+    expect(report.groups).toEqual([])
+  })
+
   test('a quantised network is refused by its layers', async () => {
     const g = graph()
     const w = g.dequantizeLinear(g.input('w', 'i8', [4, 4]), tensor([0.5], []))
