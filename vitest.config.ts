@@ -26,6 +26,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.gpu.test.ts', 'test/e2e/**', 'test/package/**'],
+          ...minutes(1),
         },
       },
       { extends: true, test: { name: 'gpu', include: ['test/**/*.gpu.test.ts'], ...minutes(2) } },
