@@ -60,6 +60,16 @@ export class ConstantSources {
     return found
   }
 
+  /** Whether a value comes out of a dequantisation, computed when the network runs or before. */
+  isDequantised(name: string): boolean {
+    const maker = this.#makers.get(name)
+    if (maker === undefined) return false
+    const [first] = maker.inputs
+    return (
+      maker.op === 'dequantizeLinear' || (MOVES.has(maker.op) && first !== null && first !== undefined && this.isDequantised(first))
+    )
+  }
+
   /** The channels of what `name` comes from may not be permuted; its values may change. */
   hold(name: string): void {
     const source = this.resolve(name)

@@ -53,7 +53,7 @@ const gemmFields = z.looseObject({ transB: z.union([z.boolean(), z.number()]).de
  * @throws UnsupportedOpError naming the layers of a quantised network
  */
 export function prunableLayers(typed: TypedGraph, sources: ConstantSources, pattern: PrunePattern): LayerList {
-  refuseQuantised(typed)
+  refuseQuantised(typed, sources)
   const others = otherReaders(typed, sources)
   const layers = new Map<string, PrunableLayer>()
   const dense: DenseLayer[] = []
@@ -98,11 +98,10 @@ function otherReaders({ nodes }: TypedGraph, sources: ConstantSources): Map<stri
   return found
 }
 
-function refuseQuantised({ nodes }: TypedGraph): void {
-  const dequantised = new Set(nodes.filter(({ node }) => node.op === 'dequantizeLinear').flatMap(({ node }) => node.outputs))
-  const quantised = nodes.filter(
-    ({ node }) => QUANTISED.has(node.op) || (PRODUCTS.has(node.op) && dequantised.has(node.inputs[1] ?? '')),
-  )
+function refuseQuantised({ nodes }: TypedGraph, sources: ConstantSources): void {
+  const quantised = nodes.filter(({ node }) => {
+    return QUANTISED.has(node.op) || (PRODUCTS.has(node.op) && sources.isDequantised(node.inputs[1] ?? ''))
+  })
   const [first] = quantised
   if (first === undefined) return
   const names = quantised.map(({ node }) => `${node.name} (${node.op})`)

@@ -182,9 +182,20 @@ describe('which layers', () => {
     expect(report.groups).toEqual([])
   })
 
-  test('a quantised network is refused by its layers', async () => {
+  test.each<[string, (g: GraphBuilder) => HostTensor | Value]>([
+    ['fed', (g) => g.input('w', 'i8', [4, 4])],
+    [
+      'constant',
+      () =>
+        tensor(
+          Array.from({ length: 16 }, (_, i) => i - 8),
+          [4, 4],
+          'i8',
+        ),
+    ],
+  ])('a network whose quantised weights are %s is refused by its layers', async (_, bytes) => {
     const g = graph()
-    const w = g.dequantizeLinear(g.input('w', 'i8', [4, 4]), tensor([0.5], []))
+    const w = g.transpose(g.dequantizeLinear(bytes(g), tensor([0.5], [])), { perm: [1, 0] })
     g.output('y', g.linear(g.input('x', 'f32', [1, 4]), w, { name: 'fc' }))
     await expect(pruneGraph(g.finish())).rejects.toThrow(UnsupportedOpError)
     await expect(pruneGraph(g.finish())).rejects.toThrow('fc (linear)')
