@@ -11,7 +11,7 @@ import type { Config } from './family.ts'
 import { broadcast, type BroadcastConfig } from './kernels/broadcast.ts'
 import { matrix } from './kernels/matrix.ts'
 import { tiledByRule } from './kernels/tiled.ts'
-import { twoOfFour } from './kernels/two-of-four.ts'
+import { twoOfFourByRule } from './kernels/two-of-four.ts'
 import { vectorByRule } from './kernels/vector.ts'
 import { flopsOf, normalised, type Product, type Window } from './product.ts'
 
@@ -70,6 +70,8 @@ function keptConfig(product: Product, given: TunedKernel, device: DeviceFacts): 
 /**
  * The rule where nothing was measured:
  *
+ *     B in 2:4, rows ≤ 16                                    two-of-four half the bytes of B, which are the bound
+ *     (in software more, where columns share their seats)
  *     rows ≤ 16                                              vector      B is read once, its bandwidth is the bound
  *     (in software rows ≤ 2, up to 16 where B's rows lie pages apart)
  *     software adapter, subgroups of one size                broadcast   loads are the bound there, workgroup memory is no faster
@@ -78,8 +80,8 @@ function keptConfig(product: Product, given: TunedKernel, device: DeviceFacts): 
  */
 export function byRule(product: Product, device: DeviceFacts): Choice {
   const { rows, columns, depth } = product
-  const kept = rows <= MOST_KEPT_ROWS ? twoOfFour.candidates(product, device)[0] : undefined
-  if (kept !== undefined) return { config: kept, reason: `by rule for ${rows === 1 ? 'one row' : `${rows} rows`} of 2:4` }
+  const kept = twoOfFourByRule(product, device)
+  if (kept !== undefined) return kept
   const few = vectorByRule(product, device)
   if (few !== undefined) return { config: few, reason: `by rule for ${rows === 1 ? 'one row' : `${rows} rows`}` }
   if (device.software) {
@@ -98,8 +100,6 @@ export function byRule(product: Product, device: DeviceFacts): Choice {
   return { config: tiledByRule(product, device), reason: 'by rule' }
 }
 
-/** Rows of a product in 2:4 up to which only kept values are multiplied. */
-const MOST_KEPT_ROWS = 16
 /** Columns of one strip of a subgroup of eight. */
 const STRIP = 32
 

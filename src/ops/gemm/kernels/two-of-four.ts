@@ -256,21 +256,38 @@ function rowsOf({ rows }: Product): TwoOfFourConfig['rows'] {
 }
 
 /**
- * Where a CPU plays the GPU: an exchange between eight lanes is one instruction, and a load of A serves all strips of a lane. One row is
- * walked by itself, since sums of more strips gain nothing there.
+ * Where a CPU plays the GPU: an exchange between eight lanes is one instruction, and a load of A serves all strips of a lane. For one row,
+ * or where exchanges serve four columns, sums of more strips gain nothing.
  */
 function softwareConfigs(product: Product): TwoOfFourConfig[] {
   const rows = rowsOf(product)
-  const strips = ([2, 4, 1] as const).map((count) => schema.parse({ kernel: 'two-of-four', rows, strips: count }))
+  const counts = product.rows === 1 || product.rows > FEW_ROWS ? ([1, 2, 4] as const) : ([2, 4, 1] as const)
+  const strips = counts.map((count) => schema.parse({ kernel: 'two-of-four', rows, strips: count }))
   const others = (['expand', 'select'] as const).map((gather) => schema.parse({ kernel: 'two-of-four', rows, strips: 2, gather }))
   return [...strips, ...others]
+}
+
+/** Rows up to which bytes of the weights are the bound, or near it. */
+const FEW_ROWS = 16
+
+/**
+ * The configuration by rule, and why; undefined where a kernel of the dense product is the better one, which expands weights as it loads
+ * them: for many rows arithmetic is the bound, and an exchange by seat costs as much as it saves, unless four columns share it.
+ */
+export function twoOfFourByRule(product: Product, device: DeviceFacts): { config: TwoOfFourConfig; reason: string } | undefined {
+  const [config] = twoOfFour.candidates(product, device)
+  if (config === undefined) return undefined
+  const { rows } = product
+  if (rows <= FEW_ROWS) return { config, reason: `by rule for ${rows === 1 ? 'one row' : `${rows} rows`} of 2:4` }
+  if (!device.software || config.gather !== 'shuffle' || product.b.sparse?.share === 1) return undefined
+  return { config, reason: 'by rule for 2:4 in which columns share their seats' }
 }
 
 /** Invocations of a workgroup, and workgroups that keep enough loads under way on a large GPU (vector.ts). */
 const GPU_LANES = 256
 const ENOUGH_GROUPS = 256
 /** Rows up to which selecting by seat, row by row, is less than expanding once. */
-const FEW_ROWS = 2
+const SELECTED_ROWS = 2
 
 /**
  * Where memory is what costs: a workgroup takes whole panels, its lanes share the depth, and only what gives too few workgroups even so is
@@ -280,7 +297,8 @@ function gpuConfigs(product: Product, device: DeviceFacts): TwoOfFourConfig[] {
   const rows = rowsOf(product)
   const words = wordsOf(product.depth)
   const most = Math.min(GPU_LANES, 2 ** Math.floor(Math.log2(device.limits.maxComputeInvocationsPerWorkgroup)))
-  const gathers = product.rows <= FEW_ROWS ? (['select', 'shuffle', 'expand'] as const) : (['expand', 'shuffle', 'select'] as const)
+  const gathers =
+    product.rows <= SELECTED_ROWS ? (['select', 'shuffle', 'expand'] as const) : (['expand', 'shuffle', 'select'] as const)
   const configs = gathers.flatMap((gather) =>
     [8, 16, 32].flatMap((across) => {
       const along = Math.min(64, most / across, 2 ** Math.ceil(Math.log2(Math.max(1, words))))
