@@ -8,6 +8,7 @@ import { matrix } from './kernels/matrix.ts'
 import { registers } from './kernels/registers.ts'
 import { strassen } from './kernels/strassen.ts'
 import { tiled } from './kernels/tiled.ts'
+import { twoOfFourTiles } from './kernels/two-of-four-tiles.ts'
 import { twoOfFour } from './kernels/two-of-four.ts'
 import { vector } from './kernels/vector.ts'
 import type { Product } from './product.ts'
@@ -15,9 +16,16 @@ import type { Product } from './product.ts'
 export type { AnyFamily } from './family.ts'
 
 export const FAMILIES: ReadonlyMap<string, AnyFamily> = new Map(
-  [erased(broadcast), erased(matrix), erased(registers), erased(strassen), erased(tiled), erased(twoOfFour), erased(vector)].map(
-    (family) => [family.name, family],
-  ),
+  [
+    erased(broadcast),
+    erased(matrix),
+    erased(registers),
+    erased(strassen),
+    erased(tiled),
+    erased(twoOfFour),
+    erased(twoOfFourTiles),
+    erased(vector),
+  ].map((family) => [family.name, family]),
 )
 
 /** @throws OptionError for a kernel that there is not */

@@ -28,6 +28,8 @@ type Config = { readonly kernel: string } & Readonly<Record<string, string | num
 const SHUFFLE = { kernel: 'two-of-four', rows: 4, strips: 2 }
 const SELECT = { kernel: 'two-of-four', gather: 'select', rows: 4, across: 4, along: 2 }
 const TILED = { kernel: 'tiled', tileRows: 16, tileColumns: 16, rows: 4, columns: 4, tileDepth: 8 }
+/** Of as few lanes as will do. */
+const TILES = { kernel: 'two-of-four-tiles', rows: 4, columns: 4, rowLanes: 8, columnLanes: 2 }
 const EXPAND = { kernel: 'two-of-four', gather: 'expand', rows: 4, along: 2 }
 const of = (rows: number, columns: number, depth: number, more: Partial<SparseCase> = {}): SparseCase => ({
   ...{ rows, columns, depth },
@@ -45,6 +47,8 @@ const RUNS: readonly (readonly [string, Config | undefined, ...SparseCase[]])[] 
   ['selected by seat', SELECT, of(1, 1, 1), of(3, 7, 11), of(7, 130, 99), of(5, 71, 67)],
   ['selected, seats shared by 4, in parts', { ...SELECT, parts: 2 }, of(3, 71, 261, { share: 4 })],
   ['expanded in registers', EXPAND, of(1, 1, 1), of(3, 7, 11), of(6, 130, 97)],
+  ['by a branch', TILES, of(37, 71, 129), of(1, 1, 1), of(70, 9, 10)],
+  ['by a branch, seats shared by 4', { ...TILES, rows: 8, groups: 4 }, of(37, 71, 129, { share: 4 })],
   ['by rule, many rows', undefined, of(37, 71, 129)],
   ['tiled', TILED, of(37, 71, 129), of(1, 1, 1)],
   ['halves', SHUFFLE, of(5, 33, 70, { bits: 16 })],
@@ -111,6 +115,8 @@ describe('accesses are as counted', () => {
     [SHUFFLE, of(3, 40, 70, { bits: 4, block: 32 })],
     [SELECT, of(6, 71, 67)],
     [{ ...SELECT, parts: 2 }, of(3, 40, 261, { bits: 8, block: 64 })],
+    [TILES, of(5, 40, 67, { bits: 8 })],
+    [{ ...TILES, groups: 4 }, of(33, 40, 68, { share: 4 })],
     [EXPAND, of(3, 70, 100, { share: 32 })],
     [{ kernel: 'vector' }, of(3, 40, 70, { bits: 4, block: 32 })],
     [{ kernel: 'broadcast', rows: 4 }, of(5, 40, 67)],
