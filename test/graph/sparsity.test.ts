@@ -18,7 +18,7 @@ it('2:4: layers that can are pruned and marked, others are listed with the reaso
   const { graph: sparse, report } = await sparseGraph(dense)
   expect(sparseNodes(sparse)).toEqual(['conv2', 'fc3', 'fc4', 'fc5'])
   expect(report.dense.map(({ name, reason }) => `${name}: ${reason}`)).toEqual([
-    'conv1: a filter reads one channel (depthwise): there is no group of four',
+    'conv1: a filter reads 1 channel: there is no group of four',
   ])
   for (const { op, inputs } of sparse.nodes.filter(({ attributes }) => attributes.sparsity === '2:4')) {
     const weights = sparse.constants.get(inputs[1] ?? '')

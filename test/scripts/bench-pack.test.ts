@@ -66,5 +66,5 @@ test.runIf(process.platform === 'linux')('run.sh refuses a bench that there is n
     encoding: 'utf8',
   })
   expect([status, stdout]).toEqual([1, ''])
-  expect(stderr).toMatch(/no bench called foo: give gemm \(the default\), conv or model/)
+  expect(stderr).toMatch(/no bench called foo: give gemm \(the default\), conv, model or sparse/)
 })
