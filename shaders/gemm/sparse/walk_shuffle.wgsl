@@ -36,18 +36,24 @@ fn walk(slice: Slice, way: Way, row0: u32, part: u32, acc: ptr<function, Sums>) 
         let value = f32(left_one(slice, min(row0 + r, params.rows - 1u), min(k, params.depth - 1u)));
         x[r] = select(0f, value, k < past);
       }
-      for (var g = 0u; g < GROUPS; g++) {
-        let base = vec4<u32>(4u * g);
-        for (var v = 0u; v < STRIPS; v++) {
+      for (var v = 0u; v < STRIPS; v++) {
+        var first: array<vec4<acc_t>, GROUPS>;
+        var second: array<vec4<acc_t>, GROUPS>;
+        var one: array<vec4<u32>, GROUPS>;
+        var other: array<vec4<u32>, GROUPS>;
+        for (var g = 0u; g < GROUPS; g++) {
           let pair = right_pair(slice, column_of(way, v), 8u * word + step / 4u + g);
-          let first = vec4<acc_t>(pair.first * here.scale[v]);
-          let second = vec4<acc_t>(pair.second * here.scale[v]);
-          let one = (here.seats[v] & vec4<u32>(3u)) | base;
-          let other = ((here.seats[v] >> vec4<u32>(2u)) & vec4<u32>(3u)) | base;
+          first[g] = vec4<acc_t>(pair.first * here.scale[v]);
+          second[g] = vec4<acc_t>(pair.second * here.scale[v]);
+          one[g] = (here.seats[v] & vec4<u32>(3u)) | vec4<u32>(4u * g);
+          other[g] = ((here.seats[v] >> vec4<u32>(2u)) & vec4<u32>(3u)) | vec4<u32>(4u * g);
           here.seats[v] >>= vec4<u32>(4u);
-          for (var r = 0u; r < ROWS; r++) {
-            acc[r][v] = fma(seated(x[r], one), first, acc[r][v]);
-            acc[r][v] = fma(seated(x[r], other), second, acc[r][v]);
+        }
+        // All groups for one row before the next: sums that do not fit in registers are fetched and put back once.
+        for (var r = 0u; r < ROWS; r++) {
+          for (var g = 0u; g < GROUPS; g++) {
+            acc[r][v] = fma(seated(x[r], one[g]), first[g], acc[r][v]);
+            acc[r][v] = fma(seated(x[r], other[g]), second[g], acc[r][v]);
           }
         }
       }

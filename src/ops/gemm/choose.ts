@@ -71,7 +71,7 @@ function keptConfig(product: Product, given: TunedKernel, device: DeviceFacts): 
  * The rule where nothing was measured:
  *
  *     B in 2:4, rows ≤ 16                                    two-of-four half the bytes of B, which are the bound
- *     (in software more, where columns share their seats)
+ *     (in software any, where lanes exchange values and A is no window)
  *     rows ≤ 16                                              vector      B is read once, its bandwidth is the bound
  *     (in software rows ≤ 2, up to 16 where B's rows lie pages apart)
  *     software adapter, subgroups of one size                broadcast   loads are the bound there, workgroup memory is no faster

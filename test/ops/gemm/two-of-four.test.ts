@@ -47,21 +47,35 @@ const SOFTWARE: DeviceFacts = { ...GPU, software: true, subgroups: { min: 8, max
 describe('the rule for 2:4', () => {
   const config = (product: Product, device: DeviceFacts) => byRule(product, device).config
 
-  it('in software exchanges values up to 16 rows, and expands more', () => {
-    expect(config(sparse(1, 4096, 4096), SOFTWARE)).toMatchObject({ kernel: 'two-of-four', gather: 'shuffle', rows: 1, strips: 1 })
-    expect(config(sparse(2, 4096, 4096), SOFTWARE)).toMatchObject({ kernel: 'two-of-four', gather: 'shuffle', rows: 2, strips: 2 })
-    expect(config(sparse(9, 4096, 4096), SOFTWARE)).toMatchObject({ kernel: 'two-of-four', rows: 16, strips: 2 })
-    expect(config(sparse(16, 4096, 4096), SOFTWARE)).toMatchObject({ kernel: 'two-of-four', rows: 16 })
-    expect(config(sparse(17, 4096, 4096), SOFTWARE).kernel).toBe('broadcast')
+  it('in software exchanges values, over as many columns as leave workgroups enough', () => {
+    expect(config(sparse(1, 4096, 4096), SOFTWARE)).toMatchObject({ kernel: 'two-of-four', gather: 'shuffle', rows: 1, strips: 4 })
+    expect(config(sparse(2, 1024, 4096), SOFTWARE)).toMatchObject({ kernel: 'two-of-four', gather: 'shuffle', rows: 2, strips: 4 })
+    expect(config(sparse(2, 1023, 4096), SOFTWARE)).toMatchObject({ strips: 2 })
+    expect(config(sparse(2, 256, 4096), SOFTWARE)).toMatchObject({ strips: 2 })
+    expect(config(sparse(2, 255, 4096), SOFTWARE)).toMatchObject({ strips: 1 })
+    expect(config(sparse(9, 4096, 4096), SOFTWARE)).toMatchObject({ kernel: 'two-of-four', rows: 16 })
+    expect(config(sparse(17, 4096, 4096), SOFTWARE)).toMatchObject({ kernel: 'two-of-four', gather: 'shuffle', rows: 16 })
+    expect(byRule(sparse(17, 4096, 4096), SOFTWARE).reason).toMatch(/2:4 on a software adapter/)
   })
 
-  it('in software exchanges values for any rows where columns share their seats, if there are subgroups', () => {
-    const choice = byRule(sparse(17, 4096, 4096, 4), SOFTWARE)
-    expect(choice.config).toMatchObject({ kernel: 'two-of-four', gather: 'shuffle', rows: 16, strips: 1 })
-    expect(choice.reason).toMatch(/columns share their seats/)
+  it('in software without subgroups expands: few rows once in registers, many as dense kernels stage them', () => {
     const alone = { ...WITHOUT, software: true }
+    expect(config(sparse(16, 4096, 4096), alone)).toMatchObject({ kernel: 'two-of-four', gather: 'expand' })
     expect(config(sparse(17, 4096, 4096, 4), alone).kernel).toBe('tiled')
-    expect(config(sparse(16, 4096, 4096, 4), alone)).toMatchObject({ kernel: 'two-of-four', gather: 'expand' })
+  })
+
+  it('in software leaves many rows that are a window to the dense kernels', () => {
+    const given = sparse(17, 64, 36)
+    const axis = { input: 17, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0, output: 17 }
+    const window = {
+      axes: [axis, axis, axis],
+      channels: 36,
+      strides: { picture: 0, channel: 1, quad: 4, z: 0, y: 0, x: 36 },
+      order: 'taps',
+    } as const
+    const product: Product = { ...given, a: { ...given.a, line: 0, depth: 0, window } }
+    expect(config(product, SOFTWARE).kernel).toBe('broadcast')
+    expect(config({ ...product, rows: 16 }, SOFTWARE).kernel).toBe('two-of-four')
   })
 
   it('on a GPU selects for two rows, expands once for more, and leaves many to the dense kernels', () => {
