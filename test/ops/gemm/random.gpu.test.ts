@@ -156,8 +156,9 @@ describe('random products', () => {
   })
 
   it('has tried every family that this device can run', () => {
-    // Matrix units take halves alone.
-    expect([...ran.keys()].toSorted()).toEqual([...FAMILIES.keys()].toSorted())
+    // Matrix units take halves alone; weights in 2:4 are not what these products have (test/ops/sparse-matmul).
+    const dense = [...FAMILIES.keys()].filter((name) => !name.startsWith('two-of-four'))
+    expect([...ran.keys()].toSorted()).toEqual(dense.toSorted())
     for (const [name, forms] of ran) expect(forms.size, name).toBeGreaterThan(name === 'matrix' ? 0 : 3)
   })
 })
