@@ -178,24 +178,31 @@ export class GraphBuilder {
     return this.node('matmulNBits', [x, packed, scales, zeroPoints ?? null, bias ?? null], attributes)
   }
 
-  /** activation(scale · x·wᵀ + bias + residual): w [N, K] in 2:4, packed. */
+  /** activation(scale · x·wᵀ + bias + residual): w [N, K] in 2:4, packed; of x in bytes, less a zero point, sums in i32 or scaled. */
   sparseMatmul(
     x: Operand,
-    { values, positions, scales, share, block }: TwoOfFour,
-    { bias, residual, scale, ...attributes }: Attributes & EpilogueOperands & { readonly bias?: Operand } = {},
+    { depth, values, positions, scales, share, block }: TwoOfFour,
+    {
+      bias,
+      residual,
+      scale,
+      xZeroPoint,
+      xScale,
+      ...attributes
+    }: Attributes & EpilogueOperands & { readonly bias?: Operand; readonly xZeroPoint?: Operand; readonly xScale?: Operand } = {},
   ): Value {
-    const inputs = [x, values, bias ?? null, residual ?? null, scale ?? null, positions, scales ?? null]
-    return this.node('sparseMatmul', inputs, { ...attributes, share, ...(block === undefined ? {} : { block }) })
+    const inputs = [x, values, bias, residual, scale, positions, scales, xZeroPoint, xScale].map((input) => input ?? null)
+    return this.node('sparseMatmul', inputs, { ...attributes, depth, share, ...(block === undefined ? {} : { block }) })
   }
 
   /** activation(x·wᵀ + bias + residual): w [N, K] in CSR. */
   csrMatmul(
     x: Operand,
-    { values, columns, pointers, indexBits }: Csr,
+    { depth, values, columns, pointers, indexBits }: Csr,
     { bias, residual, ...attributes }: Attributes & SparseOperands = {},
   ): Value {
     const inputs = [x, values, columns, pointers, bias ?? null, residual ?? null]
-    return this.node('csrMatmul', inputs, { ...attributes, indexBits })
+    return this.node('csrMatmul', inputs, { ...attributes, depth, indexBits })
   }
 
   /** As csrMatmul, w [N, K] in CSC: columns whose activations are 0 are skipped. */

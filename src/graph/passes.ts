@@ -208,6 +208,10 @@ function typeNode(
   const attributes = parseAttributes(definition, node.attributes, node.name)
   const context = { inputs, values, attributes }
   const outputs = definition.infer(context)
+  definition.checkValues?.(
+    node.inputs.map((name) => (name === null ? null : (known.get(name) ?? null))),
+    attributes,
+  )
   if (node.outputs.slice(outputs.length).some((name) => name !== '')) {
     throw new UnsupportedOpError(`The node has ${node.outputs.length} outputs, Tilewright computes ${outputs.length}`, {
       node: node.name,

@@ -55,6 +55,8 @@ export interface OpDefinition<A = unknown> {
   readonly hostInputs: readonly number[]
   /** Shape rule. @throws ShapeError, DtypeError naming what does not fit. */
   infer(context: InferContext<A>): TensorType[]
+  /** What it asks of values that are known before it runs (null elsewhere), as of constant weights. @throws naming what does not hold */
+  checkValues?(inputs: InputValues, attributes: A): void
   /** CPU reference, independent of the kernels. Inputs are all given. */
   reference(inputs: InputValues, attributes: A): ReferenceOutput[]
   /** Pure kernel choice. */

@@ -18,6 +18,13 @@ export interface EpilogueOperands {
   readonly scale?: Tensor
 }
 
+/** Operands of sparseMatmul besides the epilogue's: the last two go with x of bytes. */
+export interface ByteOperands {
+  readonly bias?: Tensor
+  readonly xZeroPoint?: Tensor
+  readonly xScale?: Tensor
+}
+
 /**
  * activation(alpha · scale · a · b + beta · c + residual) for matrices a [I, K] and b [K, J], each transposed first where `transA`,
  * `transB` say so; c broadcasts to [I, J]. f32 and f16, summed in f32 unless `accumulate` says f16. `output` stores f16 operands'
@@ -73,17 +80,22 @@ export function linear(
 /**
  * activation(scale · x·wᵀ + bias + residual) for x [..., K] and weights w [N, K] that hold 2:4, as `packTwoOfFour` and `quantiseTwoOfFour`
  * make them, → [..., N]; `bias` is [N]. Further options are gemm's. Values f32 or f16 are of x's dtype; 8 and 4 bits go with both.
+ *
+ * x of i8 or u8 goes with i8 values: Σ (x − xZeroPoint) · w in i32, exact. With `xScale` or scales of the weights (one for a line) it is
+ * activation(sum · xScale · scales + bias + residual), f32 or f16. Zero point and scale of x are one value, or one for each row.
+ * @throws OptionError for what the other kind of x takes, and for bias, residual or activation of bytes without a scale
  */
 export function sparseMatmul(
   gpu: Gpu,
   x: Tensor,
   weights: TwoOfFour,
-  options: Omit<Options<SparseMatmulAttributes>, 'share' | 'block'> & EpilogueOperands & { readonly bias?: Tensor } = {},
+  options: Omit<Options<SparseMatmulAttributes>, 'share' | 'block' | 'depth'> & EpilogueOperands & ByteOperands = {},
 ): Promise<DeviceTensor> {
-  const { bias, residual, scale, ...rest } = options
-  const { values, positions, scales, share, block } = weights
-  const inputs = [x, values, bias ?? null, residual ?? null, scale ?? null, positions, scales ?? null]
-  return one(gpu, 'sparseMatmul', inputs, { ...rest, share, ...(block === undefined ? {} : { block }) })
+  const { bias, residual, scale, xZeroPoint, xScale, ...rest } = options
+  const { depth, values, positions, scales, share, block } = weights
+  const epilogue = [bias ?? null, residual ?? null, scale ?? null]
+  const inputs = [x, values, ...epilogue, positions, scales ?? null, xZeroPoint ?? null, xScale ?? null]
+  return one(gpu, 'sparseMatmul', inputs, { ...rest, depth, share, ...(block === undefined ? {} : { block }) })
 }
 
 function product(

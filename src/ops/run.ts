@@ -176,6 +176,10 @@ export async function runOp<A>(
   )
   const context = { inputs, values, attributes: parsed }
   const outputs = definition.infer(context)
+  definition.checkValues?.(
+    inputs.map((input) => (input !== null && isHostTensor(input) ? input : null)),
+    parsed,
+  )
   const plan = definition.plan({ ...context, outputs, device: gpu.facts })
   const needed = new Set(plan.alias === undefined ? [] : [plan.alias])
   for (const { bind } of plan.dispatches) for (const { kind, index } of bind) if (kind === 'input') needed.add(index)

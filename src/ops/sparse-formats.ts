@@ -26,11 +26,11 @@ export interface SparseOperands {
 export function csrMatmul(
   gpu: Gpu,
   x: Tensor,
-  { values, columns, pointers, indexBits }: Csr,
-  options: Omit<Options<CsrAttributes>, 'indexBits'> & SparseOperands = {},
+  { depth, values, columns, pointers, indexBits }: Csr,
+  options: Omit<Options<CsrAttributes>, 'indexBits' | 'depth'> & SparseOperands = {},
 ): Promise<DeviceTensor> {
   const { bias, residual, ...rest } = options
-  return one(gpu, 'csrMatmul', [x, values, columns, pointers, bias ?? null, residual ?? null], { ...rest, indexBits })
+  return one(gpu, 'csrMatmul', [x, values, columns, pointers, bias ?? null, residual ?? null], { ...rest, depth, indexBits })
 }
 
 /**

@@ -40,6 +40,7 @@ export async function runConvolution(context: RowContext): Promise<Row> {
     ...convolutionAttributes(layer.problem, layer.x),
     layout,
     ...(layout === outputLayout ? {} : { outputLayout }),
+    ...(running?.convolution.sparsity === undefined ? {} : { sparsity: running.convolution.sparsity }),
   })
   const x = moved(layer.x, 'nchw', layout)
   const inputs = [x, layer.w, null]

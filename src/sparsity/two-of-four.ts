@@ -241,6 +241,9 @@ const LARGEST = { 8: 127, 4: 7 } as const
 export function quantiseTwoOfFour(packed: TwoOfFour, options: { readonly bits: 8 | 4; readonly block?: number }): TwoOfFour {
   const { lines, depth, positions, share } = packed
   const { bits, block = WORD_DEPTH * Math.max(1, wordsOf(depth)) } = options
+  if (bits !== 8 && bits !== 4) {
+    throw new OptionError(`There are no values of ${String(bits)} bits`, { remedy: 'Use 8 or 4' })
+  }
   if (packed.bits !== 32 && packed.bits !== 16) {
     throw new OptionError(`The values are integers of ${packed.bits} bits already`, { remedy: 'Quantise f32 or f16 values' })
   }

@@ -76,6 +76,9 @@ export function profileCommand(context: Context, exit: (code: number) => void): 
     checkWritable(options.json, options.html, options.trace)
     const hardware = options.hardware === undefined ? undefined : await readHardware(context, options.hardware)
     const graph = await asSparse(context, await openBound(context, model, options), options)
+    if (options.sparsity !== undefined && options.dataflow.some((name) => name !== 'fastest')) {
+      remark(context, 'Default kernels (--dataflow fastest) run 2:4 as such; dataflows run the same weights with their zeros.')
+    }
     const report = await withGpu(context, options.adapter, async (gpu) => {
       remark(context, `${graph.name} on ${adapterTitle(gpu.adapter)}, dataflows ${options.dataflow.join(', ')}`)
       using progress = new Progress(context)

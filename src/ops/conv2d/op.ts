@@ -3,6 +3,7 @@
  * 3-D with an axis more. Besides ONNX's inputs and attributes, a residual of Y's shape (input 3) is added and `activation` applied
  * before the result is stored, and X, the residual and Y may lie in another `layout`.
  */
+import { checkSparseWeights } from '../gemm/sparse-weights.ts'
 import type { OpDefinition } from '../op.ts'
 import { plan, settled } from './plan.ts'
 import { reference } from './reference.ts'
@@ -14,6 +15,9 @@ export const conv2d: OpDefinition<ConvAttributes> = {
   attributes,
   hostInputs: [],
   infer,
+  checkValues: ({ [INPUT.w]: w = null }, { sparsity }) => {
+    if (sparsity !== undefined) checkSparseWeights(w, 'filters')
+  },
   reference,
   plan,
   settled,

@@ -34,7 +34,7 @@ export const attributes = z.preprocess(
       .optional(),
     /** The most that an algorithm's own rounding may add, relative to Σ|w||x| over the patch that it works on at once. */
     maxError: z.number().min(0).optional(),
-    /** W holds 2:4 along its channels (src/ops/gemm/packed.ts), and is read so. */
+    /** W holds 2:4 along its channels, and is read so: checked where W is known before the run; else two of every four stay (packed.ts). */
     sparsity: z.literal('2:4').optional(),
     /** What sums are kept in. f16, for f16 operands, is faster on some GPUs and loses digits: only on request. */
     accumulate: z.enum(['f32', 'f16']).default('f32'),

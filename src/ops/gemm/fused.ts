@@ -28,7 +28,7 @@ export const fusedFields = {
   output: z.enum(['f32', 'f16']).optional(),
   /** What sums are kept in. f16, for f16 operands, is faster on some GPUs and loses digits: only on request. */
   accumulate: z.enum(['f32', 'f16']).default('f32'),
-  /** B is weights that hold 2:4 along the depth (packed.ts), and is read so. */
+  /** B is weights that hold 2:4 along the depth, and is read so: checked where B is known before the run; else two of every four stay. */
   sparsity: z.literal('2:4').optional(),
   /** Forces a kernel: its name, or its configuration. One that cannot run the product is an error. */
   kernel: z.union([z.string(), z.looseObject({ kernel: z.string() })], { error: 'give a name, or {kernel: name, …}' }).optional(),

@@ -4,6 +4,7 @@ import { requireInput } from '../checks.ts'
 import type { InferContext, OpDefinition } from '../op.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
+import { checkSparseWeights } from './sparse-weights.ts'
 import { attributes, gemmSizes, infer, type GemmAttributes } from './rule.ts'
 
 function sizes({ inputs, attributes: given }: InferContext<GemmAttributes>): { i: number; j: number; k: number } {
@@ -15,6 +16,9 @@ export const gemm: OpDefinition<GemmAttributes> = {
   attributes,
   hostInputs: [],
   infer,
+  checkValues: ([, b = null], { sparsity, transB }) => {
+    if (sparsity !== undefined) checkSparseWeights(b, transB ? 'lines' : 'across')
+  },
   reference,
   plan,
   flops: (context) => {

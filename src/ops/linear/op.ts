@@ -1,4 +1,5 @@
 /** Fully connected layer: x [N, …] flattened to [N, K], w [M, K], bias [M] → [N, M]. */
+import { checkSparseWeights } from '../gemm/sparse-weights.ts'
 import type { OpDefinition } from '../op.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
@@ -9,6 +10,9 @@ export const linear: OpDefinition<LinearAttributes> = {
   attributes,
   hostInputs: [],
   infer,
+  checkValues: ([, w = null], { sparsity }) => {
+    if (sparsity !== undefined) checkSparseWeights(w, 'lines')
+  },
   reference,
   plan,
   flops: ({ inputs }) => {

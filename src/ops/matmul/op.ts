@@ -1,5 +1,6 @@
 /** MatMul of ONNX and NumPy: [..., I, K] × [..., K, J] → [..., I, J], batch dimensions broadcast, 1-D operands allowed. */
 import { gemmProblem } from '../../schedule/problem.ts'
+import { checkSparseWeights } from '../gemm/sparse-weights.ts'
 import type { OpDefinition } from '../op.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
@@ -10,6 +11,9 @@ export const matmul: OpDefinition<MatmulAttributes> = {
   attributes,
   hostInputs: [],
   infer,
+  checkValues: ([, b = null], { sparsity }) => {
+    if (sparsity !== undefined) checkSparseWeights(b, 'across')
+  },
   reference,
   plan,
   flops: ({ inputs }) => {

@@ -45,6 +45,15 @@ export function activationsOf(op: string, inputs: InputTypes): { rows: number; d
   return { rows: sizeOf(leading), depth, leading }
 }
 
+/** @throws ShapeError where the weights say a depth and X has another */
+export function requireDepth(op: string, depth: number, wanted: number | undefined): void {
+  if (wanted === undefined || wanted === depth) return
+  throw new ShapeError(`X ends in ${depth}, and the weights have a depth of ${wanted}`, {
+    op,
+    remedy: 'Give activations as deep as the weights',
+  })
+}
+
 /** @throws ShapeError unless input `index` is a vector of `count` elements of `dtype`; DtypeError */
 export function requireWords(
   op: string,

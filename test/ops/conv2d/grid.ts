@@ -12,6 +12,7 @@ import { convolutionOf } from '../../../src/ops/conv2d/rule.ts'
 import { layoutShape } from '../../../src/ops/layout.ts'
 import { parseAttributes } from '../../../src/ops/run.ts'
 import { inputsOf, randomFrom, type Data } from '../../cases/case.ts'
+import type { HostTensor } from '../../../src/tensor/tensor.ts'
 import { check } from '../run-table.ts'
 
 export interface GridPoint {
@@ -97,13 +98,18 @@ export interface Checked {
 
 /**
  * Runs the points that an algorithm takes, each forced to it, and holds them against the reference.
+ * @param filters what the filters that are drawn become
  * @param bits on whole numbers, bit for bit (for algorithms that only multiply and add what the definition does)
  */
 export async function checkGrid(
   gpu: Gpu,
   config: AlgorithmConfig & Readonly<Record<string, unknown>>,
   points: readonly GridPoint[],
-  { dtype = 'f32', bits = false }: { readonly dtype?: 'f32' | 'f16'; readonly bits?: boolean } = {},
+  {
+    dtype = 'f32',
+    bits = false,
+    filters = (w) => w,
+  }: { readonly dtype?: 'f32' | 'f16'; readonly bits?: boolean; readonly filters?: (w: HostTensor) => HostTensor } = {},
 ): Promise<Checked> {
   let run = 0
   let refused = 0
@@ -114,7 +120,8 @@ export async function checkGrid(
     }
     const data: Data = bits ? 'integers' : 'signed'
     const exact = bits && point.attributes.activation !== 'silu' && dtype === 'f32'
-    const inputs = inputsOf({ name: '', inputs: point.inputs, data }, dtype, index + 1)
+    const [x = null, w = null, ...terms] = inputsOf({ name: '', inputs: point.inputs, data }, dtype, index + 1)
+    const inputs = [x, w === null ? null : filters(w), ...terms]
     try {
       await check(gpu, conv2d, inputs, { ...point.attributes, algorithm: config }, exact)
     } catch (error) {
