@@ -1,5 +1,5 @@
 // Product of bytes for a few rows: what it costs is reading B once. A workgroup owns ROWS rows and 4*ACROSS columns; ALONG
-// invocations share the depth of a column, each taking every ALONG-th word of it.
+// invocations share the depth of a column, each walking its own part of it (vector-walk.wgsl, or walk-two-of-four.wgsl).
 //
 //     lane = along * ACROSS + across          B   across ->  [4 columns] [4 columns] ...
 //                                        along |   words 0, ALONG, 2 ALONG ...
@@ -20,22 +20,15 @@ fn main(
   let tiles = group / params.column_tiles;
   let slice = slice_of(tiles / params.row_tiles);
   let first_row = (tiles % params.row_tiles) * ROWS;
-  let along = lane / ACROSS;
+  // A constant where one lane has all of the depth: what it reads of A is then the same for all.
+  let along = select(lane / ACROSS, 0u, ALONG == 1u);
   let column = ((group % params.column_tiles) * ACROSS + lane % ACROSS) * 4u;
   let read_column = min(column, params.columns - 1u);
 
   var acc: array<vec4<i32>, ROWS>;
   var row_sums: array<i32, ROWS>;
   var column_sums: vec4<i32>;
-  for (var k = 4u * along; k < params.depth; k += 4u * ALONG) {
-    let r = load_right(slice, k, read_column);
-    if (HAS_A_ZERO) { column_sums += dots(ONES, r); }
-    for (var i = 0u; i < ROWS; i++) {
-      let l = load_left(slice, min(first_row + i, params.rows - 1u), k);
-      acc[i] += dots(l, r);
-      if (HAS_B_ZERO) { row_sums[i] += dot_bytes(ONES, l); }
-    }
-  }
+  walk(slice, first_row, read_column, along, &acc, &row_sums, &column_sums);
 
   let zb = b_zeros(slice, column);
   // Other arrays, so that the first stay in registers: the bound is a param, and no compiler unrolls the loop, whose epilogues would take

@@ -36,51 +36,63 @@ export interface MatmulIntegerShape {
   readonly bias: Walk | null
 }
 
-const OP = 'matmulInteger'
+/** Who asks, for errors: an op, and what it calls the inputs. */
+export interface Names {
+  readonly op: string
+  readonly inputs: readonly [string, string, string, string, string, string, string, string]
+  /** The scales, as the call takes them. */
+  readonly scales: string
+}
+
+const NAMES: Names = { op: 'matmulInteger', inputs: INPUTS, scales: 'aScale or bScale' }
 
 /** Sizes, result and walks. @throws ShapeError, DtypeError, OptionError for what does not fit */
-export function shapeOf(inputs: InputTypes, { transB, dtype, activation }: MatmulIntegerAttributes): MatmulIntegerShape {
-  const a = requireInput(OP, inputs, 0, 'A')
-  const b = requireInput(OP, inputs, 1, 'B')
-  requireDType(OP, 'A', a, ['i8', 'u8'])
-  requireDType(OP, 'B', b, ['i8', 'u8'])
-  const sizes = integerSizes(OP, a, b, transB)
+export function shapeOf(
+  inputs: InputTypes,
+  { transB, dtype, activation }: Pick<MatmulIntegerAttributes, 'transB' | 'dtype' | 'activation'>,
+  { op, inputs: names, scales }: Names = NAMES,
+): MatmulIntegerShape {
+  const a = requireInput(op, inputs, 0, names[0])
+  const b = requireInput(op, inputs, 1, names[1])
+  requireDType(op, names[0], a, ['i8', 'u8'])
+  requireDType(op, names[1], b, ['i8', 'u8'])
+  const sizes = integerSizes(op, a, b, transB)
   const given = (index: number): TensorType | null => inputs[index] ?? null
   const zero = (index: 2 | 3): Walk | null => {
     const type = given(index)
     if (type === null) return null
-    requireSameDType(OP, INPUTS[index], type, index === 2 ? a : b)
-    return walkOf(OP, INPUTS[index], type, sizes, index === 2 ? 'rows' : 'columns')
+    requireSameDType(op, names[index], type, index === 2 ? a : b)
+    return walkOf(op, names[index], type, sizes, index === 2 ? 'rows' : 'columns')
   }
   const scale = (index: 4 | 5): Walk | null => {
     const type = given(index)
     if (type === null) return null
-    requireDType(OP, INPUTS[index], type, ['f32', 'f16'])
-    return walkOf(OP, INPUTS[index], type, sizes, index === 4 ? 'rows' : 'columns')
+    requireDType(op, names[index], type, ['f32', 'f16'])
+    return walkOf(op, names[index], type, sizes, index === 4 ? 'rows' : 'columns')
   }
   const scaled = given(4) ?? given(5)
   const [bias, residual] = [given(6), given(7)]
   if (scaled === null && (bias !== null || residual !== null || activation !== 'none' || dtype !== undefined)) {
     throw new OptionError('Bias, residual, activation and dtype belong to a scaled product', {
-      op: OP,
-      remedy: 'Give aScale or bScale, or leave them out for the i32 result',
+      op,
+      remedy: `Give ${scales}, or leave them out for the i32 result`,
     })
   }
   const float = dtype ?? (scaled?.dtype === 'f16' ? 'f16' : 'f32')
   const output: TensorType = { dtype: scaled === null ? 'i32' : float, shape: sizes.shape }
-  if (bias !== null) requireDType(OP, 'bias', bias, ['f32', 'f16'])
+  if (bias !== null) requireDType(op, 'bias', bias, ['f32', 'f16'])
   if (residual !== null) {
-    requireDType(OP, 'residual', residual, ['f32', 'f16'])
+    requireDType(op, 'residual', residual, ['f32', 'f16'])
     if (!sameShape(residual.shape, output.shape)) {
       throw new ShapeError(
         `The residual ${formatShape(residual.shape)} is not of the result's shape ${formatShape(output.shape)}`,
         {
-          op: OP,
+          op,
         },
       )
     }
   }
-  requireIndexable(OP, a, b, output)
+  requireIndexable(op, a, b, output)
   return {
     sizes,
     output,
@@ -88,7 +100,7 @@ export function shapeOf(inputs: InputTypes, { transB, dtype, activation }: Matmu
     bZero: zero(3),
     aScale: scale(4),
     bScale: scale(5),
-    bias: bias === null ? null : walkOf(OP, 'bias', bias, sizes, 'columns'),
+    bias: bias === null ? null : walkOf(op, 'bias', bias, sizes, 'columns'),
   }
 }
 

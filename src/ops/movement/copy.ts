@@ -3,7 +3,7 @@ import copyBody from '../../../shaders/movement/copy.wgsl?raw'
 import type { DispatchPlan, OpPlan, TensorRef } from '../../gpu/program.ts'
 import { sizeOf, stridesOf, type Shape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
-import { aliasPlan, inputRef, linearDispatch, outputRef, planOf } from './linear.ts'
+import { aliasPlan, inputRef, linearDispatch, outputRef, planOf, type LinearOperand } from './linear.ts'
 import { collapse, isContiguous, STRIDE_PARAMS, strideParams, stridesBody, type Nest } from './strides.ts'
 import { transposeDispatch } from './transpose.ts'
 
@@ -22,13 +22,33 @@ export function copyDispatch(
   const blocked = count === 0 ? undefined : transposeDispatch(nest, ...operands)
   if (blocked !== undefined) return blocked
   const wide = count === 0 ? undefined : inQuads(nest, from.type, to.type)
-  return linearDispatch(wide === undefined ? count : count / 4, {
+  return stridedCopy(op, wide ?? nest, operands, wide === undefined ? 1 : 4)
+}
+
+/** The same of bytes, four at a time: extents, strides and offsets of the nest count words. */
+export function copyWords(
+  op: string,
+  nest: Nest,
+  from: { type: TensorType; ref: TensorRef },
+  to: { type: TensorType; ref: TensorRef },
+): DispatchPlan {
+  const operands = [
+    { name: 'x', access: 'read', ...from },
+    { name: 'y', access: 'write', ...to },
+  ] as const
+  return stridedCopy(op, nest, operands, 4)
+}
+
+/** @param width elements of one access: what the nest counts */
+function stridedCopy(op: string, nest: Nest, operands: readonly LinearOperand[], width: 1 | 4): DispatchPlan {
+  const count = sizeOf(nest.extents)
+  return linearDispatch(count, {
     name: 'movement/copy',
     body: [stridesBody, copyBody],
-    operands: wide === undefined ? operands : operands.map((operand) => ({ ...operand, width: 4 })),
+    operands: operands.map((operand) => (width === 1 ? operand : { ...operand, width })),
     params: STRIDE_PARAMS,
-    values: count === 0 ? {} : strideParams(op, wide ?? nest),
-    elements: count,
+    values: count === 0 ? {} : strideParams(op, nest),
+    elements: count * width,
   })
 }
 

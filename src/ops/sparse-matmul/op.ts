@@ -1,6 +1,9 @@
 /**
  * A product with weights that hold 2:4, packed (src/sparsity/two-of-four.ts): X [..., K] × Wᵀ, W [N, K] → [..., N], with the epilogue
- * of the dense products. Inputs: 0 X, 1 values, 2 bias, 3 residual, 4 scale (of Y), 5 positions, 6 scales (of the values).
+ * of the dense products. Inputs: 0 X, 1 values, 2 bias, 3 residual, 4 scale (of Y), 5 positions, 6 scales (of the values), 7 zero point of X,
+ * 8 scale of X.
+ *
+ * Of floats X and Y are floats; of bytes, i8 or u8 X and i8 values, Y is the exact sum in i32, and with a scale a float (bytes.ts).
  *
  * What was pruned is not part of the product: where X is infinite or NaN there, Y may or may not be NaN.
  */
@@ -8,13 +11,14 @@ import { gemmProblem } from '../../schedule/problem.ts'
 import type { OpDefinition } from '../op.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
-import { attributes, infer, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
+import { byteShape } from './bytes.ts'
+import { attributes, inferFloat, isOfBytes, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
 
 export const sparseMatmul: OpDefinition<SparseMatmulAttributes> = {
   name: 'sparseMatmul',
   attributes,
   hostInputs: [],
-  infer,
+  infer: (context) => (isOfBytes(context.inputs) ? [byteShape(context.inputs, context.attributes).output] : inferFloat(context)),
   reference,
   plan,
   // Of the dense product: as the peers count it.

@@ -9,10 +9,11 @@ import { requireInput } from '../checks.ts'
 import { planProduct } from '../gemm/choose.ts'
 import { BIAS, epilogueOf, RESIDUAL, SCALE } from '../gemm/fused.ts'
 import { PANEL, type Product } from '../gemm/product.ts'
-import { copyDispatch } from '../movement/copy.ts'
+import { copyDispatch, copyWords } from '../movement/copy.ts'
 import type { Nest } from '../movement/strides.ts'
 import type { PlanContext } from '../op.ts'
-import { OP, POSITIONS, SCALES, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
+import { planBytes } from './bytes.ts'
+import { isOfBytes, OP, POSITIONS, SCALES, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
 
 /** What is prepared, in this order: tensors of the weights, turned. */
 const PREPARED = [1, POSITIONS, SCALES] as const
@@ -20,10 +21,13 @@ const PREPARED = [1, POSITIONS, SCALES] as const
 export function plan(context: PlanContext<SparseMatmulAttributes>): OpPlan {
   const { inputs, device, attributes } = context
   const types = turnedTypes(context)
-  const made = planProduct(productOf(context), device, attributes.kernel)
+  const ofBytes = isOfBytes(inputs)
+  const made = ofBytes ? planBytes(context, types) : planProduct(productOf(context), device, attributes.kernel)
   const prepared = PREPARED.flatMap((from): Preparation[] => {
     const type = types.get(from)
-    return type === undefined ? [] : [turned(requireInput(OP, inputs, from, 'weights'), type, from)]
+    if (type === undefined) return []
+    const given = requireInput(OP, inputs, from, 'weights')
+    return [turned(given, type, from, ofBytes && from === 1 ? 4 : 1)]
   })
   if (made.dispatches.length === 0) return made
   const refs = inputs.map((_, index): TensorRef => {
@@ -86,18 +90,27 @@ function turnedTypes({
   const { columns, words, bits, share, blocks } = sparseSizes(inputs, attributes)
   const panels = Math.ceil(columns / PANEL)
   const values = requireInput(OP, inputs, 1, 'values')
+  const ofBytes = isOfBytes(inputs)
+  const deep = words * (bits === 4 ? WORD_GROUPS : WORD_VALUES)
   const types = new Map<number, TensorType>([
-    [1, { dtype: values.dtype, shape: [panels, words * (bits === 4 ? WORD_GROUPS : WORD_VALUES), PANEL] }],
+    // Products of bytes have four of depth side by side: a word.
+    [1, { dtype: values.dtype, shape: ofBytes ? [panels, deep / 4, PANEL, 4] : [panels, deep, PANEL] }],
     [POSITIONS, { dtype: 'u32', shape: share === 1 ? [panels, words, PANEL] : [words, Math.ceil(columns / share)] }],
   ])
-  if ((inputs[SCALES] ?? null) !== null) types.set(SCALES, { dtype: 'f32', shape: [blocks, 4 * Math.ceil(columns / 4)] })
+  // Sums of bytes are scaled once, by what is given.
+  if (!ofBytes && (inputs[SCALES] ?? null) !== null)
+    types.set(SCALES, { dtype: 'f32', shape: [blocks, 4 * Math.ceil(columns / 4)] })
   return types
 }
 
-/** [lines, n] to [n, lines], or to [panels, n, lines of a panel]; lines past the last are undefined. */
-function turned(from: TensorType, type: TensorType, input: number): Preparation {
-  const [lines = 0, count = 0] = from.shape
-  const wide = type.shape.at(-1) ?? 0
+/**
+ * [lines, n] to [n, lines], or to [panels, n, lines of a panel]; lines past the last are undefined.
+ * @param width elements that stay side by side: 1, or the 4 bytes of a word, [panels, n / 4, lines of a panel, 4]
+ */
+function turned(from: TensorType, type: TensorType, input: number, width: 1 | 4): Preparation {
+  const [lines = 0, elements = 0] = from.shape
+  const count = elements / width
+  const wide = type.shape.at(width === 1 ? -1 : -2) ?? 0
   const panels = type.shape.length === 2 ? 0 : Math.floor(lines / wide)
   const last = panels * wide * count
   const whole: Nest = {
@@ -120,6 +133,8 @@ function turned(from: TensorType, type: TensorType, input: number): Preparation 
   return {
     type,
     from: input,
-    dispatches: nests.map((nest) => copyDispatch(OP, nest, { type: from, ref: refs.from }, { type, ref: refs.to })),
+    dispatches: nests.map((nest) =>
+      (width === 1 ? copyDispatch : copyWords)(OP, nest, { type: from, ref: refs.from }, { type, ref: refs.to }),
+    ),
   }
 }

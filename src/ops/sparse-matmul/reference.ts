@@ -1,4 +1,4 @@
-/** sparseMatmul on the CPU: the dense product, in f64, of the weights with zeros where nothing was kept. */
+/** sparseMatmul on the CPU: the dense product, in f64, of the weights with zeros where nothing was kept; of bytes in integers. */
 import { eachKept, type TwoOfFour } from '../../sparsity/two-of-four.ts'
 import type { HostTensor } from '../../tensor/tensor.ts'
 import { requireInput } from '../checks.ts'
@@ -6,7 +6,8 @@ import { fusedReference } from '../gemm/fused.ts'
 import { product } from '../gemm/reference-product.ts'
 import type { InputValues, ReferenceOutput } from '../op.ts'
 import { floatsOf } from '../values.ts'
-import { OP, POSITIONS, SCALES, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
+import { byteReference } from './bytes.ts'
+import { isOfBytes, OP, POSITIONS, SCALES, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
 
 export function reference(inputs: InputValues, given: SparseMatmulAttributes): ReferenceOutput[] {
   const { rows, columns, depth, bits, share, block, shape } = sparseSizes(inputs, given)
@@ -21,6 +22,7 @@ export function reference(inputs: InputValues, given: SparseMatmulAttributes): R
     share,
     ...(scales === null ? {} : { scales: scales as HostTensor<'f32'>, block }),
   }
+  if (isOfBytes(inputs)) return byteReference(inputs, packed, given)
   const weights = new Float32Array(columns * depth)
   eachKept(packed, (line, k, value) => {
     weights[line * depth + k] = value

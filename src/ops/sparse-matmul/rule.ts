@@ -1,19 +1,24 @@
 /** Attributes and shape rule of sparseMatmul. */
 import { z } from 'zod'
-import { ShapeError } from '../../errors.ts'
+import { OptionError, ShapeError } from '../../errors.ts'
 import { checkShare, WORD_DEPTH, WORD_GROUPS, WORD_VALUES, wordsOf, type ValueBits } from '../../sparsity/two-of-four.ts'
 import { formatShape, sameShape, sizeOf, type Shape } from '../../tensor/shape.ts'
 import type { TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireSameDType, requireVector } from '../checks.ts'
+import { requireDepth } from '../sparse/rule.ts'
 import { BIAS, fusedFields, fusedOutput } from '../gemm/fused.ts'
 import type { InferContext, InputTypes } from '../op.ts'
 
 export const OP = 'sparseMatmul'
 export const POSITIONS = 5
 export const SCALES = 6
+export const X_ZERO = 7
+export const X_SCALE = 8
 
 export const attributes = z.strictObject({
   ...fusedFields,
+  /** Of the weights, held against X. Absent: what X says. */
+  depth: z.number().int().min(0).optional(),
   /** Lines of the weights that share their positions: 1, or a multiple of 4. */
   share: z.number().int().default(1),
   /** Of depth under one scale: a multiple of 32; default the whole depth. */
@@ -35,19 +40,25 @@ export interface SparseSizes {
 
 const BITS = { f32: 32, f16: 16, i8: 8, u8: 4 } as const
 
+/** Whether X is bytes, which are multiplied as integers (bytes.ts). */
+export function isOfBytes([x = null]: InputTypes): boolean {
+  return x?.dtype === 'i8' || x?.dtype === 'u8'
+}
+
 /** @throws ShapeError, DtypeError, OptionError for what does not fit */
-export function sparseSizes(inputs: InputTypes, { share, block: given }: SparseMatmulAttributes): SparseSizes {
+export function sparseSizes(inputs: InputTypes, { share, block: given, depth: wanted }: SparseMatmulAttributes): SparseSizes {
   const x = requireInput(OP, inputs, 0, 'X')
   const values = requireInput(OP, inputs, 1, 'values')
   const positions = requireInput(OP, inputs, POSITIONS, 'positions')
   const scales = inputs[SCALES] ?? null
-  requireDType(OP, 'X', x, ['f32', 'f16'])
+  requireDType(OP, 'X', x, ['f32', 'f16', 'i8', 'u8'])
   requireDType(OP, 'values', values, ['f32', 'f16', 'i8', 'u8'])
   requireDType(OP, 'positions', positions, ['u32'])
   if (values.dtype === 'f32' || values.dtype === 'f16') requireSameDType(OP, 'values', values, x)
   checkShare(share)
   const depth = x.shape.at(-1)
   if (depth === undefined) throw new ShapeError('X is a scalar and has no depth', { op: OP, shape: x.shape })
+  requireDepth(OP, depth, wanted)
   const columns = values.shape[0] ?? 0
   const words = wordsOf(depth)
   const bits = BITS[values.dtype === 'f32' || values.dtype === 'f16' || values.dtype === 'i8' ? values.dtype : 'u8']
@@ -75,10 +86,17 @@ function requireShape(name: string, { shape }: TensorType, wanted: Shape, depth:
   })
 }
 
-/** [..., N], in the dtype of X unless `output` says otherwise. @throws ShapeError, DtypeError, OptionError */
-export function infer({ inputs, attributes: given }: InferContext<SparseMatmulAttributes>): TensorType[] {
+/** [..., N], in the dtype of a float X unless `output` says otherwise. @throws ShapeError, DtypeError, OptionError */
+export function inferFloat({ inputs, attributes: given }: InferContext<SparseMatmulAttributes>): TensorType[] {
   const { rows, columns, shape } = sparseSizes(inputs, given)
   const x = requireInput(OP, inputs, 0, 'X')
+  for (const [index, name] of [
+    [X_ZERO, 'x_zero_point'],
+    [X_SCALE, 'x_scale'],
+  ] as const) {
+    if ((inputs[index] ?? null) === null) continue
+    throw new OptionError(`${name} belongs to bytes, and X is ${x.dtype}`, { op: OP, dtype: x.dtype, remedy: 'Give i8 or u8 X' })
+  }
   const bias = inputs[BIAS] ?? null
   if (bias !== null) requireVector(OP, 'bias', bias, columns)
   const output = fusedOutput(OP, inputs, shape, [rows, columns], given)

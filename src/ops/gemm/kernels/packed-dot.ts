@@ -19,8 +19,6 @@ import requantised from '../../../../shaders/gemm/integer/requantised.wgsl?raw'
 import rightColumns from '../../../../shaders/gemm/integer/right-columns.wgsl?raw'
 import rightRows from '../../../../shaders/gemm/integer/right-rows.wgsl?raw'
 import slice from '../../../../shaders/gemm/integer/slice.wgsl?raw'
-import tiled from '../../../../shaders/gemm/integer/tiled.wgsl?raw'
-import vector from '../../../../shaders/gemm/integer/vector.wgsl?raw'
 import { OptionError } from '../../../errors.ts'
 import {
   deviceByteSize,
@@ -40,8 +38,16 @@ import type { IntegerSizes } from '../../matmul-integer/sizes.ts'
 import { activationParams, activationWgsl, type Activation } from '../activation.ts'
 import { BLOCKED_SPEED } from '../dispatch.ts'
 import { matrixBytesCore, matrixBytesRefusal, prefersMatrixBytes, type ByteSizes } from './matrix-integer.ts'
+import { coreOf, type IntegerCore } from './packed-cores.ts'
 import { gatherSides, sideOperands, sideText, type NamedSide, type SideValue } from './packed-sides.ts'
-import { fittingWorkgroup } from './workgroup.ts'
+import {
+  TWO_OF_FOUR_KERNELS,
+  twoOfFourCore,
+  twoOfFourOperand,
+  twoOfFourParams,
+  twoOfFourText,
+  type TwoOfFourBytes,
+} from './two-of-four-bytes.ts'
 
 export interface IntegerProduct {
   readonly op: string
@@ -50,7 +56,7 @@ export interface IntegerProduct {
   readonly transB: boolean
   /** Inputs A and B. */
   readonly a: { readonly input: number; readonly type: TensorType }
-  readonly b: { readonly input: number; readonly type: TensorType }
+  readonly b: { readonly input: number; readonly type: TensorType; readonly sparse?: TwoOfFourBytes }
   readonly aZero: SideValue | null
   readonly bZero: SideValue | null
   readonly finish:
@@ -79,26 +85,25 @@ export interface IntegerProduct {
 const KERNEL_BATCH = 4
 /** Rows up to which B is read for one pass of the vector core. */
 export const VECTOR_ROWS = 16
-/** Words of depth that the tiled core keeps of each row and column. */
-const TILE_WORDS = 8
 const PACKED: Requirement = 'packed_4x8_integer_dot_product'
 
 /** `CORE-ARITHMETIC`, or `matrix` for matrix units: what `kernel` of matmulInteger and qlinearMatmul names. */
 export const INTEGER_KERNELS = ['tiled-packed', 'tiled-unpacked', 'vector-packed', 'vector-unpacked', 'matrix'] as const
-export type IntegerKernel = (typeof INTEGER_KERNELS)[number]
+export type IntegerKernel = (typeof INTEGER_KERNELS)[number] | (typeof TWO_OF_FOUR_KERNELS)[number]
 
 /** Which kernel, and why. @throws OptionError for a forced one that does not exist or that the device cannot run */
 export function chooseInteger(
   op: string,
-  sizes: ByteSizes,
+  sizes: ByteSizes & { readonly sparse?: boolean },
   device: DeviceFacts,
   forced?: string,
 ): { kernel: IntegerKernel; reason: string } {
   const packed = meets(device, PACKED)
   if (forced !== undefined) {
-    const kernel = INTEGER_KERNELS.find((name) => name === forced)
+    const kernels = sizes.sparse === true ? [...INTEGER_KERNELS, ...TWO_OF_FOUR_KERNELS] : INTEGER_KERNELS
+    const kernel = kernels.find((name) => name === forced)
     if (kernel === undefined)
-      throw new OptionError(`There is no kernel ${forced}`, { op, remedy: `Kernels: ${INTEGER_KERNELS.join(', ')}` })
+      throw new OptionError(`There is no kernel ${forced}`, { op, remedy: `Kernels: ${kernels.join(', ')}` })
     if (kernel.endsWith('-packed') && !packed) {
       throw new OptionError(`Kernel ${forced} needs a WGSL feature that is missing`, {
         op,
@@ -124,29 +129,37 @@ export function chooseInteger(
 export function planInteger(product: IntegerProduct, device: DeviceFacts, forced?: string): OpPlan {
   const folded = foldedRows(product)
   const { i: rows, j: columns, k: depth, batch } = folded.sizes
-  const allSizes = { rows, columns, depth, slices: sizeOf(batch) }
+  const { sparse } = product.b
+  const allSizes = { rows, columns, depth, slices: sizeOf(batch), sparse: sparse !== undefined }
   const { kernel, reason: why } = chooseInteger(product.op, allSizes, device, forced)
   if (sizeOf(product.output.shape) === 0) return { reason: 'empty output: nothing to do', dispatches: [], temps: [] }
   const sides = sidesOf(folded)
   const packed = kernel === 'matrix' ? meets(device, PACKED) : kernel.endsWith('-packed')
   const core: IntegerCore =
-    kernel === 'matrix' ? matrixBytesCore(allSizes, product.transB, device) : coreOf(kernel, rows, columns, product.transB, device)
+    kernel === 'matrix'
+      ? matrixBytesCore(allSizes, product.transB && sparse === undefined, device)
+      : sparse !== undefined && !kernel.startsWith('tiled')
+        ? twoOfFourCore(kernel, allSizes, device)
+        : coreOf(kernel, rows, columns, product.transB, device)
   const reason = core.words === undefined ? why : `${why}: ${core.words}`
   const outer = batch.slice(0, Math.max(0, batch.length - KERNEL_BATCH))
   const inner = batch.slice(outer.length)
   const slices = sizeOf(inner)
   const wide = columns % 4 === 0
   const residual = product.finish.kind === 'float' ? product.finish.residual : null
-  const largest = [product.a.type, product.b.type, product.output, ...(residual === null ? [] : [residual.type])]
+  const weights = [product.b.type, ...(sparse === undefined ? [] : [sparse.positions.type])]
+  const largest = [product.a.type, ...weights, product.output, ...(residual === null ? [] : [residual.type])]
   const gathered = gatherSides(product.op, sides, largest, device)
   const activation = activationParams(product.finish.kind === 'float' ? product.finish.activation : 'none')
   const yBytes = deviceByteSize(product.output.dtype)
+  const sparseParams = sparse === undefined ? {} : twoOfFourParams(sparse, depth)
+  const bBytes = weights.reduce((sum, { dtype, shape }) => sum + deviceByteSize(dtype) * sizeOf(shape), 0)
   const program = {
     name: `${product.op}/${kernel}`,
     body: [
       slice,
       left,
-      product.transB ? rightColumns : rightRows,
+      sparse === undefined ? (product.transB ? rightColumns : rightRows) : twoOfFourText(sparse),
       ...sideText(sides, gathered),
       packed ? dotPacked : dotUnpacked,
       dots,
@@ -154,7 +167,7 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
       core.body,
     ].join('\n'),
     operands: operandsOf(product, sideOperands(sides, gathered), wide),
-    params: { ...paramTypes(sides, Object.keys(core.tiles)), ...activation.types },
+    params: { ...paramTypes(sides, [...Object.keys(core.tiles), ...Object.keys(sparseParams)]), ...activation.types },
     constants: {
       FLIP_A: product.a.type.dtype === 'u8' ? '0x80808080u' : '0u',
       FLIP_B: product.b.type.dtype === 'u8' ? '0x80808080u' : '0u',
@@ -171,6 +184,7 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
   const bind: TensorRef[] = [
     input(product.a),
     input(product.b),
+    ...(sparse === undefined ? [] : [input(sparse.positions)]),
     ...(gathered === null ? sideRefs : [{ kind: 'temp', index: 0 } as const]),
     ...(residual === null ? [] : [input(residual)]),
     { kind: 'output', index: 0 },
@@ -182,6 +196,7 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
       columns,
       depth,
       ...core.tiles,
+      ...sparseParams,
       ...activation.values,
       a_last: Math.max(0, Math.ceil(sizeOf(product.a.type.shape) / 4) - 1),
       b_last: Math.max(0, Math.ceil(sizeOf(product.b.type.shape) / 4) - 1),
@@ -209,7 +224,7 @@ export function planInteger(product: IntegerProduct, device: DeviceFacts, forced
       groups: slices * core.tiles.row_tiles * core.tiles.column_tiles,
       cost: {
         flops: 2 * slices * rows * columns * depth,
-        bytes: slices * (rows * depth + depth * columns + yBytes * rows * columns),
+        bytes: slices * (rows * depth + (sparse === undefined ? depth * columns : bBytes) + yBytes * rows * columns),
         ...(packed ? { speed: BLOCKED_SPEED } : {}),
       },
     }
@@ -320,7 +335,8 @@ function operandsOf({ a, b, finish, output }: IntegerProduct, sides: readonly Op
   const residual = finish.kind === 'float' ? finish.residual : null
   return [
     { ...read('a', a.type), width: 4 },
-    { ...read('b', b.type), width: 4 },
+    { ...read('b', b.type), width: b.sparse === undefined ? 4 : 16 },
+    ...(b.sparse === undefined ? [] : [twoOfFourOperand(b.sparse)]),
     ...sides,
     ...(residual === null ? [] : [read('residuals', residual.type)]),
     { name: 'y', dtype: output.dtype, access: 'write', ...(finish.kind === 'requantised' && wide ? { width: 4 } : {}) },
@@ -340,47 +356,4 @@ function paramTypes(sides: readonly NamedSide[], own: readonly string[]): Record
     for (let axis = 0; axis < KERNEL_BATCH; axis++) names.push(`${name}_batch${axis}`)
   }
   return Object.fromEntries(names.map((name) => [name, 'u32']))
-}
-
-interface IntegerCore {
-  readonly body: string
-  readonly constants: Readonly<Record<string, number | string>>
-  readonly workgroupSize: readonly [number, number, number]
-  readonly workgroupBytes?: number
-  readonly requires?: readonly Requirement[]
-  /** Params of the core. */
-  readonly tiles: { readonly row_tiles: number; readonly column_tiles: number; readonly block_rows?: number }
-  /** What the reason says of them. */
-  readonly words?: string
-}
-
-function coreOf(
-  kernel: Exclude<IntegerKernel, 'matrix'>,
-  rows: number,
-  columns: number,
-  transB: boolean,
-  { limits }: DeviceFacts,
-): IntegerCore {
-  if (kernel.startsWith('vector')) {
-    // B along its columns: lanes lie across them. B along the depth: lanes share it.
-    const bytes = (x: number, y: number): number => 16 * x * y
-    const [across, along] = fittingWorkgroup(transB ? [4, 32] : [32, 4], bytes, limits)
-    const own = rows === 1 ? 1 : rows <= 4 ? 4 : 8
-    return {
-      body: vector,
-      constants: { ACROSS: across, ALONG: along, ROWS: own },
-      workgroupSize: [across * along, 1, 1],
-      workgroupBytes: bytes(across, along),
-      tiles: { row_tiles: Math.ceil(rows / own), column_tiles: Math.ceil(columns / (4 * across)), block_rows: own },
-    }
-  }
-  const bytes = (x: number, y: number): number => 16 * TILE_WORDS * (x + y)
-  const [x, y] = fittingWorkgroup([columns <= 16 ? 4 : 16, rows <= 16 ? 4 : 16], bytes, limits)
-  return {
-    body: tiled,
-    constants: { TILE_WORDS },
-    workgroupSize: [x, y, 1],
-    workgroupBytes: bytes(x, y),
-    tiles: { row_tiles: Math.ceil(rows / (4 * y)), column_tiles: Math.ceil(columns / (4 * x)), block_rows: 4 },
-  }
 }
