@@ -16,8 +16,9 @@ export interface Roof {
 export interface Machine {
   readonly processor: string
   readonly processors: number
-  /** Load average over a minute when the bench ended. */
+  /** Load average over a minute when the bench ended, its own threads among it, and before it began. */
   readonly load: number
+  readonly load_before: number
   readonly node: string
   readonly platform: string
 }
@@ -210,7 +211,7 @@ function isRight({ error }: Measured, most: number): boolean {
 }
 
 /** A kernel is part of its run; clocks and moments differ by so much at most. */
-const MOST_KERNEL_SHARE = 1.2
+export const MOST_KERNEL_SHARE = 1.2
 
 function isDoubtful({ kernel_ms, resident }: Measured): boolean {
   return kernel_ms !== undefined && kernel_ms > MOST_KERNEL_SHARE * median(resident.samples_ms)

@@ -40,6 +40,8 @@ export interface BenchOptions<C extends BenchCase> {
   readonly rounds?: number
   /** File with what `tilewright tune` kept, for ours; absent: kernels by rule. */
   readonly tuning?: string
+  /** Whether the cases were asked for by name, which runs those, too, that one kind of adapter is spared otherwise. */
+  readonly named?: boolean
   /** Stops: what was measured until then is the result. */
   readonly signal: AbortSignal
   readonly onProgress?: (done: number, total: number, text: string) => void
@@ -52,15 +54,16 @@ export async function runBench<C extends BenchCase>(options: BenchOptions<C>): P
   const { bench, cases, signal, onProgress, rounds = 1 } = options
   const { peers } = options
   const child = options.child ?? builtChild()
+  const load = loadNow()
   const { adapter, roof } = await measureRoof(options.adapter)
   const results: CaseAnswers<C>[] = []
-  const runs = cases.filter((item) => bench.leftOut(item, adapter.software) === undefined)
+  const runs = cases.filter((item) => bench.leftOut(item, adapter.software, options.named) === undefined)
   // Who computes what the others are held against goes first.
   const order = bench.heldAgainstCpu ? peers.toSorted((a, b) => Number(b === 'ort-cpu') - Number(a === 'ort-cpu')) : peers
   const total = runs.length * peers.length * rounds
   let done = 0
   for (const item of cases) {
-    const reason = bench.leftOut(item, adapter.software)
+    const reason = bench.leftOut(item, adapter.software, options.named)
     if (reason !== undefined) {
       results.push({ item, left_out: reason, answers: new Map() })
       continue
@@ -96,7 +99,7 @@ export async function runBench<C extends BenchCase>(options: BenchOptions<C>): P
     roof: again === undefined ? roof : higher(roof, again),
     peers,
     results,
-    machine: machineNow(),
+    machine: machineNow(load),
     shader_caches: options.firstCall ? 'off' : 'as they are',
     rounds,
     tuned: options.tuning !== undefined,
@@ -125,11 +128,16 @@ class CaseFiles {
   }
 }
 
-export function machineNow(): Machine {
+/** Load average over the last minute. */
+export const loadNow = (): number => loadavg()[0] ?? 0
+
+/** @param load_before `loadNow()` of before it all */
+export function machineNow(load_before: number): Machine {
   return {
+    load_before,
     processor: cpus()[0]?.model ?? 'unknown processor',
     processors: cpus().length,
-    load: loadavg()[0] ?? 0,
+    load: loadNow(),
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
   }

@@ -29,8 +29,8 @@ export interface Bench<C extends BenchCase = BenchCase, N extends BenchName = En
   macs(item: C): number
   /** Bytes that move at least: every operand once, as densely as the dtype allows. */
   leastBytes(item: C): number
-  /** Why a case is not run on this kind of adapter, or undefined where it is. */
-  leftOut(item: C, software: boolean): string | undefined
+  /** Why a case is not run on this kind of adapter, or undefined where it is. @param named whether it was asked for by name */
+  leftOut(item: C, software: boolean, named?: boolean): string | undefined
   /** Error relative to the largest value beyond which ours is wrong. */
   mostError(item: C): number
   /** Whether the first call of an engine begins before the session is made, or the model compiled. */

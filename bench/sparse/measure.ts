@@ -2,7 +2,9 @@
  * A case of the sparse bench, timed in one process: the dense kernel and each challenger in turns, sample by sample, so that both meet the
  * same moments of the machine.
  *
- *     dense ▮ sparse ▮ dense ▮ sparse ▮ …      a ratio for each pair; their median counts
+ *     sparse ▮▮▮ dense ▮▮▮  sparse ▯ dense ▯  sparse ▮▮▮ dense ▮▮▮ …      ▮ runs by the wall clock, ▯ a few, one by one, by the device's
+ *
+ * A figure is the median of one's samples, a ratio the quotient of the two medians that stand beside it.
  */
 import { OptionError, TilewrightError } from '../../src/errors.ts'
 import type { Gpu } from '../../src/gpu/gpu.ts'
@@ -11,6 +13,7 @@ import { caseNamed } from '../cases/table.ts'
 import { kernelTime } from '../engines/bound.ts'
 import { onDevice, readyWork } from '../engines/ours.ts'
 import type { Ready } from '../engines/ready.ts'
+import { Neighbours } from '../engines/neighbours.ts'
 import { repeatsFor } from '../engines/sample.ts'
 import type { Job, ResultError, Unheld } from '../protocol.ts'
 import { sparseWork, type Contender } from './work.ts'
@@ -18,7 +21,7 @@ import { sparseWork, type Contender } from './work.ts'
 /** Milliseconds of a run, a figure a sample. */
 export interface Turns {
   readonly samples_ms: readonly number[]
-  /** By the device's own clock; empty where it has none. */
+  /** Of a few runs one by one, by the device's own clock, after each sample; empty where it has none. */
   readonly kernels_ms: readonly number[]
 }
 
@@ -49,6 +52,8 @@ export interface SparseMeasured {
   readonly toggles: readonly string[]
   readonly dense?: ContenderFigures
   readonly points: readonly SparsePoint[]
+  /** Processors that other processes kept busy meanwhile, on average. */
+  readonly busy_others: number
   /** Challengers that the device or an op does not take. */
   readonly unheld: readonly { readonly label: string; readonly density: number; readonly reason: string }[]
 }
@@ -58,25 +63,30 @@ export type SparseAnswer = SparseMeasured | Unheld
 /** What a process of this bench answers. */
 export const sparseAnswer = (json: unknown): SparseAnswer => json as SparseAnswer
 
-const WARM_MS = 100
-const SAMPLE_MS = 60
-const SAMPLES = 7
-const KERNELS = 5
-/** Runs longer than this are sampled three times. */
-const LONG_MS = 250
+const WARM_MS = 80
+const SAMPLE_MS = 30
+/** Turns of one challenger; of each of several, where a line through them counts. */
+const TURNS = 21
+const TURNS_OF_SEVERAL = 9
+/** Runs by the device's clock in each turn, of which the median is a sample. */
+const KERNELS = 3
+/** Turns together take about this long at most, but there are three. */
+const TURNS_MS = 8000
 
 export function measureSparse(job: Job): Promise<SparseAnswer> {
   const item: SparseCase = caseNamed(SPARSE, job.case)
   const { dense, challengers } = sparseWork(item, job.software)
   return onDevice(job, async (gpu) => {
     const opened = performance.now()
+    const neighbours = new Neighbours()
+    const most = challengers.length === 1 ? TURNS : TURNS_OF_SEVERAL
     const base = await fastest(gpu, dense)
     const points: SparsePoint[] = []
     const unheld: SparseMeasured['unheld'][number][] = []
     for (const { label, density, make } of challengers) {
       try {
         const own = await entered(gpu, make())
-        const turns = await inTurns(gpu, base === undefined ? [own.ready] : [own.ready, base.ready])
+        const turns = await inTurns(gpu, base === undefined ? [own.ready] : [own.ready, base.ready], most)
         const [ownTurns, denseTurns] = turns
         if (ownTurns === undefined) throw new OptionError('Nothing was timed')
         points.push({ label, density, ...own.figures, own: ownTurns, ...(denseTurns === undefined ? {} : { dense: denseTurns }) })
@@ -86,7 +96,8 @@ export function measureSparse(job: Job): Promise<SparseAnswer> {
         unheld.push({ label, density, reason: `${error.name}: ${error.message}` })
       }
     }
-    return { opened, ...(base === undefined ? {} : { dense: base.figures }), points, unheld }
+    const busy_others = neighbours.busy()
+    return { opened, ...(base === undefined ? {} : { dense: base.figures }), points, busy_others, unheld }
   })
 }
 
@@ -142,20 +153,19 @@ async function timed(ready: Ready, repeats: number): Promise<number> {
   return (performance.now() - begin) / repeats
 }
 
-/** Samples of all, in turns. */
-async function inTurns(gpu: Gpu, all: readonly Ready[]): Promise<Turns[]> {
+/** At most so many samples of each, in turns. */
+async function inTurns(gpu: Gpu, all: readonly Ready[], most: number): Promise<Turns[]> {
   const lanes = []
   for (const ready of all) {
-    lanes.push({ ready, ...(await warmed(ready)), samples_ms: new Array<number>(), kernels_ms: new Array<number>() })
+    const bound = await ready.bound()
+    lanes.push({ ready, bound, ...(await warmed(ready)), samples_ms: new Array<number>(), kernels_ms: new Array<number>() })
   }
-  const isLong = lanes.some(({ each }) => each > LONG_MS)
-  for (let turn = 0; turn < (isLong ? 3 : SAMPLES); turn++) {
+  const turn_ms = lanes.reduce((sum, { each, repeats }) => sum + each * (repeats + KERNELS + 1), 0)
+  const turns = Math.max(3, Math.min(most, Math.floor(TURNS_MS / turn_ms)))
+  for (let turn = 0; turn < turns; turn++) {
     for (const { ready, repeats, samples_ms } of lanes) samples_ms.push(await timed(ready, repeats))
-  }
-  const bound = await Promise.all(lanes.map(({ ready }) => ready.bound()))
-  for (let turn = 0; turn < (isLong ? 2 : KERNELS); turn++) {
-    for (const [index, { kernels_ms }] of lanes.entries()) {
-      const kernel_ms = await kernelTime(gpu, bound[index] ?? [], 1)
+    for (const { bound, kernels_ms } of lanes) {
+      const kernel_ms = await kernelTime(gpu, bound, KERNELS)
       if (kernel_ms !== undefined) kernels_ms.push(kernel_ms)
     }
   }

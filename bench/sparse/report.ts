@@ -4,18 +4,21 @@ import type { AdapterDescription } from '../../src/profile/report.ts'
 import { SPARSE, type SparseCase } from '../cases/sparse.ts'
 import { median } from '../engines/sample.ts'
 import type { Answer, Measured, Peer, ResultError, Unheld } from '../protocol.ts'
-import { geometricMean, type Machine, type Roof } from '../report.ts'
+import { geometricMean, MOST_KERNEL_SHARE, type Machine, type Roof } from '../report.ts'
 import type { ContenderFigures, SparseAnswer, SparseMeasured, SparsePoint, Turns } from './measure.ts'
 
 export const SPARSE_SCHEMA = 'tilewright.bench-sparse/1'
 
-/** Of one contender; ms is the median of all its samples. */
+/** Of one contender; times are medians of all its samples. */
 export interface Figures {
   readonly ms: number
   readonly kernel_ms?: number
+  /** Where the device's clock has one run of the kernels take longer than the wall clock a run: in no ratio. */
+  readonly kernel_doubtful?: true
   readonly weight_bytes: number
   /** Weights, activations and result, each once. */
   readonly bytes: number
+  /** Bytes over the time that counts (`ratioOf`). */
   readonly gb_per_s: number
   readonly first_ms: number
   readonly kernel: string
@@ -27,8 +30,14 @@ export interface PointFigures extends Figures {
   readonly density: number
   /** The error is beyond what the case allows: in no mean and no crossing. */
   readonly wrong?: true
-  /** How many times as fast as the dense kernel: the median of the ratios of neighbouring samples. */
+  /** Medians of the dense kernel in the same turns. */
+  readonly dense_ms?: number
+  readonly dense_kernel_ms?: number
+  /** How many times as fast as the dense kernel: `dense_ms` / `ms`. */
   readonly ratio?: number
+  /** Half of what lies between the quartiles of the ratios of neighbouring samples. */
+  readonly spread?: number
+  /** `dense_kernel_ms` / `kernel_ms`. */
   readonly kernel_ratio?: number
   /** Bytes of the dense kernel over its own: what the ratio would be, were bytes all. */
   readonly byte_ratio?: number
@@ -54,6 +63,8 @@ export type SparseRow = SparseCase & {
   readonly points: readonly PointFigures[]
   readonly unheld: SparseMeasured['unheld']
   readonly crossing?: Crossing
+  /** Processors that other processes kept busy meanwhile, on average; of rounds the most. */
+  readonly busy_others?: number
   /** Other engines on the dense product. */
   readonly peers: Readonly<Partial<Record<Peer, PeerTime>>>
 }
@@ -71,6 +82,8 @@ export interface SparseReport {
   readonly bench: 'sparse'
   readonly date: string
   readonly complete: boolean
+  /** What all of it took. */
+  readonly seconds: number
   readonly adapter: AdapterDescription
   readonly machine: Machine
   readonly roof: Roof
@@ -134,6 +147,7 @@ function rowOf({ item, left_out, own, others }: SparseResult, software: boolean)
       : figuresOf(
           first.dense,
           turnsOf(rounds, (point) => point.dense),
+          software,
         )
   const points = first.points.map((point) => {
     const same = (other: SparsePoint): boolean => other.label === point.label && other.density === point.density
@@ -145,6 +159,7 @@ function rowOf({ item, left_out, own, others }: SparseResult, software: boolean)
       turns((one) => one.own),
       point.dense === undefined ? undefined : turns((one) => one.dense),
       dense,
+      software,
     )
   })
   const crossing = item.family === 'break-even' ? crossingOf(points, software) : undefined
@@ -155,6 +170,7 @@ function rowOf({ item, left_out, own, others }: SparseResult, software: boolean)
     points,
     unheld: first.unheld,
     ...(crossing === undefined ? {} : { crossing }),
+    busy_others: Math.max(...rounds.map(({ busy_others }) => busy_others)),
     peers,
   }
 }
@@ -173,20 +189,28 @@ function turnsOf(rounds: readonly SparseMeasured[], of: (point: SparsePoint) => 
   return { samples_ms: all.flatMap((turns) => turns.samples_ms), kernels_ms: all.flatMap((turns) => turns.kernels_ms) }
 }
 
-function figuresOf({ weight_bytes, bytes, first_ms, kernel, error }: ContenderFigures, turns: Turns): Figures {
-  const ms = turns.samples_ms.length === 0 ? NaN : median(turns.samples_ms)
-  const kernel_ms = turns.kernels_ms.length === 0 ? undefined : median(turns.kernels_ms)
-  const gb_per_s = bytes / (kernel_ms ?? ms) / 1e6
-  return { ms, ...kernelMs(kernel_ms === undefined ? {} : { kernel_ms }), weight_bytes, bytes, gb_per_s, first_ms, kernel, error }
+function figuresOf({ weight_bytes, bytes, first_ms, kernel, error }: ContenderFigures, turns: Turns, software: boolean): Figures {
+  const ms = medianOf(turns.samples_ms) ?? NaN
+  const kernel_ms = medianOf(turns.kernels_ms)
+  const isDoubtful = kernel_ms !== undefined && kernel_ms > MOST_KERNEL_SHARE * ms
+  const counted = software || kernel_ms === undefined || isDoubtful ? ms : kernel_ms
+  return {
+    ...{ ms, ...kernelMs(kernel_ms === undefined ? {} : { kernel_ms }), ...(isDoubtful ? { kernel_doubtful: true as const } : {}) },
+    ...{ weight_bytes, bytes, gb_per_s: bytes / counted / 1e6, first_ms, kernel, error },
+  }
 }
 
-/** The median of b / a over neighbours, where both have samples. */
-function pairRatio(a: readonly number[], b: readonly number[]): number | undefined {
+const medianOf = (samples: readonly number[]): number | undefined => (samples.length === 0 ? undefined : median(samples))
+
+/** Half of what lies between the quartiles of b / a over neighbours. */
+function pairSpread(a: readonly number[], b: readonly number[]): number {
   const ratios = a.flatMap((own, index) => {
     const other = b[index]
     return other === undefined ? [] : [other / own]
   })
-  return ratios.length === 0 ? undefined : median(ratios)
+  const sorted = ratios.toSorted((one, other) => one - other)
+  const at = (part: number): number => sorted[Math.round(part * (sorted.length - 1))] ?? NaN
+  return (at(0.75) - at(0.25)) / 2
 }
 
 function pointFigures(
@@ -195,23 +219,36 @@ function pointFigures(
   own: Turns,
   denseTurns: Turns | undefined,
   dense: Figures | undefined,
+  software: boolean,
 ): PointFigures {
-  const figures = figuresOf(point, own)
-  const ratio = denseTurns === undefined ? undefined : pairRatio(own.samples_ms, denseTurns.samples_ms)
-  const kernel_ratio = denseTurns === undefined ? undefined : pairRatio(own.kernels_ms, denseTurns.kernels_ms)
+  const figures = figuresOf(point, own, software)
+  const beside = dense === undefined || denseTurns === undefined ? undefined : besideOf(figures, own, denseTurns, dense, software)
   return {
     label: point.label,
     density: point.density,
     ...figures,
     ...(point.error.relative <= SPARSE.mostError(item) ? {} : { wrong: true as const }),
-    ...(ratio === undefined ? {} : { ratio }),
-    ...(kernel_ratio === undefined ? {} : { kernel_ratio }),
-    ...(dense === undefined ? {} : { byte_ratio: dense.bytes / figures.bytes }),
+    ...beside,
     ...(item.family === 'run-length'
       ? { code_ratio: figures.weight_bytes / (2 * item.count), expected_code_ratio: runLengthRatio(1 - point.density) }
       : {}),
     own,
     ...(denseTurns === undefined ? {} : { dense: denseTurns }),
+  }
+}
+
+type Beside = Pick<PointFigures, 'dense_ms' | 'dense_kernel_ms' | 'ratio' | 'spread' | 'kernel_ratio' | 'byte_ratio'>
+
+function besideOf(figures: Figures, own: Turns, turns: Turns, dense: Figures, software: boolean): Beside {
+  const { ms, kernel_ms, kernel_doubtful } = figuresOf(dense, turns, software)
+  const doubtful = kernel_doubtful === true || figures.kernel_doubtful === true
+  return {
+    ...{ dense_ms: ms, ...(kernel_ms === undefined ? {} : { dense_kernel_ms: kernel_ms }) },
+    ...{ ratio: ms / figures.ms, spread: pairSpread(own.samples_ms, turns.samples_ms) },
+    ...(kernel_ms === undefined || figures.kernel_ms === undefined || doubtful
+      ? {}
+      : { kernel_ratio: kernel_ms / figures.kernel_ms }),
+    byte_ratio: dense.bytes / figures.bytes,
   }
 }
 

@@ -10,10 +10,10 @@ import {
   type SparseReport,
   type SparseRow,
 } from '../../bench/sparse/report.ts'
-import { right, three, times, TITLES } from './bench-table.ts'
+import { kernelList, loadLines, right, three, times, TITLES } from './bench-table.ts'
 import type { Colors } from './context.ts'
 import { adapterTitle } from './gpu.ts'
-import { dimensions, duration, scientific, short, table, WIDTH, wrapped, type Column } from './table.ts'
+import { dimensions, duration, scientific, short, table, wrapped, type Column } from './table.ts'
 
 /** Red where the sparse one is the slower. */
 function ratio(value: number | undefined, colors: Colors): string {
@@ -55,18 +55,44 @@ export function renderSparse(report: SparseReport, colors: Colors): string {
   ]
   return [
     ...head(report).map((line) => wrapped(line)),
+    '',
+    ...legend(report, rows).map((line) => wrapped(line)),
     ...sections.filter((text) => text !== '').flatMap((text) => ['', text]),
     '',
     ...[...means(report, colors), ...remarks(report)].map((line) => wrapped(line)),
   ].join('\n')
 }
 
-const BESIDE = [
-  'times of runs whose operands stay on the device, samples in turns; dense is the faster of W [K, N] and [N, K];',
-  'of bytes: share of what the ratio would be were bytes all',
-].join(' ')
+const BESIDE = 'dense is the faster of W [K, N] and [N, K]; of bytes: share of what the ratio would be were bytes all'
 
-function head({ adapter, machine, roof, versions, date, rounds, tuned }: SparseReport): string[] {
+/** What the columns are, once. */
+function legend({ adapter }: SparseReport, rows: readonly SparseRow[]): string[] {
+  if (rows.length === 0) return []
+  const doubtful = rows.flatMap(({ name, points }) => (points.some(isDoubtful) ? [name] : []))
+  return [
+    'Times: medians of runs whose operands stay on the device, sparse and dense sampled in turns; ratio: the dense time shown over ' +
+      'the other one; ±: half of what lies between the quartiles of the ratios of neighbouring samples.',
+    "In kernels: the same of medians by the device's clock, of runs one by one between those samples; " +
+      `GB/s: bytes over ${adapter.software ? 'the time shown' : "the kernels' time"}.`,
+    ...(doubtful.length === 0
+      ? []
+      : [
+          `* One run alone took over 20 % longer by the device's clock than one of many by the wall clock: in no ratio. ${doubtful.join(', ')}`,
+        ]),
+  ]
+}
+
+function isDoubtful({ ratio: wall, kernel_ratio, dense_kernel_ms }: PointFigures): boolean {
+  return wall !== undefined && dense_kernel_ms !== undefined && kernel_ratio === undefined
+}
+
+function kernelRatio(point: PointFigures | undefined, colors: Colors): string {
+  return point !== undefined && isDoubtful(point) ? '*' : ratio(point?.kernel_ratio, colors)
+}
+
+const spread = (point: PointFigures | undefined): string => (point?.spread === undefined ? '–' : point.spread.toFixed(2))
+
+function head({ adapter, machine, roof, versions, date, rounds, tuned, seconds, cases }: SparseReport): string[] {
   const when = `${date.slice(0, 16).replace('T', ' ')} UTC`
   const { f32, f16 } = roof.flops
   const peaks = [`${three(f32 / 1e9)} GFLOP/s f32`, ...(f16 === undefined ? [] : [`${three(f16 / 1e9)} GFLOP/s f16`])]
@@ -77,7 +103,11 @@ function head({ adapter, machine, roof, versions, date, rounds, tuned }: SparseR
       ([peer, version]) => `${peer}: ${version}${peer === 'tilewright' ? '' : ', on the dense product'}`,
     ),
     `Kernels ${tuned ? 'as tilewright tune kept them on this adapter, else by rule' : 'by rule'}, dense and sparse alike.`,
-    `${rounds === 1 ? 'One round' : `${rounds} rounds`}; load average ${machine.load.toFixed(1)}.`,
+    `${rounds === 1 ? 'One round' : `${rounds} rounds`}, ${seconds.toFixed(0)} s in all; load average ${machine.load.toFixed(1)}.`,
+    ...loadLines(
+      machine,
+      cases.filter(({ points }) => points.length > 0),
+    ),
   ]
 }
 
@@ -93,6 +123,7 @@ function besides({ peers, adapter }: SparseReport, rows: readonly SparseRow[], c
     right('dense'),
     right('2:4'),
     right('ratio'),
+    right('±'),
     right('in kernels'),
     right('of bytes'),
     ...others.map((peer) => right(TITLES[peer])),
@@ -102,10 +133,11 @@ function besides({ peers, adapter }: SparseReport, rows: readonly SparseRow[], c
     const share = point === undefined ? undefined : ratioOf(point, adapter.software)
     return [
       row.name,
-      cell(row.dense, ({ ms }) => duration(ms)),
+      denseTime(point),
       cell(point, ({ ms, wrong }) => `${duration(ms)}${wrong === true ? ' wrong' : ''}`),
       ratio(point?.ratio, colors),
-      ratio(point?.kernel_ratio, colors),
+      spread(point),
+      kernelRatio(point, colors),
       share === undefined || point?.byte_ratio === undefined ? '–' : `${Math.round((100 * share) / point.byte_ratio)} %`,
       ...others.map((peer) => peerText(row.peers[peer])),
     ]
@@ -140,12 +172,14 @@ function cell<F extends Figures>(figures: F | undefined, show: (figures: F) => s
   return figures === undefined ? '–' : show(figures)
 }
 
+const denseTime = (point: PointFigures | undefined): string => (point?.dense_ms === undefined ? '–' : duration(point.dense_ms))
+
 function peerText(time: PeerTime | undefined): string {
   return time?.status === 'ok' ? duration(time.ms) : '–'
 }
 
 /** Columns of the chart, of which the dense kernel's time takes half. */
-const BAR = 44
+const BAR = 40
 const DENSE_AT = BAR / 2
 
 /**
@@ -168,8 +202,10 @@ function breakEven(row: SparseRow, software: boolean, colors: Colors): string {
   const { name, points, dense, crossing } = row
   const columns = [
     right('density'),
+    right('dense'),
     right('time'),
     right('ratio'),
+    right('±'),
     right('in kernels'),
     right('MB'),
     { title: 'time, dense to the line' },
@@ -178,14 +214,16 @@ function breakEven(row: SparseRow, software: boolean, colors: Colors): string {
     const faster = ratioOf(point, software)
     return [
       String(point.density),
+      denseTime(point),
       `${duration(point.ms)}${point.wrong === true ? ' wrong' : ''}`,
       ratio(point.ratio, colors),
-      ratio(point.kernel_ratio, colors),
+      spread(point),
+      kernelRatio(point, colors),
       three(point.weight_bytes / 1e6),
       faster === undefined ? '–' : bar(1 / faster, colors),
     ]
   })
-  const beside = dense === undefined ? '' : `, dense ${duration(dense.ms)}, ${three(dense.weight_bytes / 1e6)} MB of weights`
+  const beside = dense === undefined ? '' : `, dense ${three(dense.weight_bytes / 1e6)} MB of weights`
   const what = row.family === 'break-even' && row.format === 'zero-skipping' ? 'density of activations' : 'density of weights'
   return captioned(`${name}: ${what}${beside}; ${crossingText(crossing)}`, columns, cells, colors)
 }
@@ -251,21 +289,13 @@ function errors(rows: readonly SparseRow[], colors: Colors): string {
   return cells.length === 0 ? '' : captioned(caption, columns, cells, colors)
 }
 
-/** How each is run; what does not fit the width is cut. */
+/** How each is run. */
 function kernels(rows: readonly SparseRow[], colors: Colors): string {
-  const widest = Math.max(0, ...rows.map(({ name }) => name.length))
-  const room = WIDTH - widest - 2 - 8
-  const cut = (text: string): string => (text.length > room ? `${text.slice(0, room - 1)}…` : text)
-  const cells = rows.flatMap(({ name, dense, points }) => {
-    const [point] = points
-    return [
-      ...(dense === undefined ? [] : [[name, 'dense', cut(dense.kernel)]]),
-      ...(point === undefined ? [] : [[dense === undefined ? name : '', 'sparse', cut(point.kernel)]]),
-    ]
-  })
-  return cells.length === 0
-    ? ''
-    : captioned('What ours runs, and why', [{ title: 'Case' }, { title: '' }, { title: 'Kernels' }], cells, colors)
+  const told = rows.flatMap(({ name, dense, points: [point] }): [string, string][] => [
+    ...(dense === undefined ? [] : [[name, `dense   ${dense.kernel}`] satisfies [string, string]]),
+    ...(point === undefined ? [] : [[name, `sparse  ${point.kernel}`] satisfies [string, string]]),
+  ])
+  return told.length === 0 ? '' : kernelList(told, colors)
 }
 
 function means({ means, adapter }: SparseReport, colors: Colors): string[] {

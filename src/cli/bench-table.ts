@@ -3,7 +3,7 @@
  * errors, and the means.
  */
 import type { Peer } from '../../bench/protocol.ts'
-import type { BenchReport, CaseRow, FamilyMean, PeerFigures } from '../../bench/report.ts'
+import type { BenchReport, CaseRow, FamilyMean, Machine, PeerFigures } from '../../bench/report.ts'
 import type { Colors } from './context.ts'
 import { adapterTitle } from './gpu.ts'
 import { bytes, duration, scientific, table, WIDTH, wrapped, type Column } from './table.ts'
@@ -79,6 +79,7 @@ function head(report: BenchReport): string[] {
     ...(versions['ort-webgpu'] === undefined ? [] : ['ONNX Runtime is built with robustness off: it has no safe figure.']),
     kernelLine(report),
     `Shader caches ${shader_caches}; ${rounds === 1 ? 'one round' : `${rounds} rounds`}; load average ${machine.load.toFixed(1)}.`,
+    ...loadLines(machine),
   ]
 }
 
@@ -207,10 +208,41 @@ function errorTable({ bench, peers }: BenchReport, rows: readonly CaseRow[], col
 /** How ours runs each case, where that is its own choice among algorithms. */
 function kernelLines({ bench }: BenchReport, rows: readonly CaseRow[], colors: Colors): string[] {
   if (bench !== 'conv') return []
-  const cells = rows.map((row) => [row.name, cell(row, 'tilewright', ({ kernel }) => kernel?.replaceAll(/by rule: /g, ''))])
-  const room = WIDTH - Math.max(...cells.map(([name = '']) => name.length)) - 2
-  const cut = cells.map(([name = '', how = '']) => [name, how.length > room ? `${how.slice(0, room - 1)}…` : how])
-  return [captioned('What ours runs, and why', [{ title: 'Case' }, { title: 'Kernels' }], cut, colors), '']
+  const told = rows.map((row): [string, string] => [
+    row.name,
+    cell(row, 'tilewright', ({ kernel }) => kernel?.replaceAll(/by rule: /g, '')),
+  ])
+  return [kernelList(told, colors), '']
+}
+
+/** What each case runs, whole: what does not fit a line goes on below it. */
+export function kernelList(told: readonly (readonly [name: string, how: string])[], colors: Colors): string {
+  const room = Math.max(0, ...told.map(([name]) => name.length)) + 2
+  const lines = told.map(([name, how]) => wrapped(`${name.padEnd(room)}${how}`, room))
+  return ['What ours runs, and why', colors.dim('─'.repeat(WIDTH)), ...lines].join('\n')
+}
+
+/** Of a processor for each that there is, what others may take before figures are not quiet; of the load before, likewise. */
+const QUIET = { others: 0.1, load: 0.5 } as const
+
+/** Why figures are not to be taken at their word, where other work was going on. */
+export function loadLines(
+  { load_before, processors }: Machine,
+  busy: readonly { readonly name: string; readonly busy_others?: number }[] = [],
+): string[] {
+  const noisy = busy.filter(({ busy_others = 0 }) => busy_others > QUIET.others * processors)
+  const most = Math.max(0, ...noisy.map(({ busy_others = 0 }) => busy_others))
+  const where = noisy.length === busy.length ? 'all cases' : noisy.map(({ name }) => name).join(', ')
+  return [
+    ...(load_before > QUIET.load * processors
+      ? [`Not quiet: the load average was ${load_before.toFixed(1)} on ${processors} processors before the bench began.`]
+      : []),
+    ...(noisy.length === 0
+      ? []
+      : [
+          `Not quiet: other processes kept up to ${most.toFixed(1)} of ${processors} processors busy; take these figures for rough: ${where}.`,
+        ]),
+  ]
 }
 
 /** Geometric means by family. */

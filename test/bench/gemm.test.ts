@@ -204,7 +204,7 @@ function reported(answers: readonly Partial<Record<Peer, Answer>>[]): BenchRepor
       if (item === undefined) throw new Error('more answers than cases')
       return { item, answers: new Map(Object.entries(row) as [Peer, Answer][]) }
     }),
-    machine: { processor: 'p', processors: 1, load: 0, node: 'v', platform: 'l' },
+    machine: { processor: 'p', processors: 1, load: 0, load_before: 0, node: 'v', platform: 'l' },
     shader_caches: 'off',
     rounds: 1,
     tuned: false,

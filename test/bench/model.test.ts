@@ -93,7 +93,7 @@ function reported(rows: readonly (readonly [string, Partial<Record<Peer, Answer>
     results: rows.flatMap(([name, row]) =>
       casesNamed(CONV, name).map((item) => ({ item, answers: new Map(Object.entries(row) as [Peer, Answer][]) })),
     ),
-    machine: { processor: 'p', processors: 1, load: 0, node: 'v', platform: 'l' },
+    machine: { processor: 'p', processors: 1, load: 0, load_before: 0, node: 'v', platform: 'l' },
     shader_caches: 'off',
     rounds: 1,
     tuned: false,

@@ -75,6 +75,16 @@ describe('cases', () => {
     expect(SPARSE.leftOut(largest, true)).toMatch(/for GPUs/)
     expect(SPARSE.leftOut(largest, false)).toBeUndefined()
     expect(SPARSE.leftOut(item, true)).toBeUndefined()
+    // In software, of what is alike one speaks for the others, unless they are named.
+    const layer = caseNamed(SPARSE, '2:4-resnet50-1x1-256-64-56-f32')
+    expect([SPARSE.leftOut(layer, true), SPARSE.leftOut(layer, true, true), SPARSE.leftOut(layer, false)]).toEqual([
+      expect.stringMatching(/--cases/),
+      undefined,
+      undefined,
+    ])
+    const left = SPARSE_CASES.filter((one) => SPARSE.leftOut(one, true) === undefined).map(({ family }) => family)
+    expect(left.filter((family) => family === '2:4-conv')).toHaveLength(3)
+    expect(new Set(left)).toEqual(new Set(SPARSE_FAMILIES))
   })
 })
 
@@ -255,6 +265,7 @@ describe('the report', () => {
     toggles: [],
     dense: figures,
     points,
+    busy_others: 0.1,
     unheld: [],
     ...more,
   })
@@ -265,9 +276,10 @@ describe('the report', () => {
   })
   const findings = (results: readonly SparseResult[]) => ({
     adapter: { vendor: '', architecture: '', device: '', description: 'Some GPU', software: true, features: [], toggles: [] },
-    machine: { processor: 'CPU', processors: 2, load: 0.5, node: 'v20', platform: 'linux x64' },
+    machine: { processor: 'CPU', processors: 2, load: 0.5, load_before: 0.2, node: 'v20', platform: 'linux x64' },
     roof: { flops: { f32: 5e10 }, bytes_per_s: 1e10 },
     rounds: 1,
+    seconds: 12.4,
     tuned: false,
     peers: ['tilewright', 'ort-webgpu'] as const,
     complete: true,
@@ -290,6 +302,10 @@ describe('the report', () => {
   const { dense: __, ...codeAnswer } = answer([{ ...encoded, weight_bytes: 2 ** 20, error: { ...error, relative: 0 } }], {
     unheld: [{ label: 'decode', density: 0.5, reason: 'no halves' }],
   })
+  const onGpu = sparseReport({
+    ...findings([result('m1-4096x4096-f32', [answer([point('2:4', 0.5, 1.25)])])]),
+    adapter: { ...findings([]).adapter, software: false },
+  })
   const report = sparseReport(
     findings([
       result('m1-4096x4096-f32', [answer([point('2:4', 0.5, 1.25)]), answer([point('2:4', 0.5, 1)])], { 'ort-webgpu': measured }),
@@ -302,11 +318,24 @@ describe('the report', () => {
   )
   const [first, wrong, none, csr, code] = report.cases
 
-  test('has medians of neighbouring samples, over all rounds', () => {
-    expect(first?.points[0]).toMatchObject({ ms: near(1.25, 6), byte_ratio: 2 })
+  test('has medians over all rounds, ratios as their quotients, and the spread of neighbours', () => {
     // Three pairs of 2 / 1.25, three of 2 / 1.
-    expect(first?.points[0]?.ratio).toBeCloseTo(1.8, 6)
-    expect(first?.dense).toMatchObject({ ms: 2, bytes: 1200, gb_per_s: 1200 / 1.5 / 1e6 })
+    expect(first?.points[0]).toMatchObject({
+      ms: near(1.25, 6),
+      dense_ms: 2,
+      ratio: near(1.6, 6),
+      spread: near(0.2, 6),
+      byte_ratio: 2,
+    })
+    for (const { points } of report.cases) {
+      for (const { ms, dense_ms, ratio, dense_kernel_ms, kernel_ms, kernel_ratio } of points) {
+        expect(ratio).toBe(dense_ms === undefined ? undefined : dense_ms / ms)
+        expect(kernel_ratio).toBe(dense_kernel_ms === undefined ? undefined : dense_kernel_ms / (kernel_ms ?? NaN))
+      }
+    }
+    // Of a software adapter by the wall clock, of a GPU by kernels: the time that the ratio that counts is of.
+    expect(first?.dense).toMatchObject({ ms: 2, kernel_ms: 1.5, bytes: 1200, gb_per_s: 1200 / 2 / 1e6 })
+    expect(onGpu.cases[0]?.dense?.gb_per_s).toBe(1200 / 1.5 / 1e6)
     expect(first?.peers['ort-webgpu']).toEqual({ status: 'ok', ms: 4 })
   })
 
@@ -315,7 +344,7 @@ describe('the report', () => {
     expect(code?.points[0]).toMatchObject({ code_ratio: 0.5, expected_code_ratio: runLengthRatio(0.5) })
     expect(wrong?.points[0]?.wrong).toBe(true)
     expect(none?.fault).toMatch(/no such thing/)
-    expect(report.means).toEqual([{ what: '2:4 f32, up to 16 rows', cases: 1, ratio: near(1.8, 6), byte_ratio: near(2, 6) }])
+    expect(report.means).toEqual([{ what: '2:4 f32, up to 16 rows', cases: 1, ratio: near(1.6, 6), byte_ratio: near(2, 6) }])
     expect(sparseFaults(report)).toEqual([
       ['m16-4096x4096-f32, 2:4', 'its result is wrong: relative error 5.0e-1'],
       ['2:4-resnet50-1x1-256-64-56-f32', 'OptionError: no such thing'],
@@ -325,17 +354,41 @@ describe('the report', () => {
 
   test('is shown in sections, with a chart, at most 120 columns wide', () => {
     const text = renderSparse(report, plain)
-    expect(text).toMatch(/^m1-4096x4096-f32 +2\.00 ms +1\.25 ms +1\.80× +.* 90 % .* 4\.00 ms$/m)
+    expect(text).toMatch(/^m1-4096x4096-f32 +2\.00 ms +1\.25 ms +1\.60× +0\.20 +.* 80 % .* 4\.00 ms$/m)
     expect(text).toMatch(/^m16-4096x4096-f32 .* wrong +0\.500×/m)
-    expect(text).toMatch(/^csr-m1-2048x2048-f32: density of weights, dense 2\.00 ms, .*breaks even at a density of 0\.25$/m)
+    expect(text).toMatch(
+      /^csr-m1-2048x2048-f32: density of weights, dense 0\.00100 MB of weights; breaks even at a density of 0\.25$/m,
+    )
     // Twice the dense time at 0.5: the bar runs through the line to the end; a fifth at 0.05.
-    expect(text).toMatch(/^ +0\.5 .* █{22}│█{21}$/m)
-    expect(text).toMatch(/^ +0\.05 .* █{4} {18}│/m)
+    expect(text).toMatch(/^ +0\.5 .* █{20}│█{19}$/m)
+    expect(text).toMatch(/^ +0\.05 .* █{4} {16}│/m)
+    expect(text).toMatch(/^ +0\.05 +2\.00 ms +400 µs +5\.00×/m)
+    expect(text).toContain('12 s in all')
+    expect(text).not.toContain('…')
+    expect(text).not.toContain('Not quiet')
     expect(text).toMatch(/^ +50 % +0\.500 +0\.\d{3} /m)
     expect(text).toContain('Not run, for GPUs: m4096-4096x4096-f32')
     expect(text).toContain('No figures: OptionError: no such thing: 2:4-resnet50-1x1-256-64-56-f32')
     expect(text).toContain('bytes alone would give 2.00×')
     for (const line of text.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(120)
+  })
+
+  test('says where figures are not quiet, and which kernels took longer alone', () => {
+    const slow = point('2:4', 0.5, 1)
+    const loud = sparseReport({
+      ...findings([
+        result('m1-4096x4096-f32', [answer([point('2:4', 0.5, 1)], { busy_others: 0.7 })]),
+        result('m2-4096x4096-f32', [answer([{ ...slow, own: { ...slow.own, kernels_ms: [2, 2] } }])]),
+      ]),
+      machine: { ...findings([]).machine, load_before: 1.5 },
+    })
+    expect(loud.cases[1]?.points[0]).toMatchObject({ kernel_doubtful: true, kernel_ms: 2 })
+    expect(loud.cases[1]?.points[0]).not.toHaveProperty('kernel_ratio')
+    const text = renderSparse(loud, plain).replaceAll(/\s+/g, ' ')
+    expect(text).toContain('Not quiet: the load average was 1.5 on 2 processors before the bench began.')
+    expect(text).toContain('up to 0.7 of 2 processors busy; take these figures for rough: m1-4096x4096-f32.')
+    expect(text).toMatch(/m2-4096x4096-f32 2\.00 ms 1\.00 ms 2\.00× 0\.00 \* /)
+    expect(text).toMatch(/in no ratio\. m2-4096x4096-f32/)
   })
 
   test('of every case at once stays within its width', () => {

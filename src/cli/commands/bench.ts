@@ -234,6 +234,7 @@ async function time<C extends BenchCase, R>(
     peersFolder: folder,
     firstCall: options.firstCall,
     rounds: options.rounds,
+    named: options.cases !== undefined || options.quick === true,
     signal: context.signal,
     onProgress: (done, total, text) => progress.update(done, total, text),
     ...(tuning === undefined ? {} : { tuning }),
