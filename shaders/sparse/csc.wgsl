@@ -36,7 +36,8 @@ fn main(
     var any = false;
     for (var r = 0u; r < ROWS; r++) {
       x[r] = load_x(min(row0 + r, params.rows - 1u) * params.depth + column);
-      any |= x[r] != 0.0;
+      // NaN is no zero.
+      any |= !(x[r] == 0.0);
     }
     if (!any) { continue; }
     let end = load_pointers(pointers + column + 1u);

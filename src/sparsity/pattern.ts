@@ -9,6 +9,7 @@
  * (rows: filters; columns: input channels, and for blocks the taps of each.)
  */
 import { OptionError } from '../errors.ts'
+import { GROUP } from './two-of-four.ts'
 
 export interface TwoOfFourPattern {
   readonly kind: '2:4'
@@ -85,6 +86,9 @@ export function checkPattern<P extends PrunePattern>(pattern: P, text = patternN
   const counts = pattern.kind === '2:4' ? [pattern.share] : pattern.kind === 'block' ? [pattern.rows, pattern.columns] : []
   if (!counts.every((count) => Number.isSafeInteger(count) && count >= 1 && count < MOST)) {
     throw misread(text, pattern.kind === '2:4' ? 'share at least 1 filter' : 'a block has at least 1 row and 1 column')
+  }
+  if (pattern.kind === '2:4' && pattern.share !== 1 && pattern.share % GROUP !== 0) {
+    throw misread(text, 'filters that share positions are 1, or a multiple of 4')
   }
   if (pattern.kind !== '2:4' && !(pattern.sparsity >= 0 && pattern.sparsity <= 1)) {
     throw misread(text, 'the part that becomes zero is a number from 0 to 1')

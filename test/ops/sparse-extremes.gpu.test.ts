@@ -69,6 +69,8 @@ describe('products with sparse weights', () => {
       [Infinity, NaN, Infinity, -Infinity],
       [0, Infinity, 1, -1],
       [-0, 0, NaN, 0],
+      [NaN, 0, 0, 1],
+      [0, 0, 0, NaN],
     ]) {
       for (const [definition, inputs, given] of everyFormat(tensor(values, [1, 4], 'f32'), w)) {
         await check(gpu, definition, inputs, given)

@@ -2,7 +2,7 @@
  * Which algorithm a convolution gets: forced by the caller, measured by the tuner, or by rule. Pure: from a convolution and facts to a
  * configuration and its reason.
  */
-import { DeviceLimitError } from '../../errors.ts'
+import { DeviceLimitError, OptionError } from '../../errors.ts'
 import { checkPlan } from '../../gpu/launch.ts'
 import type { DeviceFacts, OpPlan } from '../../gpu/program.ts'
 import type { TunedKernel } from '../../gpu/tuning.ts'
@@ -12,7 +12,7 @@ import { placedType } from '../place.ts'
 import type { AlgorithmConfig } from './algorithm.ts'
 import { isWorthwhile } from './fft/tiles.ts'
 import { ruleFor } from './algorithms/implicit-gemm.ts'
-import { ALGORITHMS, algorithmNamed, forced, refusalOf } from './algorithms.ts'
+import { ALGORITHMS, algorithmNamed, allCandidates, forced, refusalOf } from './algorithms.ts'
 import { macsOf, tapsOf, type Convolution } from './convolution.ts'
 
 export interface Choice {
@@ -149,7 +149,10 @@ const RULES: readonly Rule[] = [
   { algorithm: 'direct-tiled', when: isNarrow, reason: 'by rule for few channels or filters' },
 ]
 
-/** The rule where nothing was measured: the first of RULES that holds and may run; else implicit GEMM, which is legal for all. */
+/**
+ * The rule where nothing was measured: the first of RULES that holds and may run; else implicit GEMM; where that is refused, whatever may run.
+ * @throws OptionError where nothing may: groups that begin within a quad, in mixed layouts
+ */
 export function byRule(conv: Convolution, device: DeviceFacts): Choice {
   for (const { algorithm, when, reason } of RULES) {
     if (!when(conv, device)) continue
@@ -158,5 +161,14 @@ export function byRule(conv: Convolution, device: DeviceFacts): Choice {
       .find((candidate) => unrunnable(conv, candidate, device) === undefined)
     if (config !== undefined) return { config, reason }
   }
-  return { config: ruleFor(conv, device), reason: 'by rule' }
+  const usual = ruleFor(conv, device)
+  const refusal = refusalOf(conv, usual, device)
+  if (refusal === undefined) return { config: usual, reason: 'by rule' }
+  const other = allCandidates(conv, device).find((candidate) => unrunnable(conv, candidate, device) === undefined)
+  if (other !== undefined) return { config: other, reason: `by rule: for implicit GEMM, ${refusal}` }
+  throw new OptionError(`No algorithm runs this convolution: ${refusal}`, {
+    op: conv.op,
+    shape: conv.x.shape,
+    remedy: 'Give X and Y one layout, nchw or nhwc',
+  })
 }

@@ -121,6 +121,8 @@ const SEATS = SCALE + 2
 
 /** The plan of a dense product whose B is one matrix, packed: the same inputs, B is read at load alone. */
 export function planPacked(product: Product, device: DeviceFacts, kernel?: string | Config): OpPlan {
+  // Without depth there is nothing to pack, and nothing to multiply.
+  if (product.depth === 0) return planProduct(product, device)
   const made = planProduct(packedProduct(product), device, kernel)
   if (made.dispatches.length === 0) return made
   const refs: TensorRef[] = Array.from({ length: VALUES }, (_, index) => ({ kind: 'input', index }))
@@ -128,7 +130,7 @@ export function planPacked(product: Product, device: DeviceFacts, kernel?: strin
   return {
     reason: `weights in 2:4: ${made.reason}`,
     ...rewired(made, { inputs: [...refs, ...prepared], outputs: [{ kind: 'output', index: 0 }], firstTemp: 0 }),
-    prepared: product.depth === 0 ? [] : packWeights(product.op, weightsOf(product), 0),
+    prepared: packWeights(product.op, weightsOf(product), 0),
   }
 }
 
