@@ -1,14 +1,15 @@
 /** Options that change what a hardware costs: another set of energies, other bits, zeros and what is done about them. */
 import type { Command } from 'commander'
 import { isNetworkName } from '../../models/index.ts'
-import { runLengthRatio, withRunLength } from '../cost/compression.ts'
+import { runLengthRules, VALUE_BITS } from '../cost/compression.ts'
 import { ENERGY_SET_NAMES, energySetNamed, withEnergies } from '../cost/energy-sets.ts'
+import { runs } from '../cost/formats.ts'
 import { atPrecision } from '../cost/precision.ts'
 import type { Densities } from '../cost/sparsity.ts'
 import type { Density } from '../cost/density.ts'
 import { zeroRules } from '../cost/zero-rules.ts'
 import { OptionError } from '../errors.ts'
-import type { Hardware, HardwareSparsity } from '../schedule/hardware.ts'
+import type { Hardware } from '../schedule/hardware.ts'
 import { OPERANDS, type Operand } from '../schedule/problem.ts'
 import type { MeasuredZeros } from '../profile/report.ts'
 import { zerosOfLayer } from '../profile/zeros.ts'
@@ -31,11 +32,16 @@ export interface AdjustFlags {
 export function adjustOptions(command: Command): Command {
   return command
     .option('--energies <SET>', `prices by ${ENERGY_SET_NAMES.join(', ')}`)
-    .option('--bits <LIST>', 'bits of operands, as 8 or weights=4,inputs=8,outputs=32', byOperand('--bits', plainNumber))
+    .option(
+      '--bits <LIST>',
+      'bits of operands, as 8 (of all three) or weights=4,inputs=8,outputs=32',
+      byOperand('--bits', plainNumber, 'NUMBER'),
+    )
     .option(
       '--zeros <LIST>',
-      'part of the values that is zero, as inputs=0.6,weights=2:4, or measured (inputs of MODEL:LAYER); what becomes of them, --on-zeros says',
-      (text: string) => (text === 'measured' ? text : byOperand('--zeros', zeroPart)(text)),
+      'part of the values that is zero, as inputs=0.6,weights=2:4 (a number alone: of weights, inputs and outputs), or measured (inputs of ' +
+        'MODEL:LAYER); what becomes of them, --on-zeros says',
+      (text: string) => (text === 'measured' ? text : byOperand('--zeros', zeroPart, '0.6 or 2:4')(text)),
     )
     .option(
       '--on-zeros <RULE>',
@@ -48,7 +54,7 @@ export function adjustOptions(command: Command): Command {
 export interface Adjusted {
   readonly hardware: Hardware
   readonly lines: readonly string[]
-  /** Where the hardware has rules about zeros: for `evaluate`, which then tells what they leave. */
+  /** Where zeros are given: for `evaluate`, which then tells what the hardware's rules leave. */
   readonly densities?: Densities
 }
 
@@ -58,11 +64,11 @@ export interface Adjusted {
  */
 export async function adjusted(
   context: Context,
-  given: Hardware,
+  original: Hardware,
   subject: string,
   { energies, bits, zeros, onZeros, ...flags }: AdjustFlags & ModelFlags,
 ): Promise<Adjusted> {
-  let hardware = given
+  let hardware = original
   const lines: string[] = []
   if (energies !== undefined) {
     hardware = withEnergies(hardware, energies)
@@ -76,31 +82,49 @@ export async function adjusted(
     if (onZeros === undefined) return { hardware, lines }
     throw new OptionError('--on-zeros says what becomes of zeros, and there are none', { remedy: 'Give --zeros too' })
   }
-  const rules = await rulesOf(context, hardware, onZeros)
-  if (zeros !== 'measured') {
-    if (rules !== undefined) return { hardware: { ...hardware, sparsity: rules }, lines, densities: densitiesOf(zeros) }
-    const parts = runLengthParts(zeros)
-    const ratios = list(parts, (part) => `${percent(runLengthRatio(part))}${runLengthRatio(part) > 1 ? ' (grows)' : ''}`)
-    lines.push(`Run-length compressed at the outermost level, to ${ratios} of the plain size`)
-    return { hardware: withRunLength(hardware, parts), lines }
-  }
-  const { part, ratio } = await measure(context, subject, flags)
-  const seen = `Measured: ${percent(part)} of the inputs are zero`
-  const whose = whoseWeights(subject, flags)
-  if (rules !== undefined) {
-    lines.push(`${seen}${whose}`)
-    return { hardware: { ...hardware, sparsity: rules }, lines, densities: { inputs: 1 - part } }
-  }
-  const change = ratio > 1 ? 'which run-length coding grows to' : 'run-length compressed to'
-  lines.push(`${seen}, ${change} ${percent(ratio)} at the outermost level${whose}`)
-  return { hardware: compressed(hardware, ratio), lines }
+  const known = zeros === 'measured' ? await measured(context, subject, flags) : given(zeros)
+  const rule = await ruleOf(context, hardware, onZeros, known)
+  lines.push(`${known.what}. ${rule.title}`)
+  return { hardware: rule.hardware, lines, densities: known.densities }
 }
 
-/** What is done about zeros; undefined: run-length coding at the outermost level. */
-async function rulesOf(context: Context, hardware: Hardware, rule: string | undefined): Promise<HardwareSparsity | undefined> {
-  if (rule === undefined) return hardware.sparsity
-  if (rule === 'run-length') return undefined
-  if (rule === 'gate' || rule === 'skip') return zeroRules(hardware, rule)
+interface KnownZeros {
+  readonly densities: Densities
+  /** Of the inputs, run-length coded, over their plain size, where they were measured. */
+  readonly ratio?: number
+  /** For people. */
+  readonly what: string
+}
+
+async function measured(context: Context, subject: string, flags: ModelFlags): Promise<KnownZeros> {
+  const { part, ratio } = await measure(context, subject, flags)
+  const what = `Measured: ${percent(part)} of the inputs are zero${whoseWeights(subject, flags)}`
+  return { densities: { inputs: 1 - part }, ratio, what }
+}
+
+function given(zeros: Zeros): KnownZeros {
+  const what = `Zeros: ${list(zeros, (part) => (part === '2:4' ? part : percent(part)))}`
+  return { densities: densitiesOf(zeros), what }
+}
+
+interface Rule {
+  readonly hardware: Hardware
+  /** For people, a sentence. */
+  readonly title: string
+}
+
+/** The hardware with what it does about zeros. */
+async function ruleOf(context: Context, hardware: Hardware, rule: string | undefined, zeros: KnownZeros): Promise<Rule> {
+  const { name, sparsity } = hardware
+  if (rule === undefined && sparsity !== undefined) return { hardware, title: `What becomes of them: as ${name} says` }
+  if (rule === undefined || rule === 'run-length') return runLength(hardware, zeros)
+  if (rule === 'gate' || rule === 'skip') {
+    const done = rule === 'gate' ? 'gated' : 'skipped'
+    return {
+      hardware: { ...hardware, sparsity: zeroRules(hardware, rule) },
+      title: `MACs, reads of weights and updates of outputs that meet them are ${done}`,
+    }
+  }
   const other = await readHardware(context, rule)
   if (other.sparsity === undefined) {
     throw new OptionError(`${other.name} has no rules about zeros`, {
@@ -108,14 +132,48 @@ async function rulesOf(context: Context, hardware: Hardware, rule: string | unde
     })
   }
   const { compute, levels = {} } = other.sparsity
-  const names = new Set(hardware.levels.map(({ name }) => name))
-  const missing = Object.keys(levels).filter((name) => !names.has(name))
+  const names = new Set(hardware.levels.map((level) => level.name))
+  const missing = Object.keys(levels).filter((level) => !names.has(level))
   if (missing.length > 0) {
-    throw new OptionError(`${hardware.name} has no level ${missing.join(', ')}, of which ${other.name} has rules`, {
+    throw new OptionError(`${name} has no level ${missing.join(', ')}, of which ${other.name} has rules`, {
       remedy: 'Give --on-zeros gate or skip, or the hardware itself',
     })
   }
-  return { ...(compute === undefined ? {} : { compute }), levels }
+  return {
+    hardware: { ...hardware, sparsity: { ...(compute === undefined ? {} : { compute }), levels } },
+    title: `What becomes of them: as ${other.name} says`,
+  }
+}
+
+/** Operands of which densities are given are run-length coded at the outermost level, words that say no width as 16 bits. */
+function runLength(plain: Hardware, { densities, ratio }: KnownZeros): Rule {
+  const isWide = plain.word_bits === undefined && plain.precision === undefined
+  const hardware = isWide ? { ...plain, word_bits: VALUE_BITS } : plain
+  const operands = OPERANDS.filter((operand) => densities[operand] !== undefined)
+  const coded = Object.fromEntries(
+    operands.map((operand) => [operand, operand === 'inputs' && ratio !== undefined ? { ratio } : {}]),
+  )
+  const sparsity = runLengthRules(hardware, coded)
+  const outermost = hardware.levels[0]?.name ?? ''
+  const sizes = operands.map((operand) => {
+    const density = densities[operand]
+    if (typeof density !== 'number') {
+      throw new OptionError('Run-length coding is of zeros at random places, and 2:4 has its own', {
+        operand,
+        remedy: 'Give --on-zeros gate, skip or a hardware that stores 2:4, as a100-like does',
+      })
+    }
+    const valueBits = hardware.precision?.[operand] ?? hardware.word_bits ?? VALUE_BITS
+    const { values, metadata } = runs(sparsity.levels?.[outermost]?.[operand] ?? {}, { density, valueBits })
+    const size = values + metadata / valueBits
+    return `${operand} ${percent(size)}${size > 1 ? ' (grows)' : ''}`
+  })
+  return {
+    hardware: { ...hardware, sparsity },
+    title:
+      `Run-length coded at ${outermost}, to ${sizes.join(', ')} of the plain size` +
+      (isWide ? ` (values of ${VALUE_BITS} bits: the hardware says no word_bits)` : ''),
+  }
 }
 
 function densitiesOf(zeros: Zeros): Densities {
@@ -132,21 +190,6 @@ function densitiesOf(zeros: Zeros): Densities {
   )
 }
 
-function runLengthParts(zeros: Zeros): ByOperand {
-  const parts: ByOperand = {}
-  for (const operand of OPERANDS) {
-    const part = zeros[operand]
-    if (part === '2:4') {
-      throw new OptionError('Run-length coding is of zeros at random places, and 2:4 has its own', {
-        operand,
-        remedy: 'Give --on-zeros gate, skip or a hardware that stores 2:4, as a100-like does',
-      })
-    }
-    if (part !== undefined) parts[operand] = part
-  }
-  return parts
-}
-
 /** 0.5, or 2:4. */
 function zeroPart(text: string): number | '2:4' | undefined {
   return text.trim() === '2:4' ? '2:4' : plainNumber(text)
@@ -157,8 +200,11 @@ function plainNumber(text: string): number | undefined {
   return text.trim() !== '' && Number.isFinite(value) ? value : undefined
 }
 
-function list(values: ByOperand, show: (value: number) => string): string {
-  return OPERANDS.flatMap((operand) => (values[operand] === undefined ? [] : [`${operand} ${show(values[operand])}`])).join(', ')
+function list<T>(values: Partial<Readonly<Record<Operand, T>>>, show: (value: T) => string): string {
+  return OPERANDS.flatMap((operand) => {
+    const value = values[operand]
+    return value === undefined ? [] : [`${operand} ${show(value)}`]
+  }).join(', ')
 }
 
 function percent(part: number): string {
@@ -184,18 +230,18 @@ async function measure(context: Context, subject: string, flags: ModelFlags): Pr
   return zerosOfLayer(graph, subject.slice(colon + 1))
 }
 
-function compressed(hardware: Hardware, inputs: number): Hardware {
-  const [outermost, ...others] = hardware.levels
-  if (outermost === undefined) throw new OptionError(`${hardware.name} has no level`)
-  return { ...hardware, levels: [{ ...outermost, compression: { ...outermost.compression, inputs } }, ...others] }
-}
-
-/** `8` for all operands, or `weights=4,inputs=8`. */
-function byOperand<T>(option: string, read: (text: string) => T | undefined): (text: string) => Partial<Record<Operand, T>> {
+/** `8` for all operands, or `weights=4,inputs=8`. @param what the values that it takes, for people */
+function byOperand<T>(
+  option: string,
+  read: (text: string) => T | undefined,
+  what: string,
+): (text: string) => Partial<Record<Operand, T>> {
   return (text) => {
     const refuse = (): never => {
       throw new OptionError(`${option} does not take ${JSON.stringify(text)}`, {
-        remedy: `Give one number, or some of ${OPERANDS.map((operand) => `${operand}=NUMBER`).join(',')}`,
+        remedy:
+          `Give ${what} for all operands, or by operand (${OPERANDS.map((operand) => `${operand}=…`).join(',')})` +
+          (option === '--zeros' ? ', or measured' : ''),
       })
     }
     const valueOf = (part: string): T => read(part) ?? refuse()

@@ -101,7 +101,7 @@ export function renderNonzeros(report: NonzeroReport, batch: number, colors: Col
     grouped(figures.weights),
     grouped(figures.nonzero_weights),
     percent(density.weights),
-    pattern === null ? '' : pattern ? 'yes' : colors.dim('no'),
+    pattern === null ? colors.dim('–') : pattern ? 'yes' : colors.dim('no'),
     grouped(inputs.elements),
     percent(density.inputs),
     `${inputs.ratio.toFixed(2)} ×`,
@@ -144,23 +144,30 @@ export function renderNonzeros(report: NonzeroReport, batch: number, colors: Col
 
 function energyLines({ energy }: NonzeroReport, colors: Colors): string[] {
   if (energy === undefined) return []
-  const { hardware, dataflow, budget, unit, total, layers, unpriced } = energy
+  const { hardware, dataflow, budget, seeds, unit, total, layers, unpriced, not_two_of_four: plain } = energy
   const own = Object.values(layers).some((bills) => bills.own !== undefined) ? ['as described'] : []
-  const titles = ['Energy', 'zeros gated or skipped', ...own, 'Cycles', 'zeros skipped', ...own]
+  const titles = ['Energy', 'zeros gated or skipped', ...own, 'Cycles', 'zeros skipped', ...own, 'Utilisation']
   const rows = [...Object.entries(layers), ['total', total] as const].map(([name, bills]) => {
     const shown = [bills.dense, bills.skipped, ...own.map(() => bills.own)]
     const cells = (pick: (bill: ZeroBill) => number): string[] =>
       shown.map((bill) => (bill === undefined ? '–' : short(pick(bill))))
-    return [name, ...cells(({ energy: sum }) => sum), ...cells(({ cycles }) => cycles)]
+    return [
+      name,
+      ...cells(({ energy: sum }) => sum),
+      ...cells(({ cycles }) => cycles),
+      `${(100 * bills.utilization).toPrecision(3)} %`,
+    ]
   })
   const notes =
-    `The best of ${budget} mappings of each layer, for energy without zeros. A MAC with a zero factor, its weight's read and its output's update at the ` +
-    'innermost level take no energy where zeros are gated or skipped, and no time where they are skipped; gated, they take as long as any.'
+    `The best mapping of each layer for energy × cycles without zeros, of ${seeds} searches of ${grouped(budget)}; utilisation: of the PEs, without ` +
+    "zeros. A MAC with a zero factor, its weight's read and its output's update at the innermost level take no energy where zeros are gated " +
+    'or skipped, and no time where they are skipped; gated, they take as long as any.'
   return [
     '',
     `On ${hardware}${dataflow === null ? '' : `, ${dataflow}`}${unit === undefined ? '' : `, unit of energy: ${unit}`}:`,
     table([{ title: 'Layer' }, ...titles.map((title): Column => ({ title, align: 'right' }))], rows, colors),
     wrapped(own.length === 0 ? notes : `${notes} as described: what ${hardware} itself does about zeros.`),
+    ...(plain.length === 0 ? [] : [wrapped(`As described, dense, for their weights do not hold 2:4: ${plain.join(', ')}.`)]),
     ...[...new Set(unpriced.map(({ reason }) => reason))].map((reason) => {
       const names = unpriced.filter((each) => each.reason === reason).map(({ name }) => name)
       return colors.yellow(wrapped(`Not priced: ${names.join(', ')}. ${reason}`))

@@ -10,7 +10,7 @@
  * known to both sides, so what is left of the last word says nothing.
  */
 import { OptionError } from '../errors.ts'
-import type { Hardware } from '../schedule/hardware.ts'
+import type { Hardware, HardwareSparsity } from '../schedule/hardware.ts'
 import type { Operand } from '../schedule/problem.ts'
 
 const RUN_BITS = 5
@@ -122,4 +122,22 @@ export function withRunLength(hardware: Hardware, zeros: Partial<Readonly<Record
   if (outermost === undefined) throw new OptionError(`${hardware.name} has no level`)
   const ratios = Object.fromEntries(Object.entries(zeros).map(([operand, fraction]) => [operand, runLengthRatio(fraction)]))
   return { ...hardware, levels: [{ ...outermost, compression: { ...outermost.compression, ...ratios } }, ...others] }
+}
+
+/**
+ * The same as rules about zeros: what densities then leave is told beside the dense figures, and what MACs meet straight from there is
+ * passed over where it is zero.
+ * @param operands what is stored so; `ratio`: compressed over plain size, where it was measured (default: zeros at random)
+ */
+export function runLengthRules(
+  { name, levels: [outermost] }: Hardware,
+  operands: Partial<Readonly<Record<Operand, { readonly ratio?: number }>>>,
+): HardwareSparsity {
+  if (outermost === undefined) throw new OptionError(`${name} has no level`)
+  const coded = Object.entries(operands).map(([operand, { ratio }]) => {
+    // Pairs over values; the last word of a short tensor may be emptier than that.
+    const stored = ratio === undefined ? {} : { stored: Math.min(1, (ratio * VALUE_BITS * PAIRS) / WORD_BITS) }
+    return [operand, { format: 'rle', run_bits: RUN_BITS, pack_bits: WORD_BITS, ...stored }] as const
+  })
+  return { levels: { [outermost.name]: Object.fromEntries(coded) } }
 }

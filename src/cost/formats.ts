@@ -64,11 +64,18 @@ export function storedBy(sparsity: OperandSparsity | undefined, context: FormatC
   }
 }
 
-function runs({ run_bits: bits = 5, pack_bits: pack }: OperandSparsity, { density, valueBits }: FormatContext): Stored {
+/**
+ * Runs of zeros and the values after them.
+ * @throws OptionError where the packing has no room for a pair
+ */
+export function runs(
+  { run_bits: bits = 5, pack_bits: pack, stored }: OperandSparsity,
+  { density, valueBits }: Pick<FormatContext, 'density' | 'valueBits'>,
+): Stored {
   const zero = 1 - density
   // Σ zᵏ, k = 0…2^bits − 1.
   const taken = density === 0 ? 2 ** bits : (1 - zero ** (2 ** bits)) / density
-  const values = 1 / taken
+  const values = stored ?? 1 / taken
   if (pack === undefined) return { values, metadata: values * bits }
   const pairs = Math.floor((pack - 1) / (bits + valueBits))
   if (!(pairs >= 1)) {

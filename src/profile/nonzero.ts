@@ -12,6 +12,7 @@ import { compile } from '../graph/model.ts'
 import { resolveInputs, typeGraph } from '../graph/passes.ts'
 import { opNamed } from '../ops/registry.ts'
 import { parseAttributes } from '../ops/run.ts'
+import { KEPT } from '../sparsity/two-of-four.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 import { inspectGraph, type InspectedLayer, type Totals } from './inspect.ts'
 import { nonzeroWeights, paired, sumOf, tapsOf, visitedInputs, weightsHoldTwoOfFour, type Counts } from './nonzero-counts.ts'
@@ -44,7 +45,10 @@ export interface NonzeroLayer extends NonzeroFigures {
   }
   /** Parts that are not zero, of the layer's own W and X. */
   readonly density: { readonly weights: number; readonly inputs: number }
-  /** Whether W holds 2:4 along its input channels; null where the second factor is no constant. */
+  /**
+   * Whether W holds 2:4 along its input channels; null where there is nothing to hold it: the second factor is no constant, or has two
+   * channels or fewer (of a group).
+   */
   readonly two_of_four: boolean | null
 }
 
@@ -142,7 +146,7 @@ interface Weights {
   readonly counts: Counts
   readonly nonzero: number
   readonly elements: number
-  readonly twoOfFour: boolean
+  readonly twoOfFour: boolean | null
 }
 
 /** Sums over runs. */
@@ -200,10 +204,14 @@ class NonzeroCounter {
       counts: nonzeroWeights(factors),
       nonzero: nonzeroOf(factors.weights.values),
       elements: factors.weights.values.length,
-      twoOfFour: false,
+      twoOfFour: null,
     }
     if (known === undefined && second === true) {
-      this.#weights.set(node.name, { ...weights, twoOfFour: weightsHoldTwoOfFour(factors, weights.nonzero) })
+      const isThin = factors.channels <= KEPT
+      this.#weights.set(node.name, {
+        ...weights,
+        twoOfFour: isThin ? null : weightsHoldTwoOfFour(factors, weights.nonzero),
+      })
     }
     const visited = visitedInputs(factors)
     const [x, w] = swapped ? [factors.weights.values, factors.inputs.values] : [factors.inputs.values, factors.weights.values]

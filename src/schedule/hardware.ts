@@ -51,6 +51,8 @@ export interface OperandSparsity {
   readonly run_bits?: number
   /** Bits that as many whole pairs of run and value are packed into as fit beside an end bit (`rle`; default: none, pairs follow each other). */
   readonly pack_bits?: number
+  /** Part of the values that is stored, where it was measured (`rle`; default: what is expected of zeros at random, and they come in runs). */
+  readonly stored?: number
   /** Of an index (`coordinate`, `csr`, `csc`; default: as many as the tile's longest needs). */
   readonly index_bits?: number
   /** What becomes of an access of this operand here when the values of `on` that it would meet are all zero. */

@@ -78,6 +78,7 @@ const operandSparsitySchema = z.strictObject({
   format: z.enum(SPARSE_FORMATS).optional(),
   run_bits: z.int().min(1).max(32).optional(),
   pack_bits: bits.optional(),
+  stored: z.number().min(0).max(1).optional(),
   index_bits: z.int().min(1).max(64).optional(),
   action: zeroActionSchema.optional(),
   on: factorsSchema.optional(),
@@ -225,8 +226,8 @@ function sparsityOf(value: z.output<typeof sparsitySchema> | undefined, names: r
 }
 
 function operandSparsityOf(entry: z.output<typeof operandSparsitySchema>, operand: Operand, path: string): OperandSparsity {
-  const { format, run_bits, pack_bits, index_bits, action, on } = entry
-  const isRun = run_bits !== undefined || pack_bits !== undefined
+  const { format, run_bits, pack_bits, stored, index_bits, action, on } = entry
+  const isRun = run_bits !== undefined || pack_bits !== undefined || stored !== undefined
   const refuse = (fault: string, remedy: string): never => {
     throw new OptionError(`${path}: ${fault}`, { remedy })
   }
@@ -234,7 +235,7 @@ function operandSparsityOf(entry: z.output<typeof operandSparsitySchema>, operan
   if (on?.some((factor) => factor === operand) === true) {
     refuse('zeros of an operand itself are a matter of its format', 'Name the other operand in "on", or give a "format"')
   }
-  if (isRun && format !== 'rle') refuse('run_bits and pack_bits are of the format "rle"', 'Give "format": "rle"')
+  if (isRun && format !== 'rle') refuse('run_bits, pack_bits and stored are of the format "rle"', 'Give "format": "rle"')
   if (index_bits !== undefined && format !== 'coordinate' && format !== 'csr' && format !== 'csc') {
     refuse('index_bits is of the formats "coordinate", "csr" and "csc"', 'Give one of these as "format"')
   }
@@ -242,6 +243,7 @@ function operandSparsityOf(entry: z.output<typeof operandSparsitySchema>, operan
     ...given('format', format),
     ...given('run_bits', run_bits),
     ...given('pack_bits', pack_bits),
+    ...given('stored', stored),
     ...given('index_bits', index_bits),
     ...given('action', action),
     ...given('on', on),

@@ -45,9 +45,17 @@ const file = {
 const folder = folderOf({ 'one.json': JSON.stringify(file) })
 afterAll(() => folder.remove())
 
+const energy = z.object({
+  unit: z.string().optional(),
+  total: z.number(),
+  mac: z.number(),
+  levels: z.record(z.string(), z.number()),
+})
 const evaluation = z.object({
   accesses: z.record(z.string(), z.unknown()),
-  energy: z.object({ unit: z.string().optional(), total: z.number(), mac: z.number(), levels: z.record(z.string(), z.number()) }),
+  energy,
+  cycles: z.number(),
+  sparse: z.object({ densities: z.object({ inputs: z.number().optional() }), energy }).optional(),
 })
 
 async function evaluated(...options: string[]): Promise<z.infer<typeof evaluation>> {
@@ -65,13 +73,33 @@ describe('evaluate', () => {
     expect(half.energy.mac).toBeCloseTo(plain.energy.mac / 4)
   })
 
-  test('zeros shrink what DRAM costs, and only that', async () => {
+  test('run lengths shrink what DRAM costs, and only that, beside the dense figures', async () => {
     const [plain, zeros] = [await evaluated(), await evaluated('--zeros', 'inputs=0.8')]
-    expect(zeros.energy.levels['GLB']).toBe(plain.energy.levels['GLB'])
+    const { sparse, ...dense } = zeros
+    expect(dense).toEqual(plain)
+    if (sparse === undefined) throw new Error('No figures with zeros')
+    expect(sparse.densities.inputs).toBeCloseTo(0.2, 12)
+    expect(sparse.energy.levels['GLB']).toBe(plain.energy.levels['GLB'])
+    expect(sparse.energy.mac).toBe(plain.energy.mac)
     const inputs = 4 * 8 * 8 * 200
-    expect((plain.energy.levels['DRAM'] ?? NaN) - (zeros.energy.levels['DRAM'] ?? NaN)).toBeCloseTo(
+    expect((plain.energy.levels['DRAM'] ?? NaN) - (sparse.energy.levels['DRAM'] ?? NaN)).toBeCloseTo(
       inputs * (1 - runLengthRatio(0.8)),
     )
+    const [named, own] = await Promise.all([
+      tilewright(['evaluate', folder.path('one.json'), '--zeros', 'inputs=0.8', '--on-zeros', 'run-length']),
+      tilewright(['evaluate', folder.path('one.json'), '--zeros', 'inputs=0.8']),
+    ])
+    expect(named.out).toBe(own.out)
+    expect(own.out).toMatch(/^Zeros: inputs 80\.0 %\. Run-length coded at DRAM, to inputs 26\.7 % of the plain size$/m)
+    expect(own.out).toMatch(/With zeros \(not zero: inputs 20\.0 %\)[^]*% of the dense/)
+  })
+
+  test('words that say no width are run-length coded as 16 bits', async () => {
+    const { word_bits: _, ...hardware } = file.hardware
+    const narrow = folderOf({ 'one.json': JSON.stringify({ ...file, hardware }) })
+    const { out } = await tilewright(['evaluate', narrow.path('one.json'), '--zeros', 'inputs=0.8'])
+    narrow.remove()
+    expect(out).toMatch(/to inputs 26\.7 % of the plain size \(values of 16 bits/)
   })
 
   test("another set's energies are said and used", async () => {
@@ -133,6 +161,7 @@ describe('evaluate', () => {
     [['--on-zeros', 'gate'], /there are none[^]*Give --zeros/],
     [['--zeros', 'inputs=0.5', '--on-zeros', 'eyeriss'], /eyeriss has no rules about zeros/],
     [['--zeros', 'inputs=0.5', '--on-zeros', 'scnn'], /small has no level IARAM/],
+    [['--zeros', 'weights=3:4'], /--zeros does not take "weights=3:4"[^]*Give 0\.6 or 2:4[^]*or measured/],
     [['--bits', 'weights'], /--bits does not take "weights"/],
     [['--bits', 'weight=8'], /--bits does not take/],
     [['--bits', '0'], /0 bits/],
@@ -154,12 +183,34 @@ describe('map', () => {
     expect(plain).not.toContain('zeros')
     const { code, out } = await tilewright([...args, '--zeros', 'inputs=0.5', '--on-zeros', 'skip'])
     expect(code).toBe(0)
+    expect(out).toMatch(/^Zeros: inputs 50\.0 %\. MACs, reads .* are skipped$/m)
     expect(out).toMatch(/Energy, zeros +Cycles, zeros/)
     const cycles = /none .*?([\d,]+) +[\d.]+ % .*?([\d,]+) *$/m
       .exec(out)
       ?.slice(1)
       .map((text) => Number(text.replaceAll(',', '')))
     expect(cycles?.[1]).toBe(Math.ceil((cycles?.[0] ?? NaN) / 2))
+  })
+
+  test('all layers: totals with zeros as well, and a line of CSV with both', async () => {
+    const csv = folder.path('all.csv')
+    const { out } = await tilewright(
+      ['map', 'lenet5', '--hardware', 'eyeriss', '--dataflow', 'rs', '--budget', '100', '--workers', '0'].concat([
+        '--zeros',
+        'inputs=0.5',
+        '--on-zeros',
+        'skip',
+        '--csv',
+        csv,
+      ]),
+    )
+    const [head = '', ...lines] = readFileSync(csv, 'utf8').trim().split('\n')
+    expect(head).toMatch(/,error,energy_zeros,cycles_zeros$/)
+    expect(lines.length).toBe(5)
+    const cycles = lines.reduce((sum, line) => sum + Number(line.split(',').at(-1)), 0)
+    expect(cycles).toBeGreaterThan(0)
+    expect(out).toMatch(/All layers .*Energy, zeros +Cycles, zeros/)
+    expect(out).toMatch(new RegExp(`^rs .* ${cycles.toLocaleString('en-US')} *$`, 'm'))
   })
 
   test('what zeros leave of the mapping found, on a chip that gates them', async () => {
@@ -184,7 +235,7 @@ describe('map', () => {
 
   test('measured zeros of a layer after a rectifier, narrow bits and the ISCA convention', async () => {
     const to = folder.path('mapped.json')
-    const { code, err } = await tilewright(
+    const { code, out } = await tilewright(
       ['map', 'alexnet:conv2', '--hardware', 'eyeriss', '--dataflow', 'rs', '--budget', '500', '--bits', 'weights=8'].concat([
         '--zeros',
         'measured',
@@ -195,10 +246,21 @@ describe('map', () => {
       ]),
     )
     expect(code).toBe(0)
-    expect(err).toMatch(/Measured: [\d.]+ % of the inputs are zero.*; weights are seeded: 0, not trained \(--weights FILE/)
-    const found = z
-      .object({ hardware: z.object({ levels: z.array(z.object({ compression: z.object({ inputs: z.number() }).optional() })) }) })
+    expect(out).toMatch(/Measured: [\d.]+ % of the inputs are zero; weights are seeded: 0, not trained \(--weights FILE/)
+    const { hardware, evaluation: found } = z
+      .object({
+        hardware: z.object({
+          sparsity: z.object({ levels: z.object({ DRAM: z.object({ inputs: z.object({ stored: z.number() }) }) }) }),
+        }),
+        evaluation,
+      })
       .parse(JSON.parse(readFileSync(to, 'utf8')))
-    expect(found.hardware.levels[0]?.compression?.inputs).toBeGreaterThan(0)
+    // Three pairs of a run and a value to 64 bits.
+    const { stored } = hardware.sparsity.levels.DRAM.inputs
+    expect(out).toContain(`to inputs ${((100 * stored * 64) / 3 / 16).toFixed(1)} %`)
+    expect(found.sparse?.energy.levels['DRAM']).not.toBe(found.energy.levels['DRAM'])
+    // What was written is read again.
+    const again = await tilewright(['evaluate', to, '--convention', 'isca16', '--json'])
+    expect(evaluation.parse(JSON.parse(again.out)).energy).toEqual(found.energy)
   })
 })

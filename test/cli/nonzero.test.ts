@@ -85,7 +85,10 @@ describe('inspect --nonzero', () => {
     expect(gated?.energy).toBeLessThan(dense?.energy ?? NaN)
     expect(skipped?.cycles).toBeLessThan(gated?.cycles ?? NaN)
     const { out } = await inspect('--nonzero', '--cpu', '--hardware', 'eyeriss')
-    expect(out).toMatch(/On eyeriss, rs, unit of energy: MAC:\nLayer +Energy +zeros gated or skipped +Cycles +zeros skipped\n/)
+    expect(out).toMatch(
+      /On eyeriss, rs, unit of energy: MAC:\nLayer +Energy +zeros gated or skipped +Cycles +zeros skipped +Utilisation\n/,
+    )
+    expect(out).toMatch(/^conv .* [\d.]+ %$/m)
   })
 
   test('plain inspect runs nothing and has no figures of a run', async () => {

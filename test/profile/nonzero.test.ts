@@ -9,6 +9,7 @@ import { opNamed, REGISTRY } from '../../src/ops/registry.ts'
 import { parseAttributes } from '../../src/ops/run.ts'
 import { numbersOf } from '../../src/ops/values.ts'
 import { nonzeroWeights, paired, visitedInputs, weightsHoldTwoOfFour } from '../../src/profile/nonzero-counts.ts'
+import { graph } from '../../src/graph/builder.ts'
 import { COUNTED, factorsOf } from '../../src/profile/nonzero-factors.ts'
 import { countNonzeros, type NonzeroReport } from '../../src/profile/nonzero.ts'
 import { sizeOf } from '../../src/tensor/shape.ts'
@@ -283,8 +284,24 @@ describe('a network', () => {
     expect(layerOf(report, 'left')).toMatchObject({ weights: 40, inputs: { elements: 128 }, two_of_four: null })
     expect(layerOf(report, 'left').density.weights).toBe(layerOf(report, 'left').nonzero_weights / 40)
     expect(layerOf(report, 'both').two_of_four).toBeNull()
-    expect(layerOf(report, 'second').two_of_four).toBe(true)
+    // Two channels to a group: there are no four neighbours to prune.
+    expect(layerOf(report, 'second').two_of_four).toBeNull()
     expect(layerOf(report, 'one').two_of_four).toBe(false)
+  })
+
+  it('holds 2:4 where its weights were pruned to it', async () => {
+    const g = graph('pruned')
+    const weights = (kept: readonly number[]) =>
+      tensor(
+        Float32Array.from({ length: 32 }, (_, at) => kept[at % 4] ?? 0),
+        [4, 8],
+      )
+    const x = g.input('x', 'f32', [1, 8])
+    const holds = g.linear(x, weights([1, 0, 0, 2]), { name: 'holds' })
+    g.output('y', holds)
+    g.output('z', g.linear(x, weights([1, 3, 0, 2]), { name: 'dense' }))
+    const report = await countNonzeros(g.finish(), { runs: [{ x: tensor(new Float32Array(8).fill(1), [1, 8]) }] })
+    expect([layerOf(report, 'holds').two_of_four, layerOf(report, 'dense').two_of_four]).toEqual([true, false])
   })
 
   it('over several runs has the means', async () => {

@@ -33,7 +33,7 @@ import { mapByTime } from '../map/time.ts'
 import { openBound, shapeOptions, type ModelFlags } from '../model.ts'
 import { JSON_FLAGS, JSON_HELP, checkWritable, present, writeText, type JsonTarget } from '../output.ts'
 import { mappingPage } from '../report-page.ts'
-import { duration, short } from '../table.ts'
+import { duration, short, wrapped } from '../table.ts'
 import { renderEvaluation } from './evaluate.ts'
 
 export const MAP_SCHEMA = 'tilewright.map/1'
@@ -156,7 +156,8 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
     }
     const { layers } = found
     const { hardware, lines, densities } = await adjusted(context, required(found.hardware), text, shapeFlags(options))
-    for (const line of lines) remark(context, line)
+    // With JSON on standard output there is no table to head.
+    if (options.json === true || options.json === '-') for (const line of lines) remark(context, line)
     refuseTimeOptions(options)
     // Timeloop has no form for words that neighbours hand on.
     const dataflows = options.yaml === undefined ? named : named.map((dataflow) => ({ ...dataflow, forward: [] }))
@@ -177,8 +178,8 @@ export function mapCommand(context: Context, exit: (code: number) => void): Comm
     const request = { ...options, objective, layers, points, dataflows, ...(densities === undefined ? {} : { densities }) }
     const rows = options.yaml === undefined ? await searchRows(context, request) : [await searchForTimeloop(context, request)]
     const first = rows[0]
-    if (rows.length === 1 && first !== undefined) presentOne(context, first, { ...options, objective })
-    else presentRows(context, rows, { ...options, objective })
+    if (rows.length === 1 && first !== undefined) presentOne(context, first, lines, { ...options, objective })
+    else presentRows(context, rows, lines, { ...options, objective })
     if (options.html !== undefined) {
       const { halo, seed } = options
       const space = mappingSpace(context, {
@@ -255,17 +256,15 @@ async function readDataflows(context: Context, text: string, scope: ConstraintsF
   return found.filter((dataflow, index) => found.findIndex(({ name }) => name === dataflow.name) === index)
 }
 
-function presentOne(context: Context, row: Row, options: ModelledOptions): void {
+/** @param lines what the options made of the hardware */
+function presentOne(context: Context, row: Row, lines: readonly string[], options: ModelledOptions): void {
   const { problem, hardware, outcome, dataflow } = row
   if (outcome.error !== undefined) throw outcome.error
   if (outcome.result === undefined) throw new OptionError('Stopped before a mapping was seen')
   const { mapping, evaluation, searched } = outcome.result
   const result = { schema: MAP_SCHEMA, dataflow, objective: options.objective, problem, hardware, mapping, evaluation, searched }
-  present(
-    context,
-    options.json,
-    result,
-    () => `${loopNest(problem, hardware, mapping)}\n\n${renderEvaluation(context, evaluation)}`,
+  present(context, options.json, result, () =>
+    [loopNest(problem, hardware, mapping), '', ...lines, renderEvaluation(context, evaluation)].join('\n'),
   )
   if (options.csv !== undefined) write(context, options.csv, csvOf([row], options.objective))
   const { seen, total, exhaustive, stopped } = searched
@@ -311,7 +310,8 @@ async function searchForTimeloop(context: Context, request: SearchRequest): Prom
   }
 }
 
-function presentRows(context: Context, rows: readonly Row[], options: ModelledOptions): void {
+/** @param lines what the options made of the hardware */
+function presentRows(context: Context, rows: readonly Row[], lines: readonly string[], options: ModelledOptions): void {
   const { objective } = options
   const json = {
     schema: MAPS_SCHEMA,
@@ -325,7 +325,12 @@ function presentRows(context: Context, rows: readonly Row[], options: ModelledOp
   present(context, options.json, json, () => {
     const colors = colorsFor(context, context.out)
     const totals = renderTotals(rows, objective, colors)
-    return [renderRows(rows, colors), ...(totals === undefined ? [] : [totals])].join('\n\n')
+    return [
+      ...lines.map((line) => wrapped(line)),
+      ...(lines.length === 0 ? [] : ['']),
+      renderRows(rows, colors),
+      ...(totals === undefined ? [] : ['', totals]),
+    ].join('\n')
   })
   if (options.csv !== undefined) write(context, options.csv, csvOf(rows, objective))
   for (const message of new Set(rows.flatMap(({ outcome }) => (outcome.error === undefined ? [] : [outcome.error.message])))) {

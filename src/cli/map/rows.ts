@@ -1,4 +1,5 @@
 /** What `tilewright map` found, as tables for people and as CSV. */
+import type { Evaluation } from '../../cost/evaluation.ts'
 import type { MapOutcome } from '../../schedule/search/many.ts'
 import type { Hardware } from '../../schedule/hardware.ts'
 import { macsOf, type Problem } from '../../schedule/problem.ts'
@@ -50,9 +51,18 @@ function neverRan({ outcome }: Row): boolean {
 }
 
 const RIGHT = { align: 'right' } as const
+const ZERO_COLUMNS: readonly Column[] = [
+  { title: 'Energy, zeros', ...RIGHT },
+  { title: 'Cycles, zeros', ...RIGHT },
+]
+
+/** Whether there are zeros, for columns of their own. */
+function haveZeros(rows: readonly Row[]): boolean {
+  return rows.some(({ outcome }) => outcome.result?.evaluation.sparse !== undefined)
+}
 
 export function renderRows(rows: readonly Row[], colors: Colors): string {
-  const hasZeros = rows.some(({ outcome }) => outcome.result?.evaluation.sparse !== undefined)
+  const hasZeros = haveZeros(rows)
   const fields = Object.keys(rows[0]?.at ?? {})
   const columns: Column[] = [
     ...fields.map((title) => ({ title, ...RIGHT })),
@@ -66,12 +76,7 @@ export function renderRows(rows: readonly Row[], colors: Colors): string {
     { title: '× best', ...RIGHT },
     { title: 'Seen', ...RIGHT },
     { title: 'Space', ...RIGHT },
-    ...(hasZeros
-      ? [
-          { title: 'Energy, zeros', ...RIGHT },
-          { title: 'Cycles, zeros', ...RIGHT },
-        ]
-      : []),
+    ...(hasZeros ? ZERO_COLUMNS : []),
   ]
   return table(
     columns,
@@ -101,6 +106,7 @@ export function renderRows(rows: readonly Row[], colors: Colors): string {
 /** Sums over the layers, a row for each dataflow and swept point; absent where there is one layer. */
 export function renderTotals(rows: readonly Row[], objective: RowObjective, colors: Colors): string | undefined {
   if (new Set(rows.map(({ layer }) => layer)).size < 2) return undefined
+  const hasZeros = haveZeros(rows)
   const fields = Object.keys(rows[0]?.at ?? {})
   const groups = new Map<string, Row[]>()
   for (const row of rows) {
@@ -109,9 +115,15 @@ export function renderTotals(rows: readonly Row[], objective: RowObjective, colo
   }
   const sums = [...groups.values()].map((group) => {
     const evaluations = group.flatMap(({ outcome }) => (outcome.result === undefined ? [] : [outcome.result.evaluation]))
-    const energy = evaluations.reduce((sum, evaluation) => sum + evaluation.energy.total, 0)
-    const cycles = evaluations.reduce((sum, evaluation) => sum + evaluation.cycles, 0)
-    const macs = evaluations.reduce((sum, evaluation) => sum + evaluation.macs, 0)
+    const sumOf = (figure: (evaluation: Evaluation) => number): number =>
+      evaluations.reduce((sum, evaluation) => sum + figure(evaluation), 0)
+    const energy = sumOf((evaluation) => evaluation.energy.total)
+    const cycles = sumOf((evaluation) => evaluation.cycles)
+    const macs = sumOf((evaluation) => evaluation.macs)
+    const zeros = {
+      energy: sumOf(({ sparse }) => sparse?.energy.total ?? NaN),
+      cycles: sumOf(({ sparse }) => sparse?.cycles ?? NaN),
+    }
     const [first] = group
     return {
       at: first?.at ?? {},
@@ -119,6 +131,7 @@ export function renderTotals(rows: readonly Row[], objective: RowObjective, colo
       energy,
       cycles,
       macs,
+      zeros,
       missing: group.length - evaluations.length,
       never: group.filter(neverRan).length,
     }
@@ -131,16 +144,17 @@ export function renderTotals(rows: readonly Row[], objective: RowObjective, colo
     { title: 'per MAC', ...RIGHT },
     { title: 'Cycles', ...RIGHT },
     { title: '× best', ...RIGHT },
+    ...(hasZeros ? ZERO_COLUMNS : []),
   ]
+  const blank = Array<string>(hasZeros ? 5 : 3).fill('')
   const figure = ({ energy, cycles }: { energy: number; cycles: number }): number =>
     objective === 'energy' ? energy : objective === 'edp' ? energy * cycles : cycles
   return table(
     columns,
     sums.map((sum) => {
       const head = [...fields.map((field) => String(sum.at[field] ?? '')), sum.dataflow]
-      if (sum.never > 0) return [...head, `stopped before ${searches(sum.never)}`, '', '', '']
-      if (sum.missing > 0)
-        return [...head, `${sum.missing} ${sum.missing === 1 ? 'layer' : 'layers'} without a mapping`, '', '', '']
+      if (sum.never > 0) return [...head, `stopped before ${searches(sum.never)}`, ...blank]
+      if (sum.missing > 0) return [...head, `${sum.missing} ${sum.missing === 1 ? 'layer' : 'layers'} without a mapping`, ...blank]
       const reference = best(sum.at)
       return [
         ...head,
@@ -148,6 +162,7 @@ export function renderTotals(rows: readonly Row[], objective: RowObjective, colo
         (sum.energy / sum.macs).toPrecision(3),
         grouped(sum.cycles),
         reference === undefined || reference.missing > 0 ? '' : (figure(sum) / figure(reference)).toFixed(3),
+        ...(hasZeros ? [short(sum.zeros.energy), grouped(sum.zeros.cycles)] : []),
       ]
     }),
     colors,
@@ -158,8 +173,9 @@ function scientific(value: number): string {
   return value < 1e6 ? grouped(value) : value.toExponential(2).replace('e+', 'e')
 }
 
-/** One line a row, with a head; what was not found has its reason in the last column. */
+/** One line a row, with a head; what was not found has its reason under `error`. */
 export function csvOf(rows: readonly Row[], objective: RowObjective): string {
+  const hasZeros = haveZeros(rows)
   const fields = Object.keys(rows[0]?.at ?? {})
   const head = [
     ...fields,
@@ -178,6 +194,7 @@ export function csvOf(rows: readonly Row[], objective: RowObjective): string {
     'total',
     'exhaustive',
     'error',
+    ...(hasZeros ? ['energy_zeros', 'cycles_zeros'] : []),
   ]
   const lines = rows.map(({ at, layer, dataflow, hardware, problem, outcome, ratio }) => {
     const { result, error } = outcome
@@ -197,7 +214,9 @@ export function csvOf(rows: readonly Row[], objective: RowObjective): string {
             result.searched.exhaustive,
             '',
           ]
-    return [...fields.map((field) => at[field] ?? ''), layer, dataflow, hardware.name, objective, ...figures]
+    const sparse = result?.evaluation.sparse
+    const zeros = hasZeros ? [sparse?.energy.total ?? '', sparse?.cycles ?? ''] : []
+    return [...fields.map((field) => at[field] ?? ''), layer, dataflow, hardware.name, objective, ...figures, ...zeros]
   })
   return [head, ...lines].map((line) => `${line.map(cell).join(',')}\n`).join('')
 }
