@@ -118,3 +118,33 @@ describe('products with sparse weights', () => {
     await expect(ops.csrMatmul(gpu, x, w, { residual: tensor([1], [1]) })).rejects.toThrow(/residual/)
   })
 })
+
+describe('damaged weights are named before anything runs', () => {
+  let gpu: Gpu
+  beforeAll(async () => {
+    gpu = await openGpu()
+  })
+  afterAll(() => gpu.dispose())
+
+  const w = tensor([1, 0, 2, 0, 3, 0], [2, 3])
+  const x = tensor([1, 1, 1], [1, 3])
+  const words = (...values: number[]) => tensor(values, [values.length], 'u32')
+
+  it.each([
+    ['CSR: pointers', () => ops.csrMatmul(gpu, x, { ...packCsr(w), pointers: words(0, 3_000_000, 3) }), 'CSR'],
+    [
+      'CSR: columns',
+      () => ops.csrMatmul(gpu, x, { ...packCsr(w, { indexBits: 32 }), columns: words(0, 9, 1) }),
+      'row 0 has column 9 of 3',
+    ],
+    [
+      'CSR: another depth',
+      () => ops.csrMatmul(gpu, tensor([1, 1], [1, 2]), packCsr(w)),
+      'X ends in 2, and the weights have a depth of 3',
+    ],
+    ['CSC: rows', () => ops.cscMatmul(gpu, x, { ...packCsc(w, { indexBits: 32 }), rows: words(5, 0, 0) }), 'CSC'],
+    ['EIE: zeros', () => ops.eieMatmul(gpu, x, { ...packEie(w, { elements: 2 }), zeros: words(0xffffffff) }), 'EIE'],
+  ])('%s', async (_, run, message) => {
+    await expect(async () => run()).rejects.toThrow(message)
+  })
+})

@@ -3,7 +3,8 @@
  * pointers) → activation(X · Wᵀ + bias [N] + residual [..., N]). Skips zeros of both: what is no entry, and columns whose activations are 0.
  */
 import type { OpDefinition } from '../op.ts'
-import { sparseProblem } from '../sparse/rule.ts'
+import { checkCsc } from '../../sparsity/csc.ts'
+import { checkOnce, isFloats, isWords, sparseProblem } from '../sparse/rule.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
 import { attributes, cscSizes, infer, OP, type CscAttributes } from './rule.ts'
@@ -13,6 +14,13 @@ export const cscMatmul: OpDefinition<CscAttributes> = {
   attributes,
   hostInputs: [],
   infer,
+  checkValues: ([, ...weights], { lines, indexBits }) => {
+    checkOnce(weights.slice(0, 3), ([values, rows, pointers]) => {
+      if (!isFloats(values) || !isWords(rows) || !isWords(pointers)) return
+      const [elements = 0, ends = 1] = pointers.shape
+      checkCsc({ lines, depth: ends - 1, elements, values, rows, indexBits, pointers })
+    })
+  },
   reference,
   plan,
   flops: ({ inputs, attributes: given }) => {

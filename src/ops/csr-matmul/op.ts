@@ -3,7 +3,8 @@
  * activation(X · Wᵀ + bias [N] + residual [..., N]). What is no entry is not multiplied.
  */
 import type { OpDefinition } from '../op.ts'
-import { sparseProblem } from '../sparse/rule.ts'
+import { checkCsr } from '../../sparsity/csr.ts'
+import { checkOnce, isFloats, isWords, sparseProblem } from '../sparse/rule.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
 import { attributes, csrSizes, infer, OP, type CsrAttributes } from './rule.ts'
@@ -13,6 +14,12 @@ export const csrMatmul: OpDefinition<CsrAttributes> = {
   attributes,
   hostInputs: [],
   infer,
+  checkValues: ([, ...weights], { depth, indexBits }) => {
+    checkOnce(weights.slice(0, 3), ([values, columns, pointers]) => {
+      if (depth === undefined || !isFloats(values) || !isWords(columns) || !isWords(pointers)) return
+      checkCsr({ lines: pointers.values.length - 1, depth, values, columns, indexBits, pointers })
+    })
+  },
   reference,
   plan,
   flops: ({ inputs, attributes: given }) => {

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { ShapeError } from '../../errors.ts'
 import { gemmProblem, type Problem } from '../../schedule/problem.ts'
 import { formatShape, sameShape, sizeOf, type Shape } from '../../tensor/shape.ts'
-import type { TensorType } from '../../tensor/tensor.ts'
+import type { HostTensor, TensorType } from '../../tensor/tensor.ts'
 import { requireDType, requireIndexable, requireInput, requireSameDType, requireVector } from '../checks.ts'
 import { activationField, type Activation } from '../gemm/activation.ts'
 import { BIAS, fusedReference, RESIDUAL } from '../gemm/fused.ts'
@@ -149,4 +149,30 @@ export function sparseReference(
 /** The loop nest of as many multiply-accumulates as the dense product has; undefined where there are none. */
 export function sparseProblem({ rows: i, columns: j, depth: k }: SparseSizes): Problem | undefined {
   return i * j * k === 0 ? undefined : gemmProblem({ i, j, k })
+}
+
+/** Tensors whose weights were found to be well formed: looked at once. */
+const sound = new WeakSet<HostTensor>()
+
+/**
+ * Checks packed weights whose tensors are all known before the run; of others the kernels take what there is.
+ * @param tensors of the weights, null where only the device knows them
+ */
+export function checkOnce(
+  tensors: readonly (HostTensor | null | undefined)[],
+  check: (known: readonly HostTensor[]) => void,
+): void {
+  const known = tensors.filter((tensor) => tensor !== null && tensor !== undefined)
+  const last = known.at(-1)
+  if (known.length < tensors.length || last === undefined || sound.has(last)) return
+  check(known)
+  sound.add(last)
+}
+
+export function isWords(tensor: HostTensor | null | undefined): tensor is HostTensor<'u32'> {
+  return tensor?.dtype === 'u32'
+}
+
+export function isFloats(tensor: HostTensor | null | undefined): tensor is HostTensor<'f32'> | HostTensor<'f16'> {
+  return tensor?.dtype === 'f32' || tensor?.dtype === 'f16'
 }
