@@ -5,6 +5,8 @@ import vectorWalk from '../../../../shaders/gemm/integer/vector-walk.wgsl?raw'
 import type { DeviceFacts, Requirement } from '../../../gpu/program.ts'
 import { fittingWorkgroup } from './workgroup.ts'
 
+/** Rows up to which B is read for one pass of the vector core. */
+export const VECTOR_ROWS = 16
 /** Words of depth that the tiled core keeps of each row and column. */
 const TILE_WORDS = 8
 

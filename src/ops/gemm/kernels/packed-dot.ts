@@ -38,13 +38,14 @@ import type { IntegerSizes } from '../../matmul-integer/sizes.ts'
 import { activationParams, activationWgsl, type Activation } from '../activation.ts'
 import { BLOCKED_SPEED } from '../dispatch.ts'
 import { matrixBytesCore, matrixBytesRefusal, prefersMatrixBytes, type ByteSizes } from './matrix-integer.ts'
-import { coreOf, type IntegerCore } from './packed-cores.ts'
+import { coreOf, VECTOR_ROWS, type IntegerCore } from './packed-cores.ts'
 import { gatherSides, sideOperands, sideText, type NamedSide, type SideValue } from './packed-sides.ts'
 import {
   TWO_OF_FOUR_KERNELS,
   twoOfFourCore,
   twoOfFourOperand,
   twoOfFourParams,
+  twoOfFourRule,
   twoOfFourText,
   type TwoOfFourBytes,
 } from './two-of-four-bytes.ts'
@@ -83,8 +84,6 @@ export interface IntegerProduct {
 
 /** Batch dimensions that a kernel takes; more are dispatched one by one. */
 const KERNEL_BATCH = 4
-/** Rows up to which B is read for one pass of the vector core. */
-export const VECTOR_ROWS = 16
 const PACKED: Requirement = 'packed_4x8_integer_dot_product'
 
 /** `CORE-ARITHMETIC`, or `matrix` for matrix units: what `kernel` of matmulInteger and qlinearMatmul names. */
@@ -119,6 +118,8 @@ export function chooseInteger(
   }
   const { rows } = sizes
   if (prefersMatrixBytes(sizes, device)) return { kernel: 'matrix', reason: 'the device multiplies bytes by matrix units' }
+  const own = sizes.sparse === true ? twoOfFourRule(sizes, packed, device) : undefined
+  if (own !== undefined) return own
   const arithmetic = packed ? 'dot4I8Packed' : `unpacked arithmetic, as WGSL lacks ${PACKED}`
   return rows <= VECTOR_ROWS
     ? { kernel: packed ? 'vector-packed' : 'vector-unpacked', reason: `${rows} rows of bytes, the depth shared; ${arithmetic}` }
