@@ -1,5 +1,8 @@
 /** Bytes with weights in 2:4 on the device: bit for bit the dense product of bytes, and against the reference. */
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { graph } from '../../../src/graph/builder.ts'
+import { compile } from '../../../src/graph/model.ts'
 import { openGpu, type Gpu } from '../../../src/node.ts'
 import { matrixBytesRefusal } from '../../../src/ops/gemm/kernels/matrix-integer.ts'
 import { matmulInteger, sparseMatmul } from '../../../src/ops/index.ts'
@@ -102,6 +105,30 @@ describe('2:4 × bytes', () => {
     expect(cases.length).toBeGreaterThan(0)
     for (const given of cases) await checkEqual(gpu, kernel, given)
     expect(gpu.memory.liveBytes).toBe(0)
+  })
+
+  it('of random sizes', async () => {
+    const sizes = fc.record({
+      rows: fc.integer({ min: 5, max: 40 }),
+      columns: fc.integer({ min: 1, max: 80 }),
+      depth: fc.integer({ min: 1, max: 140 }),
+    })
+    for (const kernel of ['gather-unpacked', 'vector-packed', 'tiled-packed']) {
+      for (const { rows, columns, depth } of fc.sample(sizes, { seed: 2024, numRuns: 8 })) {
+        await checkEqual(gpu, kernel, { x: [rows, depth], columns, dtype: 'u8', zero: [rows] })
+      }
+    }
+  })
+
+  it('in a model, which packs its weights at load', async () => {
+    const packed = packedBytes(19, 45)
+    const [x, xZeroPoint, xScale] = [filled({ dtype: 'u8', shape: [6, 45] }, 1), tensor([131], [], 'u8'), tensor([0.5], [])]
+    const g = graph()
+    g.output('y', g.sparseMatmul(g.input('x', 'u8', [6, 45]), packed, { xZeroPoint, xScale }))
+    using model = await compile(gpu, g.finish())
+    const { y } = await model.run({ x })
+    using dense = await matmulInteger(gpu, x, unpackTwoOfFour(packed), { transB: true, aZeroPoint: xZeroPoint, aScale: xScale })
+    expect(await y?.data()).toEqual(await dense.data())
   })
 
   it('sums beyond 2^24, of the least and the largest', async () => {
