@@ -18,7 +18,21 @@ export { exportOnnx } from './formats/onnx/export.ts'
 export { rewriteOnnx } from './formats/onnx/rewrite.ts'
 export { channelGroups, permuteGroup, type ChannelGroup, type ChannelGroups } from './graph/channel-groups.ts'
 export { pruneGraph, type Pruned, type PrunedLayer, type PruneOptions, type PruneReport } from './graph/prune.ts'
-export { energyPriority, layerEnergies, type EnergyOptions, type LayerEnergy } from './graph/prune-energy.ts'
+export { energyLayers, planByEnergy, pruneByPlan, type EnergyOptions, type EnergyPlan } from './graph/prune-energy.ts'
+export {
+  energyOrder,
+  energyTotals,
+  priceLayers,
+  spreadByEnergy,
+  type EnergyLayer,
+  type EnergyTotals,
+  type LayerEnergy,
+  type Price,
+  type PricedLayer,
+  type PriceOptions,
+  type Spread,
+  type ZeroPrices,
+} from './sparsity/energy-aware.ts'
 export { comparePruned, type Comparison, type LabelledInput } from './profile/prune-compare.ts'
 export { loadTwoOfFour, saveTwoOfFour } from './formats/two-of-four.ts'
 export { loadSemiStructured, saveSemiStructured, type SemiStructuredFile } from './formats/two-of-four-torch.ts'

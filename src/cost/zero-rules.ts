@@ -1,4 +1,7 @@
-/** A plain design's rules about zeros, for hardware that describes none: what Eyeriss does (`gate`), and the same without losing the time (`skip`). */
+/**
+ * A plain design's rules about zeros, for hardware that describes none: what Eyeriss does (`gate`), and the same without losing the time (`skip`);
+ * and a design's rules where weights do not hold the pattern that it stores.
+ */
 import type { Hardware, HardwareSparsity, OperandSparsity, ZeroAction } from '../schedule/hardware.ts'
 import type { Operand } from '../schedule/problem.ts'
 
@@ -15,4 +18,19 @@ export function zeroRules({ levels }: Hardware, action: ZeroAction): HardwareSpa
   add('weights', { action, on: ['inputs'] })
   add('outputs', { action, on: ['weights', 'inputs'] })
   return { compute: { action, on: ['weights', 'inputs'] }, levels: rules }
+}
+
+/** The rules with weights that would be 2:4 stored as they are. */
+export function withPlainWeights({ levels = {}, ...others }: HardwareSparsity): HardwareSparsity {
+  const plain = ({ format, ...rule }: OperandSparsity): OperandSparsity =>
+    format === '2:4' || format === undefined ? rule : { ...rule, format }
+  return {
+    ...others,
+    levels: Object.fromEntries(
+      Object.entries(levels).map(([level, { weights, ...rest }]) => [
+        level,
+        weights === undefined ? rest : { ...rest, weights: plain(weights) },
+      ]),
+    ),
+  }
 }

@@ -1,69 +1,108 @@
 /**
- * Where pruning saves most energy. Layers differ more in energy than in weights: a convolution reuses each weight over a feature map, a
- * fully connected layer hardly does (Sze et al. 2017, section VII-B; Yang et al., CVPR 2017, prune the layer that takes most energy first).
+ * Pruning a network where that saves most energy: from its graph to the layers that src/sparsity/energy-aware.ts prices, and from what that
+ * says back to the names and patterns that `pruneGraph` takes.
  *
- * Each layer is mapped by the mapper, under one dataflow, and priced by the cost model. With a part s of its weights zero, and zeros neither
- * fetched nor multiplied, it saves at most s · (energy of the MACs + energy of moving weights); that figure is the priority.
+ *     graph ─▶ layers: problems, weights ─▶ prices ─┬─▶ order, its first `most` ─▶ priority, layers ─┬─▶ pruneGraph
+ *                                                   └─▶ unstructured: spread ───▶ patterns ──────────┘
  */
-import type { Hardware } from '../schedule/hardware.ts'
-import { mapProblem } from '../schedule/mapper.ts'
-import type { Problem } from '../schedule/problem.ts'
+import { OptionError } from '../errors.ts'
+import {
+  energyOrder,
+  energyTotals,
+  priceLayers,
+  spreadByEnergy,
+  type EnergyLayer,
+  type EnergyTotals,
+  type LayerEnergy,
+  type PriceOptions,
+  type ZeroPrices,
+} from '../sparsity/energy-aware.ts'
+import { parsePattern, patternName, type PrunePattern } from '../sparsity/pattern.ts'
 import { trialTypes } from './channel-groups.ts'
+import { ConstantSources } from './constant-source.ts'
 import type { Graph } from './graph.ts'
+import { chosenByName, type PruneOptions } from './prune.ts'
+import { layerWeights, prunableLayers } from './prune-layers.ts'
 
-export interface LayerEnergy {
-  /** Of the whole layer, in the hardware's unit. */
-  readonly total: number
-  /** Of its MACs and of moving its weights: what zeros in the weights can save a part of. */
-  readonly weights: number
+export interface EnergyOptions extends PriceOptions, Pick<PruneOptions, 'pattern' | 'layers' | 'skip' | 'most' | 'sizes'> {
+  /** Of an unstructured pattern: part of its Σ|w| that a layer may lose at most, see `spreadByEnergy`. */
+  readonly lost?: number
 }
 
-export interface EnergyOptions {
-  readonly hardware: Hardware
-  /** Default: row stationary. */
-  readonly dataflow?: string
-  /** Of the mapper. */
-  readonly seed?: number
-  /** Mappings tried for each layer. Default 3000. */
-  readonly budget?: number
-  /** Sizes of symbolic dimensions; others are 1 where that is a size the network takes. */
-  readonly sizes?: Readonly<Record<string, number>>
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: { readonly done: number; readonly total: number; readonly text: string }) => void
+/** What is to be pruned, and what that saves; energies in the hardware's unit. */
+export interface EnergyPlan extends Omit<ZeroPrices, 'layers'> {
+  /** In the order in which they are pruned. */
+  readonly layers: readonly LayerEnergy[]
+  readonly totals: EnergyTotals
+  /** Of an unstructured pattern: the same number of zeros, each layer as sparse as the others; null for other patterns. */
+  readonly uniform: { readonly layers: readonly LayerEnergy[]; readonly totals: EnergyTotals } | null
+  /** Part of its Σ|w| that a layer may lose, where sparsity is spread. */
+  readonly bound: number | null
 }
 
 /**
- * The energy of each convolution and product of a network, by the node's name. Equal layers are mapped once.
- * @throws as the mapper: OptionError, MappingError; as `trialTypes`; the signal's reason
+ * The layers of a network that can be pruned, with the loop nests that run on their weights.
+ * @throws as `pruneGraph`
  */
-export async function layerEnergies(graph: Graph, options: EnergyOptions): Promise<Map<string, LayerEnergy>> {
-  const { hardware, dataflow = 'rs', seed = 1, budget = 3000, sizes, signal, onProgress } = options
-  const problems = trialTypes(graph, sizes, [1, 224]).nodes.flatMap(({ node, definition, context }): [string, Problem][] => {
-    const problem = definition.problem?.(context)
-    return problem === undefined ? [] : [[node.name, problem]]
-  })
-  const known = new Map<string, LayerEnergy>()
-  const energies = new Map<string, LayerEnergy>()
-  for (const [index, [name, problem]] of problems.entries()) {
-    // Others get a turn between layers: Ctrl-C, a page.
-    await new Promise((resolve) => setTimeout(resolve))
-    signal?.throwIfAborted()
-    onProgress?.({ done: index, total: problems.length, text: `pricing ${name} on ${hardware.name}` })
-    const key = JSON.stringify(problem)
-    const energy =
-      known.get(key) ?? priced(problem, { hardware, dataflow, seed, budget, ...(signal === undefined ? {} : { signal }) })
-    known.set(key, energy)
-    energies.set(name, energy)
+export function energyLayers(graph: Graph, options: EnergyOptions = {}): EnergyLayer[] {
+  // Problems are of one input at a time, where the network takes that.
+  const typed = trialTypes(graph, options.sizes, [1, 224])
+  const listed = prunableLayers(typed, new ConstantSources(graph, typed), patternOf(options))
+  const nodes = new Map(typed.nodes.map((each) => [each.node.name, each]))
+  return chosenByName(listed, options).layers.map((layer) => ({
+    name: layer.name,
+    problems: layer.nodes.flatMap((name) => {
+      const each = nodes.get(name)
+      const problem = each?.definition.problem?.(each.context)
+      return problem === undefined ? [] : [problem]
+    }),
+    weights: { values: layerWeights(graph.constants, layer), shape: layer.shape },
+  }))
+}
+
+/**
+ * What to prune first, and with an unstructured pattern how far: the layers that save most, the first `most` of them, and the zeros of the
+ * pattern spread over those by the energy that each saves.
+ * @throws as `pruneGraph`, `priceLayers` and `spreadByEnergy`; OptionError where zeros save nothing on the hardware, or for a bound that
+ * the pattern has no use for
+ */
+export async function planByEnergy(graph: Graph, options: EnergyOptions = {}): Promise<EnergyPlan> {
+  const pattern = patternOf(options)
+  const { most, lost } = options
+  if (lost !== undefined && pattern.kind !== 'unstructured') {
+    throw new OptionError(`How much a layer may lose bounds unstructured sparsity, not ${patternName(pattern)}`, {
+      remedy: 'Leave it out, or prune unstructured:PART',
+    })
   }
-  return energies
+  const { layers, ...prices } = await priceLayers(energyLayers(graph, options), options)
+  const order = energyOrder(layers, pattern)
+  if (order.some(({ zeros, zeros_before: before }) => zeros > before) && order.every(({ saved }) => saved === 0)) {
+    const why = order.find(({ reason }) => reason !== undefined)?.reason ?? 'it takes zero weights as any others'
+    throw new OptionError(`${patternName(pattern)} saves no energy on ${prices.hardware}: ${why}`, {
+      remedy: 'Choose a hardware that makes use of such zeros, or leave layers in their order',
+    })
+  }
+  const first = order.slice(0, most ?? order.length)
+  if (pattern.kind !== 'unstructured') {
+    return { ...prices, layers: first, totals: energyTotals(first), uniform: null, bound: null }
+  }
+  const spread = spreadByEnergy(layers, first, lost)
+  return {
+    ...{ ...prices, layers: spread.layers, totals: energyTotals(spread.layers), bound: spread.bound },
+    uniform: { layers: first, totals: energyTotals(first) },
+  }
 }
 
-function priced(problem: Problem, options: Parameters<typeof mapProblem>[1]): LayerEnergy {
-  const { energy } = mapProblem(problem, { ...options, objective: 'energy' }).evaluation
-  return { total: energy.total, weights: energy.mac + energy.per_operand.weights }
+/** What `pruneGraph` makes of a plan: which layers, in which order, each by which pattern. */
+export function pruneByPlan({ layers, bound }: EnergyPlan): Pick<PruneOptions, 'priority' | 'most' | 'patterns'> {
+  const patterns = layers.map(({ name, sparsity }): [string, PrunePattern] => [name, { kind: 'unstructured', sparsity }])
+  return {
+    priority: new Map(layers.map(({ name }, index) => [name, layers.length - index])),
+    ...(layers.length === 0 ? {} : { most: layers.length }),
+    ...(bound === null ? {} : { patterns: new Map(patterns) }),
+  }
 }
 
-/** The order for `pruneGraph`: by what a layer's weights cost, the most first. */
-export function energyPriority(energies: ReadonlyMap<string, LayerEnergy>): Map<string, number> {
-  return new Map([...energies].map(([name, { weights }]) => [name, weights]))
+function patternOf({ pattern = '2:4' }: EnergyOptions): PrunePattern {
+  return typeof pattern === 'string' ? parsePattern(pattern) : pattern
 }

@@ -12,7 +12,7 @@ import { sizeOf } from '../tensor/shape.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 import { channelGroups } from './channel-groups.ts'
 import type { Graph } from './graph.ts'
-import { applyMask, layerWeights, prunableLayers, type DenseLayer, type PrunableLayer } from './prune-layers.ts'
+import { applyMask, layerWeights, prunableLayers, type DenseLayer, type LayerList, type PrunableLayer } from './prune-layers.ts'
 import { permuteChannels, type PermutedGroup } from './prune-permute.ts'
 
 export interface PruneProgress {
@@ -34,8 +34,10 @@ export interface PruneOptions {
   readonly layers?: readonly string[]
   /** Not these. */
   readonly skip?: readonly string[]
-  /** Layers in the order in which they are pruned, where that is not the network's: a higher figure first (see layerEnergies). */
+  /** Layers in the order in which they are pruned, where that is not the network's: a higher figure first (see `pruneByPlan`). */
   readonly priority?: ReadonlyMap<string, number>
+  /** What is not by `pattern`: the pattern of a layer, by its name. */
+  readonly patterns?: ReadonlyMap<string, PrunePattern>
   /** Prunes the first so many in that order, and leaves the rest dense. */
   readonly most?: number
   /** Sizes of symbolic dimensions. */
@@ -112,10 +114,11 @@ export async function pruneGraph(graph: Graph, options: PruneOptions = {}): Prom
   }
   const channels = channelGroups(graph, sizes)
   const listed = prunableLayers(channels.typed, channels.sources, pattern)
-  const { layers, dense } = chosen(listed.layers, listed.dense, options)
+  const { layers, dense } = chosen(listed, options)
   if (layers.length === 0) throw nothingToPrune(graph, dense)
   const constants = new Map(graph.constants)
-  const plain = new Map(layers.map((layer) => [layer, located(layer, () => maskOf(graph.constants, layer, pattern))]))
+  const patternFor = ({ name }: PrunableLayer): PrunePattern => options.patterns?.get(name) ?? pattern
+  const plain = new Map(layers.map((layer) => [layer, located(layer, () => maskOf(graph.constants, layer, patternFor(layer)))]))
   const groups = permute ? await permuteChannels(constants, channels, layers, { ...options, pattern, seed }) : []
   const permuted = new Map(constants)
   const done: PrunedLayer[] = []
@@ -124,7 +127,7 @@ export async function pruneGraph(graph: Graph, options: PruneOptions = {}): Prom
     onProgress?.({ done: index, total: layers.length, text: `pruning ${layer.name}` })
     const before = plain.get(layer)
     const weights = layerWeights(constants, layer)
-    const mask = pruneMask({ values: weights, shape: layer.shape }, pattern)
+    const mask = pruneMask({ values: weights, shape: layer.shape }, patternFor(layer))
     applyMask(constants, layer, mask)
     const kept = maskReport({ values: weights }, mask)
     const best = sumOfLargest(magnitudesOf(weights), kept.kept)
@@ -159,12 +162,21 @@ function located<T>(layer: PrunableLayer, work: () => T): T {
 }
 
 /** The layers that options name, in their order; the others join the dense ones. */
-function chosen(
-  layers: readonly PrunableLayer[],
-  dense: readonly DenseLayer[],
-  options: PruneOptions,
-): ReturnType<typeof prunableLayers> {
-  const { layers: wanted, skip = [], priority, most } = options
+function chosen(listed: LayerList, options: PruneOptions): LayerList {
+  const { layers, dense } = chosenByName(listed, options)
+  const { priority, most = layers.length } = options
+  const rank = ({ nodes }: PrunableLayer): number => nodes.reduce((sum, name) => sum + (priority?.get(name) ?? 0), 0)
+  const ordered = priority === undefined ? layers : layers.toSorted((a, b) => rank(b) - rank(a))
+  const left = ordered.slice(most).map((layer) => leftDense(layer, `after the first ${most} in the order`))
+  return { layers: ordered.slice(0, most), dense: [...dense, ...left] }
+}
+
+/**
+ * The layers that options name, as they come; the others join the dense ones.
+ * @throws OptionError for names that no layer has, or a number of layers that is none
+ */
+export function chosenByName({ layers, dense }: LayerList, options: Pick<PruneOptions, 'layers' | 'skip' | 'most'>): LayerList {
+  const { layers: wanted, skip = [], most } = options
   const names = [...layers.flatMap(({ nodes }) => nodes), ...dense.map(({ name }) => name)]
   for (const pattern of [...(wanted ?? []), ...skip]) {
     if (names.some((name) => matches(pattern, name))) continue
@@ -174,19 +186,18 @@ function chosen(
   }
   if (most !== undefined && (!Number.isSafeInteger(most) || most < 1)) throw new OptionError(`most: ${most} is no positive integer`)
   const left: DenseLayer[] = []
-  const leave = ({ name, op, shape }: PrunableLayer, reason: string): void =>
-    void left.push({ name, op, shape, weights: sizeOf(shape), reason })
   const taken = layers.filter((layer) => {
     const any = (patterns: readonly string[]): boolean => layer.nodes.some((name) => patterns.some((text) => matches(text, name)))
-    if (any(skip)) leave(layer, 'skipped by name')
-    else if (wanted !== undefined && !any(wanted)) leave(layer, 'not among the layers asked for')
+    if (any(skip)) left.push(leftDense(layer, 'skipped by name'))
+    else if (wanted !== undefined && !any(wanted)) left.push(leftDense(layer, 'not among the layers asked for'))
     else return true
     return false
   })
-  const rank = ({ nodes }: PrunableLayer): number => nodes.reduce((sum, name) => sum + (priority?.get(name) ?? 0), 0)
-  const ordered = priority === undefined ? taken : taken.toSorted((a, b) => rank(b) - rank(a))
-  for (const layer of ordered.slice(most ?? ordered.length)) leave(layer, `after the first ${most} in the order`)
-  return { layers: ordered.slice(0, most ?? ordered.length), dense: [...dense, ...left] }
+  return { layers: taken, dense: [...dense, ...left] }
+}
+
+function leftDense({ name, op, shape }: PrunableLayer, reason: string): DenseLayer {
+  return { name, op, shape, weights: sizeOf(shape), reason }
 }
 
 /** `conv*`: a name, `*` standing for any text. */

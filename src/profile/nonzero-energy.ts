@@ -7,10 +7,10 @@
  * alone may leave most PEs idle, and then skipping would save time that no one would spend.
  */
 import { evaluate } from '../cost/evaluate.ts'
-import { zeroRules } from '../cost/zero-rules.ts'
+import { withPlainWeights, zeroRules } from '../cost/zero-rules.ts'
 import { MappingError, OptionError } from '../errors.ts'
 import { DATAFLOW_NAMES } from '../schedule/dataflow.ts'
-import type { Hardware, HardwareSparsity, OperandSparsity } from '../schedule/hardware.ts'
+import type { Hardware, HardwareSparsity } from '../schedule/hardware.ts'
 import { mapProblem, type MapResult } from '../schedule/mapper.ts'
 import type { Problem } from '../schedule/problem.ts'
 import type { InspectedLayer } from './inspect.ts'
@@ -174,21 +174,6 @@ function layerEnergy(
     // A format that the words of the hardware do not fit, as runs that need to know how wide they are.
     if (!(error instanceof OptionError)) throw error
     return { ...bills, reason: `As ${hardware.name} is described: ${error.message}`, isPlain }
-  }
-}
-
-/** The rules with weights that would be 2:4 stored as they are. */
-function withPlainWeights({ levels = {}, ...others }: HardwareSparsity): HardwareSparsity {
-  const plain = ({ format, ...rule }: OperandSparsity): OperandSparsity =>
-    format === '2:4' || format === undefined ? rule : { ...rule, format }
-  return {
-    ...others,
-    levels: Object.fromEntries(
-      Object.entries(levels).map(([level, { weights, ...rest }]) => [
-        level,
-        weights === undefined ? rest : { ...rest, weights: plain(weights) },
-      ]),
-    ),
   }
 }
 

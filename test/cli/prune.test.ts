@@ -9,6 +9,7 @@ import { decodeModel } from '../../src/formats/onnx/decode.ts'
 import { exportOnnx } from '../../src/formats/onnx/export.ts'
 import { graph } from '../../src/graph/builder.ts'
 import { floatsOf } from '../../src/ops/values.ts'
+import type { EnergyPlan } from '../../src/graph/prune-energy.ts'
 import { weights } from '../graph/prune-graphs.ts'
 import { folderOf, tilewright } from './harness.ts'
 
@@ -57,21 +58,32 @@ describe('prune', () => {
     const args = ['prune', 'lenet5', '--pattern', 'unstructured:0.8', '--order', 'energy', '--most', '2', '-o', file]
     const { code, out, err } = await tilewright([...args, '--no-compare', '--json'])
     expect(code, err).toBe(0)
-    const report = JSON.parse(out) as { layers: { name: string; sparsity: number; energy: { total: number; weights: number } }[] }
-    expect(report).toMatchObject({
-      schema: 'tilewright.prune/1',
-      model: 'lenet5',
-      file,
-      pattern: 'unstructured:0.8',
-      hardware: 'eyeriss',
-    })
+    const { energy, ...report } = JSON.parse(out) as { layers: { name: string; non_zero: number }[]; energy: EnergyPlan }
+    expect(report).toMatchObject({ schema: 'tilewright.prune/1', model: 'lenet5', file, pattern: 'unstructured:0.8' })
+    expect(energy).toMatchObject({ hardware: 'eyeriss', dataflow: 'rs', rules: 'skip', unit: 'MAC' })
     expect(report.layers).toHaveLength(2)
-    for (const { sparsity, energy } of report.layers) {
-      expect(sparsity).toBeCloseTo(0.8, 2)
-      expect(energy.weights).toBeLessThan(energy.total)
-    }
+    expect(report.layers.map((layer) => [layer.name, layer.non_zero])).toEqual(
+      energy.layers.map(({ name, weights: all, zeros: cut }) => [name, all - cut]),
+    )
+    expect(energy.totals.sparsity).toBeCloseTo(0.8, 2)
+    expect(energy.totals.zeros).toBe(energy.uniform?.totals.zeros)
+    expect(energy.uniform?.layers).toHaveLength(2)
     const { graph: back } = await importOnnx(new Uint8Array(readFileSync(file)))
     expect(back.inputs).toEqual(networkNamed('lenet5').build().inputs)
+  })
+
+  test('by energy: each layer and all, beside the same zeros spread evenly', async () => {
+    const args = ['prune', model, '--order', 'energy', '--no-compare']
+    const spread = await tilewright([...args, '--pattern', 'unstructured:0.5', '--hardware', 'scnn', '--lost', '0.6'])
+    expect(spread.code, spread.err).toBe(0)
+    expect(spread.out).toMatch(/Energy on scnn, is, in units of MAC \(its own rules about zeros\)/)
+    expect(spread.out).toMatch(/Layer +Evenly +Sparsity +Kept \|w\| +Energy +Pruned +Saved +A zero saves/)
+    expect(spread.out).toMatch(/all, by energy .*\nall, evenly /)
+    expect(spread.out).toMatch(/zeros either way.* more than 60\.0 % of its Σ\|w\|, they save .*evenly/)
+    const { code, out, err } = await tilewright(args)
+    expect(code, err).toBe(0)
+    expect(out).toMatch(/it has no rules about zeros: taken to pass over them/)
+    expect(out).not.toMatch(/evenly/i)
   })
 
   test('OUT may be MODEL only by force', async () => {
@@ -92,6 +104,10 @@ describe('prune', () => {
     [[model, '--skip', '*'], 'nothing to prune'],
     [[model, '--most', '0'], '--most'],
     [[model, '--order', 'size'], '--order'],
+    [[model, '--lost', '0.5'], '--order energy'],
+    [[model, '--lost', '-1', '--order', 'energy'], '--lost'],
+    [[model, '--lost', '0.5', '--order', 'energy'], 'not 2:4'],
+    [[model, '--hardware', 'none', '--order', 'energy'], 'no hardware called'],
     [[model, '--labels', 'labels.txt'], '--images'],
     [[model, '--images', 'there'], '--no-compare'],
     [[folder.path('text.onnx')], 'ModelFormatError'],

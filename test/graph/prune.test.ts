@@ -1,12 +1,10 @@
 /** Pruning of graphs: which layers, by which masks, and what the report says. No GPU. */
 import { describe, expect, test } from 'vitest'
-import { hardwareNamed } from '../../models/hardware/index.ts'
-import { networkNamed } from '../../models/index.ts'
 import { OptionError, UnsupportedOpError } from '../../src/errors.ts'
 import { graph, type GraphBuilder, type Value } from '../../src/graph/builder.ts'
 import type { Graph } from '../../src/graph/graph.ts'
-import { energyPriority, layerEnergies } from '../../src/graph/prune-energy.ts'
 import { pruneGraph, type PruneReport } from '../../src/graph/prune.ts'
+import { parsePattern } from '../../src/sparsity/pattern.ts'
 import { floatsOf } from '../../src/ops/values.ts'
 import { tensor, type HostTensor } from '../../src/tensor/tensor.ts'
 import { runOnHost, weights } from './prune-graphs.ts'
@@ -145,17 +143,22 @@ describe('which layers', () => {
     ])
   })
 
-  test('the first by energy: what their weights cost on an accelerator', async () => {
-    const given = networkNamed('lenet5').build()
-    const energies = await layerEnergies(given, { hardware: hardwareNamed('eyeriss'), budget: 300 })
-    const priority = energyPriority(energies)
-    for (const { total, weights: part } of energies.values()) expect(part).toBeLessThan(total)
-    const { report } = await pruneGraph(given, { priority, most: 2 })
-    const prunable = (await pruneGraph(given)).report.layers.map(({ name }) => name)
-    const ranked = prunable.toSorted((a, b) => (priority.get(b) ?? 0) - (priority.get(a) ?? 0))
-    expect(ranked).not.toEqual(prunable)
-    expect(names(report)).toEqual(ranked.slice(0, 2))
+  test('by a priority, the first few alone', async () => {
+    const priority = new Map([
+      ['matmul', 2],
+      ['linear', 3],
+    ])
+    const { report } = await pruneGraph(everyKind(), { priority, most: 2 })
+    expect(names(report)).toEqual(['linear', 'matmul'])
     expect(report.dense.some(({ reason }) => reason === 'after the first 2 in the order')).toBe(true)
+  })
+
+  test('a layer by a pattern of its own', async () => {
+    const patterns = new Map([['linear', parsePattern('unstructured:0.25')]])
+    const { report } = await pruneGraph(everyKind(), { pattern: 'unstructured:0.75', patterns, layers: ['linear', 'matmul'] })
+    const parts = Object.fromEntries(report.layers.map(({ name, sparsity }) => [name, sparsity]))
+    expect(parts['linear']).toBeCloseTo(0.25, 1)
+    expect(parts['matmul']).toBeCloseTo(0.75, 1)
   })
 
   test.each<[string, () => Graph, Parameters<typeof pruneGraph>[1], string]>([

@@ -10,10 +10,10 @@ import { bindDimensions } from '../../graph/dimensions.ts'
 import type { Graph } from '../../graph/graph.ts'
 import { dataBeside, readBytes, runnable } from '../../graph/load.ts'
 import { pruneGraph, type Pruned } from '../../graph/prune.ts'
-import { energyPriority, layerEnergies, type LayerEnergy } from '../../graph/prune-energy.ts'
+import { planByEnergy, pruneByPlan, type EnergyPlan } from '../../graph/prune-energy.ts'
 import { comparePruned, type Comparison, type LabelledInput } from '../../profile/prune-compare.ts'
 import { parsePattern, PATTERN_EXAMPLES, type PrunePattern } from '../../sparsity/pattern.ts'
-import { choiceOption, EXIT, integerOption, remark, type Context } from '../context.ts'
+import { choiceOption, EXIT, integerOption, numberOption, remark, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP, adapterTitle, withGpu } from '../gpu.ts'
 import { HARDWARE_HELP, readHardware } from '../hardware.ts'
 import { inputOptions, readInputs, requireAll } from '../input.ts'
@@ -39,6 +39,7 @@ interface Options extends ModelFlags, PictureFlags {
   readonly order: (typeof ORDERS)[number]
   readonly most?: number
   readonly hardware: string
+  readonly lost?: number
   readonly compare: boolean
   readonly inputSeed?: number
   readonly json?: JsonTarget
@@ -52,11 +53,18 @@ Examples:
   tilewright prune mnist.onnx --images t10k-images-idx3-ubyte.gz --labels t10k-labels-idx1-ubyte.gz --count 500
   tilewright prune model.onnx --pattern unstructured:0.8 --skip conv1 --skip 'fc*' -o sparse.onnx
   tilewright prune alexnet --order energy --most 3 -o alexnet.onnx      the three layers whose weights cost most energy
+  tilewright prune squeezenet.onnx --order energy --pattern unstructured:0.6 --hardware scnn
   tilewright prune resnet50 --no-compare                                the report alone, without a GPU
 
 2:4 keeps two of every four neighbouring input channels, 2:4x32 the same two for 32 neighbouring filters. --permute reorders
 channels first, so that 2:4 keeps more; the network before pruning computes the same. Layers that cannot be pruned are listed
 with the reason. Nothing is trained: fine-tuning is another tool's.
+filter:0.5, channel:0.5 and block:4x4:0.5 cut that part of each layer's filters, input channels or blocks, rounded (halves up).
+channel leaves what reads the network's own input channels, filter what makes its results, unless --layers names them.
+Efficacy is (permuted - as they lie) / (at best - as they lie) of the sum of |w| kept; at best are as many weights, the largest of
+each layer. The relative error of results is |pruned - dense| / |dense|, norms over all inputs.
+--order energy begins where the pattern saves most energy on the hardware, by its own rules about zeros; one without any is taken
+to pass over them. With unstructured:PART it makes as many zeros as PART of every layer, but where they save most, within --lost.
 A picture's class is told by its name (eagle_1.jpg, eagle/1.jpg) in the words of --labels.
 OUT keeps everything of MODEL.onnx but the weights; a network built by name is exported.`
 
@@ -81,6 +89,11 @@ export function pruneCommand(context: Context, exit: (code: number) => void): Co
     )
     .option('--most <N>', 'prune the first N layers in that order alone', integerOption('--most', 1))
     .option('--hardware <NAME>', `the accelerator that --order energy prices layers on: ${HARDWARE_HELP}`, 'eyeriss')
+    .option(
+      '--lost <PART>',
+      'with --order energy and unstructured: part of its Σ|w| that a layer may lose (default: half as much again as evenly)',
+      numberOption('--lost', 0),
+    )
     .option('--images <PATH>', "pictures to compare on: a folder of .png and .jpg, or a file of MNIST's")
     .option('--labels <FILE>', "names of the classes, one a line, or MNIST's labels")
     .option('--count <N>', 'compare on the first N pictures', integerOption('--count', 1))
@@ -98,12 +111,11 @@ export function pruneCommand(context: Context, exit: (code: number) => void): Co
     const graph = runnable(opened)
     // Before the search, which may take minutes.
     const inputs = options.compare ? await inputsOf(context, opened, options) : undefined
-    const { pruned, energies } = await prune(context, graph, opened.sizes, options)
+    const { pruned, plan } = await prune(context, graph, opened.sizes, options)
     const comparison = inputs === undefined ? undefined : await compared(context, graph, pruned, inputs, options)
     if (out !== undefined) await write(context, model, out, pruned)
     const result: PruneResult = {
-      ...{ model: graph.name, file: out, report: pruned.report, comparison, energies },
-      ...{ inputs: inputs?.text, hardware: options.order === 'energy' ? options.hardware : undefined },
+      ...{ model: graph.name, file: out, report: pruned.report, comparison, plan, inputs: inputs?.text },
     }
     present(context, json, pruneJson(result), () => renderPrune(context, result))
     exit(EXIT.ok)
@@ -114,7 +126,10 @@ function collect(text: string, before: readonly string[] = []): string[] {
   return [...before, text]
 }
 
-function checkOut(model: string, { out, force, compare, images, labels }: Options): void {
+function checkOut(model: string, { out, force, compare, images, labels, order, lost }: Options): void {
+  if (lost !== undefined && order !== 'energy') {
+    throw new OptionError('--lost bounds how sparsity is spread by energy', { remedy: 'Give --order energy as well' })
+  }
   if (labels !== undefined && images === undefined) {
     throw new OptionError('--labels names the classes of pictures, and there are none', { remedy: 'Give --images PATH' })
   }
@@ -129,24 +144,31 @@ async function prune(
   graph: Graph,
   sizes: OpenedModel['sizes'],
   options: Options,
-): Promise<{ pruned: Pruned; energies: ReadonlyMap<string, LayerEnergy> | undefined }> {
+): Promise<{ pruned: Pruned; plan: EnergyPlan | undefined }> {
   using progress = new Progress(context)
   const { signal } = context
   const tell = ({ done, total, text }: { done: number; total: number; text: string }): void => progress.update(done, total, text)
-  const { pattern = '2:4', permute = false, seed, budget, layers, skip, order, most, hardware } = options
-  const bound = order === 'energy' ? await readHardware(context, hardware) : undefined
-  const energies =
-    bound === undefined ? undefined : await layerEnergies(graph, { hardware: bound, sizes, signal, onProgress: tell })
-  const pruned = await pruneGraph(graph, {
-    ...{ pattern, permute, sizes, signal, onProgress: tell },
-    ...(seed === undefined ? {} : { seed }),
-    ...(budget === undefined ? {} : { budget }),
+  const { pattern = '2:4', permute = false, seed, budget, layers, skip, order, most, hardware, lost } = options
+  const which = {
+    ...{ pattern, sizes, signal, onProgress: tell },
     ...(layers === undefined ? {} : { layers }),
     ...(skip === undefined ? {} : { skip }),
     ...(most === undefined ? {} : { most }),
-    ...(energies === undefined ? {} : { priority: energyPriority(energies) }),
+  }
+  const plan =
+    order === 'energy'
+      ? await planByEnergy(graph, {
+          ...{ ...which, hardware: await readHardware(context, hardware) },
+          ...(lost === undefined ? {} : { lost }),
+        })
+      : undefined
+  const pruned = await pruneGraph(graph, {
+    ...{ ...which, permute },
+    ...(seed === undefined ? {} : { seed }),
+    ...(budget === undefined ? {} : { budget }),
+    ...(plan === undefined ? {} : pruneByPlan(plan)),
   })
-  return { pruned, energies }
+  return { pruned, plan }
 }
 
 interface Inputs {
