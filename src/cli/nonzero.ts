@@ -1,5 +1,6 @@
 /** `tilewright inspect --nonzero`: runs the network, counts what is not zero, and shows it as the survey's Table IV does. */
 import { seededInputs } from '../../models/inputs.ts'
+import { OptionError } from '../errors.ts'
 import { bindDimensions } from '../graph/dimensions.ts'
 import type { Graph } from '../graph/graph.ts'
 import { runnable } from '../graph/load.ts'
@@ -17,6 +18,8 @@ import { grouped, short, table, wrapped, type Column } from './table.ts'
 
 export interface NonzeroFlags {
   readonly hardware?: string
+  readonly dataflow?: string
+  readonly budget?: number
   readonly inputSeed?: number
   readonly cpu?: true
   readonly adapter?: string
@@ -58,12 +61,18 @@ export async function pricedNonzeros(
   context: Context,
   report: NonzeroReport,
   layers: readonly InspectedLayer[],
-  { hardware: name }: NonzeroFlags,
+  { hardware: name, dataflow, budget }: NonzeroFlags,
 ): Promise<NonzeroReport> {
-  if (name === undefined) return report
+  if (name === undefined) {
+    if (dataflow === undefined && budget === undefined) return report
+    const flag = dataflow === undefined ? '--budget' : '--dataflow'
+    throw new OptionError(`${flag} is of an accelerator, and there is none`, { remedy: 'Give --hardware too' })
+  }
   const hardware = await readHardware(context, name)
   using progress = new Progress(context)
   const energy = await priceNonzeros(report, layers, hardware, {
+    ...(dataflow === undefined ? {} : { dataflow }),
+    ...(budget === undefined ? {} : { budget }),
     signal: context.signal,
     onProgress: (done, total, layer) => progress.update(done, total, `${layer} on ${hardware.name}`),
   })
@@ -142,6 +151,9 @@ export function renderNonzeros(report: NonzeroReport, batch: number, colors: Col
   ]
 }
 
+/** A utilisation below which what zeros save says more of the mapping than of the zeros. */
+const IDLE = 0.05
+
 function energyLines({ energy }: NonzeroReport, colors: Colors): string[] {
   if (energy === undefined) return []
   const { hardware, dataflow, budget, seeds, unit, total, layers, unpriced, not_two_of_four: plain } = energy
@@ -167,6 +179,16 @@ function energyLines({ energy }: NonzeroReport, colors: Colors): string[] {
     `On ${hardware}${dataflow === null ? '' : `, ${dataflow}`}${unit === undefined ? '' : `, unit of energy: ${unit}`}:`,
     table([{ title: 'Layer' }, ...titles.map((title): Column => ({ title, align: 'right' }))], rows, colors),
     wrapped(own.length === 0 ? notes : `${notes} as described: what ${hardware} itself does about zeros.`),
+    ...(dataflow === null || total.utilization >= IDLE
+      ? []
+      : [
+          colors.yellow(
+            wrapped(
+              `Under ${dataflow}, ${(100 * total.utilization).toPrecision(3)} % of the PEs work, and zeros save time that a better mapping would not spend: ` +
+                '--dataflow none looks at all mappings.',
+            ),
+          ),
+        ]),
     ...(plain.length === 0 ? [] : [wrapped(`As described, dense, for their weights do not hold 2:4: ${plain.join(', ')}.`)]),
     ...[...new Set(unpriced.map(({ reason }) => reason))].map((reason) => {
       const names = unpriced.filter((each) => each.reason === reason).map(({ name }) => name)

@@ -3,13 +3,13 @@
  * as any value, where the PEs stand still for them (gating saves energy) and where they go on to the next (skipping saves time as well).
  * Densities are those of the layer's own W and X (nonzero.ts), the expectations those of the cost model (src/cost/sparsity.ts).
  *
- * The mapping is the best found for energy × cycles without zeros, under the dataflow that the machine was built for: a mapping for energy
+ * The mapping is the best found for energy × cycles without zeros, under the dataflow that the machine was built for or another: a mapping for energy
  * alone may leave most PEs idle, and then skipping would save time that no one would spend.
  */
 import { evaluate } from '../cost/evaluate.ts'
 import { withPlainWeights, zeroRules } from '../cost/zero-rules.ts'
 import { MappingError, OptionError } from '../errors.ts'
-import { DATAFLOW_NAMES } from '../schedule/dataflow.ts'
+import { constraintNamed, DATAFLOW_NAMES, UNCONSTRAINED } from '../schedule/dataflow.ts'
 import type { Hardware, HardwareSparsity } from '../schedule/hardware.ts'
 import { mapProblem, type MapResult } from '../schedule/mapper.ts'
 import type { Problem } from '../schedule/problem.ts'
@@ -53,28 +53,32 @@ export interface NetworkEnergy {
 }
 
 export interface PriceOptions {
-  /** Of each search, default 20,000. */
+  /** Mappings that each search looks at, default `BUDGET`. */
   readonly budget?: number
+  /** A name, or `none`; default: the one that the hardware was built for, where it is one of the literature's. */
+  readonly dataflow?: string
   readonly signal?: AbortSignal
   readonly onProgress?: (done: number, total: number, layer: string) => void
 }
 
 const OBJECTIVE = 'edp'
-/** Mappings that a search looks at. One with another seed sees others: the best of three is seldom far from that of a long search. */
-const BUDGET = 20_000
-const SEEDS = [1, 2, 3] as const
+/** Mappings that a search looks at. */
+export const BUDGET = 20_000
+/** A search with another seed sees others: the best of three is seldom far from that of a long one. */
+export const SEEDS = [1, 2, 3] as const
 
 /**
  * @param inspected the layers of the same network, for their loop nests
- * @throws OptionError for a hardware that the cost model cannot price; the signal's reason
+ * @throws OptionError for a hardware that the cost model cannot price, or an unknown dataflow; the signal's reason
  */
 export async function priceNonzeros(
   { layers }: NonzeroReport,
   inspected: readonly InspectedLayer[],
   hardware: Hardware,
-  { budget = BUDGET, signal, onProgress }: PriceOptions = {},
+  { budget = BUDGET, dataflow: wanted, signal, onProgress }: PriceOptions = {},
 ): Promise<NetworkEnergy> {
-  const dataflow = DATAFLOW_NAMES.find((name) => name === hardware.dataflow) ?? null
+  const { name } = constraintNamed(wanted ?? DATAFLOW_NAMES.find((known) => known === hardware.dataflow))
+  const dataflow = name === UNCONSTRAINED.name ? null : name
   const problems = new Map(inspected.map(({ name, problem }) => [name, problem]))
   const priced: [string, LayerEnergy][] = []
   const unpriced: { name: string; reason: string }[] = []

@@ -79,16 +79,27 @@ describe('inspect --nonzero', () => {
   })
 
   test('on an accelerator, what its zeros are worth', async () => {
-    const report = await json('--input', folder.path('one.npy'), '--hardware', 'eyeriss')
-    expect(report.nonzero?.energy).toMatchObject({ hardware: 'eyeriss', dataflow: 'rs', unpriced: [] })
+    const report = await json('--input', folder.path('one.npy'), '--hardware', 'eyeriss', '--budget', '100')
+    expect(report.nonzero?.energy).toMatchObject({ hardware: 'eyeriss', dataflow: 'rs', budget: 100, unpriced: [] })
     const { dense, gated, skipped } = report.nonzero?.energy?.total ?? {}
     expect(gated?.energy).toBeLessThan(dense?.energy ?? NaN)
     expect(skipped?.cycles).toBeLessThan(gated?.cycles ?? NaN)
-    const { out } = await inspect('--nonzero', '--cpu', '--hardware', 'eyeriss')
+    const { out } = await inspect('--nonzero', '--cpu', '--hardware', 'eyeriss', '--budget', '100')
     expect(out).toMatch(
       /On eyeriss, rs, unit of energy: MAC:\nLayer +Energy +zeros gated or skipped +Cycles +zeros skipped +Utilisation\n/,
     )
     expect(out).toMatch(/^conv .* [\d.]+ %$/m)
+  })
+
+  test('under another dataflow, or none; and says where most PEs stand idle', async () => {
+    const under = async (dataflow: string, hardware = 'eyeriss') =>
+      (await inspect('--nonzero', '--cpu', '--hardware', hardware, '--dataflow', dataflow, '--budget', '100')).out
+    const free = await under('none')
+    expect(free).toContain('On eyeriss, unit of energy')
+    expect(free).not.toContain('of the PEs work')
+    const idle = await under('os-b', 'a100-like')
+    expect(idle).toMatch(/Under os-b, 0\.\d+ % of the PEs work/)
+    expect(idle).toMatch(/As described, dense, for their weights do not hold 2:4: conv, gemm\./)
   })
 
   test('plain inspect runs nothing and has no figures of a run', async () => {
@@ -100,6 +111,10 @@ describe('inspect --nonzero', () => {
     [['--input', 'x.npy'], '--input is for a run'],
     [['--input-seed', '3'], '--input-seed is for a run'],
     [['--cpu'], '--cpu is for a run'],
+    [['--dataflow', 'ws'], '--dataflow is for a run'],
+    [['--nonzero', '--cpu', '--dataflow', 'ws'], '--dataflow is of an accelerator'],
+    [['--nonzero', '--cpu', '--budget', '9'], '--budget is of an accelerator'],
+    [['--nonzero', '--cpu', '--hardware', 'eyeriss', '--dataflow', 'zig'], 'zig'],
     [['--hardware', 'eyeriss'], '--hardware is for a run'],
     [['--nonzero', '--cpu', '--hardware', 'abacus'], 'abacus'],
     [['--adapter', 'software'], '--adapter is for a run'],

@@ -6,7 +6,9 @@ import { Command, Option } from 'commander'
 import { LAYOUT_CHOICES, type LayoutChoice } from '../../graph/layout.ts'
 import { LAYOUT_DEVICES, type LayoutRequest } from '../../profile/inspect-layout.ts'
 import { inspectGraph, type InspectedFilters, type InspectedLayer, type InspectReport, type Totals } from '../../profile/inspect.ts'
+import { BUDGET, SEEDS } from '../../profile/nonzero-energy.ts'
 import { OptionError } from '../../errors.ts'
+import { DATAFLOW_NAMES } from '../../schedule/dataflow.ts'
 import { colorsFor, EXIT, integerOption, type Colors, type Context } from '../context.ts'
 import { ADAPTER_FLAGS, ADAPTER_HELP } from '../gpu.ts'
 import { inputOptions, type InputFlags } from '../input.ts'
@@ -56,6 +58,12 @@ export function inspectCommand(context: Context, exit: (code: number) => void): 
     .option('--nonzero', 'count weights, input activations and MACs that are not zero: runs the network')
     .option('--input-seed <N>', 'seed of the inputs that are not given (default: 0)', integerOption('--input-seed', 0))
     .option('--hardware <NAME>', 'what the zeros are worth on this accelerator: a name or a file; with --nonzero')
+    .option('--dataflow <NAME>', `with --hardware: ${DATAFLOW_NAMES.join(', ')} or none (default: the one it was built for)`)
+    .option(
+      '--budget <N>',
+      `with --hardware: mappings that each of a layer's ${SEEDS.length} searches looks at (default: ${BUDGET})`,
+      integerOption('--budget', 1),
+    )
     .option('--cpu', 'run it on the CPU reference: slow, and needs no GPU')
     .option(ADAPTER_FLAGS, ADAPTER_HELP)
     .addHelpText('after', EXAMPLES)
@@ -80,7 +88,21 @@ export function inspectCommand(context: Context, exit: (code: number) => void): 
 
 /** @throws OptionError for options that are of a run, where there is none */
 function refuseRunning(options: Options): void {
-  const own = ['input', 'inputSeed', 'hardware', 'cpu', 'adapter', 'preprocess', 'mean', 'std', 'bgr', 'resize', 'crop'] as const
+  const own = [
+    'input',
+    'inputSeed',
+    'hardware',
+    'dataflow',
+    'budget',
+    'cpu',
+    'adapter',
+    'preprocess',
+    'mean',
+    'std',
+    'bgr',
+    'resize',
+    'crop',
+  ] as const
   const found = own.find((name) => options[name] !== undefined)
   if (found === undefined) return
   const flag = `--${found.replace('S', '-s')}`
