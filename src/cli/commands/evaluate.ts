@@ -26,12 +26,13 @@ interface Options extends ModelFlags, AdjustFlags {
 
 const EXAMPLES = `
 Examples:
-  tilewright evaluate conv2.json                       a file with problem, hardware and mapping
+  tilewright map alexnet:conv2 --hardware eyeriss-chip --json conv2.json      writes a file with problem, hardware and mapping
+  tilewright evaluate conv2.json                       evaluates it
   tilewright evaluate alexnet:conv2 eyeriss mapping.json
   tilewright evaluate problem.json hardware.json mapping.json --halo timeloop --json out.json
   tilewright evaluate prob.yaml arch.yaml map.yaml --halo timeloop         Timeloop's files; or one file with all three
   tilewright evaluate alexnet.csv:Conv2 google.cfg     SCALE-Sim's files: the layer runs in folds of the systolic array
-  tilewright evaluate conv2.json eyeriss-chip --zeros inputs=0.6,weights=0.3        what the chip's gating and formats make of zeros
+  tilewright evaluate conv2.json --zeros inputs=0.6,weights=0.3                     what the chip's gating and formats make of zeros
   tilewright evaluate conv2.json --zeros weights=2:4,inputs=0.5 --on-zeros skip
   tilewright evaluate conv2.json --nest --yaml conv2.yaml`
 
