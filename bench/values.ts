@@ -32,6 +32,9 @@ function halfBitsOf(n: number): number {
 
 const HALF_BITS = Uint16Array.from({ length: 2048 }, (_, index) => halfBitsOf(index - 1024))
 
+/** The bits of what `halfAt` gives, as f16. */
+export const halfBitsAt = (value: number): number => HALF_BITS[1024 * value + 1024] ?? 0
+
 /** `count` values; f16 as bits. */
 export function filled(dtype: 'f32' | 'f16' | 'int8', count: number, seed: number): OperandArray {
   if (dtype === 'f16') {

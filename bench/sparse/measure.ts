@@ -68,10 +68,11 @@ const SAMPLE_MS = 30
 /** Turns of one challenger; of each of several, where a line through them counts. */
 const TURNS = 21
 const TURNS_OF_SEVERAL = 9
-/** Runs by the device's clock in each turn, of which the median is a sample. */
+/** Runs by the device's clock in each turn, of which the median is a sample; of what fills a sample alone, one. */
 const KERNELS = 3
+const kernelRuns = (repeats: number): number => (repeats === 1 ? 1 : KERNELS)
 /** Turns together take about this long at most, but there are three. */
-const TURNS_MS = 8000
+const TURNS_MS = 10_000
 
 export function measureSparse(job: Job): Promise<SparseAnswer> {
   const item: SparseCase = caseNamed(SPARSE, job.case)
@@ -160,12 +161,12 @@ async function inTurns(gpu: Gpu, all: readonly Ready[], most: number): Promise<T
     const bound = await ready.bound()
     lanes.push({ ready, bound, ...(await warmed(ready)), samples_ms: new Array<number>(), kernels_ms: new Array<number>() })
   }
-  const turn_ms = lanes.reduce((sum, { each, repeats }) => sum + each * (repeats + KERNELS + 1), 0)
+  const turn_ms = lanes.reduce((sum, { each, repeats }) => sum + each * (repeats + kernelRuns(repeats)), 0)
   const turns = Math.max(3, Math.min(most, Math.floor(TURNS_MS / turn_ms)))
   for (let turn = 0; turn < turns; turn++) {
     for (const { ready, repeats, samples_ms } of lanes) samples_ms.push(await timed(ready, repeats))
-    for (const { bound, kernels_ms } of lanes) {
-      const kernel_ms = await kernelTime(gpu, bound, KERNELS)
+    for (const { bound, repeats, kernels_ms } of lanes) {
+      const kernel_ms = await kernelTime(gpu, bound, kernelRuns(repeats))
       if (kernel_ms !== undefined) kernels_ms.push(kernel_ms)
     }
   }

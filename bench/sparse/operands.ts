@@ -1,8 +1,8 @@
 /** Seeded operands of the sparse bench, and what products of them should be. */
-import { allocate } from '../../src/tensor/dtype.ts'
+import { float16Array } from '../../src/tensor/half.ts'
 import { HostTensor } from '../../src/tensor/tensor.ts'
 import type { ResultError } from '../protocol.ts'
-import { floatAt, halfAt, hash } from '../values.ts'
+import { floatAt, halfAt, halfBitsAt, hash } from '../values.ts'
 
 const SEED = { x: 0x9e3779b9, w: 0x7f4a7c15, seats: 0x2545f491, keep: 0x5851f42d } as const
 
@@ -12,23 +12,28 @@ const valueAt = (dtype: 'f32' | 'f16', index: number, seed: number): number => {
   return value === 0 ? 0.5 : value
 }
 
-/** X [rows, depth]. */
-export function activations(dtype: 'f32' | 'f16', shape: readonly number[]): HostTensor<'f32'> | HostTensor<'f16'> {
-  return filledBy(dtype, shape, (index) => valueAt(dtype, index, SEED.x))
+type Floats = HostTensor<'f32'>
+type Halves = HostTensor<'f16'>
+
+/** X [rows, depth]: values that the dtype holds, as f32. */
+export function activationFloats(dtype: 'f32' | 'f16', shape: readonly number[]): Floats {
+  return filledBy(shape, (index) => valueAt(dtype, index, SEED.x))
 }
 
-function filledBy(
-  dtype: 'f32' | 'f16',
-  shape: readonly number[],
-  value: (index: number) => number,
-): HostTensor<'f32'> | HostTensor<'f16'> {
-  const length = shape.reduce((product, extent) => product * extent, 1)
-  const fill = <A extends { [index: number]: number }>(values: A): A => {
-    for (let index = 0; index < length; index++) values[index] = value(index)
-    return values
-  }
-  if (dtype === 'f16') return new HostTensor('f16', shape, fill(allocate('f16', length)))
-  return new HostTensor('f32', shape, fill(allocate('f32', length)))
+function filledBy(shape: readonly number[], value: (index: number) => number): Floats {
+  const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1))
+  for (let index = 0; index < values.length; index++) values[index] = value(index)
+  return new HostTensor('f32', shape, values)
+}
+
+/** Values that halves hold, by their bits: where halves are no arrays of the language, each takes a microsecond. */
+export function asHalves({ shape, values }: Floats): Halves {
+  const bits = Uint16Array.from(values, halfBitsAt)
+  return new HostTensor('f16', shape, float16Array(bits.buffer, 0, bits.length))
+}
+
+export function storedAs(dtype: 'f32' | 'f16', floats: Floats): Floats | Halves {
+  return dtype === 'f32' ? floats : asHalves(floats)
 }
 
 /** The two seats of a group, by a number from 0 to 5. */
@@ -41,29 +46,27 @@ const SEATS = [
   [2, 3],
 ] as const
 
-/** W [lines, depth] that holds 2:4, in `share` lines at the same positions; two of every four are not zero. */
-export function prunedWeights(
-  dtype: 'f32' | 'f16',
-  [lines, depth]: readonly [number, number],
-  share = 1,
-): HostTensor<'f32'> | HostTensor<'f16'> {
+/** W [lines, depth] that holds 2:4, in `share` lines at the same positions; two of every four are not zero. As f32. */
+export function prunedFloats(dtype: 'f32' | 'f16', [lines, depth]: readonly [number, number], share = 1): Floats {
   const groups = Math.ceil(depth / 4)
-  return filledBy(dtype, [lines, depth], (index) => {
-    const [line, k] = [Math.floor(index / depth), index % depth]
-    const group = Math.floor(line / share) * groups + Math.floor(k / 4)
-    const seats = SEATS[hash(group, SEED.seats) % SEATS.length]
-    return seats?.some((seat) => seat === k % 4) === true ? valueAt(dtype, index, SEED.w) : 0
-  })
+  const values = new Float32Array(lines * depth)
+  for (let line = 0; line < lines; line++) {
+    const first = Math.floor(line / share) * groups
+    for (let group = 0; group < groups; group++) {
+      for (const seat of SEATS[hash(first + group, SEED.seats) % SEATS.length] ?? []) {
+        const [k, index] = [4 * group + seat, line * depth + 4 * group + seat]
+        if (k < depth) values[index] = valueAt(dtype, index, SEED.w)
+      }
+    }
+  }
+  return new HostTensor('f32', [lines, depth], values)
 }
 
 /** Values of which so many are not zero: seeded, so that a sparser tensor's are among a denser one's. */
-export function sparseValues(
-  dtype: 'f32' | 'f16',
-  shape: readonly number[],
-  density: number,
-): HostTensor<'f32'> | HostTensor<'f16'> {
+export function sparseValues(dtype: 'f32' | 'f16', shape: readonly number[], density: number): Floats | Halves {
   const limit = density * 2 ** 32
-  return filledBy(dtype, shape, (index) => (hash(index, SEED.keep) < limit ? valueAt(dtype, index, SEED.w) : 0))
+  const floats = filledBy(shape, (index) => (hash(index, SEED.keep) < limit ? valueAt(dtype, index, SEED.w) : 0))
+  return storedAs(dtype, floats)
 }
 
 /** Multiplications that a reference may take: about a fifth of a second. */

@@ -32,7 +32,7 @@ import { convOperands, type ConvOperands } from '../conv/operands.ts'
 import { ruleFor } from '../engines/sample.ts'
 import type { Operand, Work } from '../work.ts'
 import { runLengthWork } from './codes.ts'
-import { activations, ProductReference, prunedWeights, sparseValues } from './operands.ts'
+import { activationFloats, asHalves, ProductReference, prunedFloats, sparseValues, storedAs } from './operands.ts'
 
 /** Something that is timed, with what it moves and multiplies at least. */
 export interface Contender {
@@ -110,15 +110,16 @@ function oneProduct(name: string, x: HostTensor, reference: ProductReference, ma
 function productWork(item: ProductCase): SparseWork {
   const { m, n, k, share } = item
   const dtype = item.dtype === 'f16' ? 'f16' : 'f32'
-  const x = activations(dtype, [m, k])
-  const pruned = prunedWeights(dtype, [n, k], share)
-  const plain = packTwoOfFour(pruned, { share })
+  const [given, pruned] = [activationFloats(dtype, [m, k]), prunedFloats(dtype, [n, k], share)]
+  const x = storedAs(dtype, given)
+  const floats = packTwoOfFour(pruned, { share })
+  const plain = dtype === 'f16' ? { ...floats, values: halvesOf(floats), bits: 16 as const } : floats
   const bits = item.dtype === 'int8' ? 8 : item.dtype === 'int4' ? 4 : undefined
   const packed = bits === undefined ? plain : quantiseTwoOfFour(plain, { bits, block: BLOCK })
-  const w = bits === undefined ? pruned : unpackTwoOfFour(packed)
-  const reference = new ProductReference(x, w)
+  const reference = new ProductReference(given, bits === undefined ? pruned : unpackTwoOfFour(packed))
   const around = bytesOf(x) + m * n * (dtype === 'f16' ? 2 : 4)
-  const dense = bits === undefined ? denseProducts(item, x, w, reference) : [denseIntegers(item, x, packed, reference)]
+  const dense =
+    bits === undefined ? denseProducts(item, x, storedAs(dtype, pruned), reference) : [denseIntegers(item, x, packed, reference)]
   return {
     dense: dense.map((each) => ({ ...each, bytes: each.weight_bytes + around })),
     challengers: [
@@ -132,6 +133,12 @@ function productWork(item: ProductCase): SparseWork {
       },
     ],
   }
+}
+
+/** The values of packed f32 as halves. */
+function halvesOf({ values: { values, shape } }: TwoOfFour): HostTensor<'f16'> {
+  if (!(values instanceof Float32Array)) throw new Error('Only f32 become halves')
+  return asHalves(new HostTensor('f32', shape, values))
 }
 
 function sparseNode(g: GraphBuilder, x: Value, { values, positions, scales, share, block }: TwoOfFour): Value {
@@ -155,19 +162,13 @@ interface Dense {
 
 /** The dense product, with W as [K, N] and as [N, K]. */
 function denseProducts({ name }: { readonly name: string }, x: HostTensor, w: HostTensor, reference: ProductReference): Dense[] {
-  const [n = 0, k = 0] = w.shape
-  const turned = isFloat16Array(w.values) ? float16Array(n * k) : new Float32Array(n * k)
-  for (let line = 0; line < n; line++) {
-    for (let depth = 0; depth < k; depth++) turned[depth * n + line] = Number(w.values[line * k + depth] ?? NaN)
-  }
+  const turned = turnedOver(w)
   const weight_bytes = bytesOf(w)
   return [
     {
       form: 'W [K, N]',
       weight_bytes,
-      work: oneProduct(name, x, reference, (g, input) =>
-        g.node('matmul', [input, g.constant(tensor(turned, [k, n], x.dtype), 'w')], { name: 'product' }),
-      ),
+      work: oneProduct(name, x, reference, (g, input) => g.node('matmul', [input, g.constant(turned, 'w')], { name: 'product' })),
     },
     {
       form: 'W [N, K]',
@@ -177,6 +178,24 @@ function denseProducts({ name }: { readonly name: string }, x: HostTensor, w: Ho
       ),
     },
   ]
+}
+
+/** [N, K] → [K, N]. */
+function turnedOver({ values, shape }: HostTensor): HostTensor {
+  const [n = 0, k = 0] = shape
+  const cross = <A extends { readonly length: number; [index: number]: number }>(from: A, to: A): void => {
+    for (let line = 0; line < n; line++)
+      for (let depth = 0; depth < k; depth++) to[depth * n + line] = from[line * k + depth] ?? NaN
+  }
+  if (isFloat16Array(values)) {
+    const bits = new Uint16Array(n * k)
+    cross<Uint16Array>(halfBits(values), bits)
+    return new HostTensor('f16', [k, n], float16Array(bits.buffer, 0, bits.length))
+  }
+  if (!(values instanceof Float32Array)) throw new Error('Dense operands are floats')
+  const floats = new Float32Array(n * k)
+  cross<Float32Array>(values, floats)
+  return tensor(floats, [k, n])
 }
 
 /** The dense product of the same integers and scales. Accuracy level 4, as language models carry it: its kernels may round activations. */
@@ -202,7 +221,7 @@ function denseIntegers({ name, n, k }: ProductCase, x: HostTensor, packed: TwoOf
 
 function formatWork(item: FormatCase, elements: number): SparseWork {
   const { name, m, n, k } = item
-  const x = activations('f32', [m, k])
+  const x = activationFloats('f32', [m, k])
   const around = bytesOf(x) + 4 * m * n
   const weights = (density: number): { w: HostTensor; reference: ProductReference } => {
     const w = sparseValues('f32', [n, k], density)
@@ -287,7 +306,7 @@ function prunedConvWork({ layer }: PrunedConvCase): SparseWork {
   const [filters = 1, channels = 1, ...kernel] = shape
   const taps = kernel.reduce((product, extent) => product * extent, 1)
   // [M, C, taps] from [M · taps, C].
-  const lines = prunedWeights(layer.dtype, [filters * taps, channels])
+  const lines = prunedFloats(layer.dtype, [filters * taps, channels])
   const w = layer.dtype === 'f16' ? float16Array(filters * channels * taps) : new Float32Array(filters * channels * taps)
   for (let line = 0; line < filters * taps; line++) {
     const [filter, tap] = [Math.floor(line / taps), line % taps]
@@ -300,7 +319,7 @@ function prunedConvWork({ layer }: PrunedConvCase): SparseWork {
     w: isFloat16Array(w) ? new Uint16Array(halfBits(w)) : new Float32Array(w),
   }
   const work = convWork(layer, operands)
-  const packed = twoOfFourBytes(packTwoOfFour(lines))
+  const packed = twoOfFourBytes(packTwoOfFour(storedAs(layer.dtype, lines)))
   return {
     dense: [{ work, weight_bytes: w.byteLength, bytes: convBytes(layer, w.byteLength) }],
     challengers: [

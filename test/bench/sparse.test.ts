@@ -11,7 +11,7 @@ import {
   type RunLengthCase,
   type SparseCase,
 } from '../../bench/cases/sparse.ts'
-import { ProductReference, prunedWeights, sampledRows, sparseValues } from '../../bench/sparse/operands.ts'
+import { ProductReference, prunedFloats, sampledRows, sparseValues } from '../../bench/sparse/operands.ts'
 import { crossingOf, sparseFaults, sparseReport, type PointFigures, type SparseResult } from '../../bench/sparse/report.ts'
 import type { ContenderFigures, SparseMeasured, SparsePoint } from '../../bench/sparse/measure.ts'
 import { denseWork, sparseWork, type Contender } from '../../bench/sparse/work.ts'
@@ -90,7 +90,7 @@ describe('cases', () => {
 
 describe('operands', () => {
   test('of 2:4 hold the pattern, with two of every four not zero, in shared lines at the same places', () => {
-    const w = prunedWeights('f32', [16, 64], 8)
+    const w = prunedFloats('f32', [16, 64], 8)
     checkTwoOfFour(w, 8)
     for (let group = 0; group < 16 * 16; group++) {
       expect([...w.values.slice(4 * group, 4 * group + 4)].filter((value) => value !== 0)).toHaveLength(2)
