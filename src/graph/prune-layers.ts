@@ -13,6 +13,7 @@ import { sizeOf, type Shape } from '../tensor/shape.ts'
 import { HostTensor } from '../tensor/tensor.ts'
 import { operandValues, type ConstantSources, type Source } from './constant-source.ts'
 import type { TypedGraph, TypedNode } from './passes.ts'
+import { endLayers } from './prune-ends.ts'
 
 export interface PrunableLayer {
   /** Of the first node that has these weights. */
@@ -28,6 +29,8 @@ export interface PrunableLayer {
   readonly shape: Shape
   /** The axis of the operand that is the depth: 0 where it lies [K, J]. */
   readonly depth: 0 | 1
+  /** Why it stays as it is unless it is named: at an end of the network (prune-ends.ts). */
+  readonly end?: string
 }
 
 /** A layer that stays as it is. */
@@ -55,6 +58,7 @@ const gemmFields = z.looseObject({ transB: z.union([z.boolean(), z.number()]).de
 export function prunableLayers(typed: TypedGraph, sources: ConstantSources, pattern: PrunePattern): LayerList {
   refuseQuantised(typed, sources)
   const others = otherReaders(typed, sources)
+  const ends = endLayers(typed, pattern)
   const layers = new Map<string, PrunableLayer>()
   const dense: DenseLayer[] = []
   for (const each of typed.nodes) {
@@ -68,6 +72,8 @@ export function prunableLayers(typed: TypedGraph, sources: ConstantSources, patt
     }
     const frozen = source === undefined ? undefined : (sources.frozen(source.constant) ?? others.get(source.constant))
     const depth = depthOf(each)
+    const reason = ends.get(node.name)
+    const end = reason === undefined ? {} : { end: reason }
     if (source === undefined || shape === null) leave('its weights are computed, not constant')
     else if (node.op === 'convTranspose2d') leave('a transposed convolution reads no input channels side by side')
     else if (shape.length < 2 || (node.op === 'matmul' && shape.length > 2)) leave(`its weights have rank ${source.shape.length}`)
@@ -75,11 +81,14 @@ export function prunableLayers(typed: TypedGraph, sources: ConstantSources, patt
     else {
       const known = layers.get(operand)
       if (known !== undefined && known.depth !== depth) leave(`${known.name} reads the same weights along the other axis`)
-      else if (known !== undefined) layers.set(operand, { ...known, nodes: [...known.nodes, node.name] })
+      else if (known !== undefined) layers.set(operand, { ...known, ...end, nodes: [...known.nodes, node.name] })
       else {
-        const reason = tooThin(shape, pattern)
-        if (reason !== undefined) leave(reason)
-        else layers.set(operand, { name: node.name, op: node.op, nodes: [node.name], typed: each, operand, source, shape, depth })
+        const thin = tooThin(shape, pattern)
+        if (thin !== undefined) leave(thin)
+        else {
+          const own = { name: node.name, op: node.op, nodes: [node.name], ...end }
+          layers.set(operand, { ...own, typed: each, operand, source, shape, depth })
+        }
       }
     }
   }

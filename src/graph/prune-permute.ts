@@ -1,7 +1,7 @@
 /**
  * Finds an order for each group of channels that a network can permute, for the sake of the layers that will be pruned 2:4, and applies it
  * where their masks then retain more. A group's readers are stacked: their filters and taps are the lines of one matrix, the group's
- * channels its columns.
+ * channels its columns; filters that share positions are one line, their Σ|w|.
  *
  * Groups of four must stay groups of four: a part of a concat that begins in the middle of one shares it with its neighbour. Such channels
  * at its borders stay where they are, those between are searched, and what the masks retain in truth decides.
@@ -142,13 +142,14 @@ async function searched(
   readers: readonly Reader[],
   seats: readonly number[],
   size: number,
-  { seed, budget, signal }: Options,
+  { pattern, seed, budget, signal }: Options,
   tell: (share: number) => void,
 ): Promise<Uint32Array> {
   const matrix = stackedLines(
     constants,
     readers.filter((reader) => isAligned(reader, seats)),
     seats,
+    pattern.kind === '2:4' ? pattern.share : 1,
   )
   const { order } = await finished(permutationSteps(matrix, { seed, ...(budget === undefined ? {} : { budget }) }), signal, tell)
   const whole = Uint32Array.from({ length: size }, (_, seat) => seat)
@@ -156,28 +157,48 @@ async function searched(
   return whole
 }
 
-/** Filters and taps of all readers, their weights for `seats` side by side. */
+/**
+ * Filters and taps of all readers, their weights for `seats` side by side. Where `share` filters keep the same positions, the mask decides
+ * by their Σ|w|, and so does the search: a line is then that sum, and what it keeps is what the mask does.
+ */
 function stackedLines(
   constants: ReadonlyMap<string, HostTensor>,
   readers: readonly Reader[],
   seats: readonly number[],
+  share: number,
 ): ChannelMatrix {
-  const lines = readers.reduce((sum, { layer, rows: [from, to] }) => sum + (to - from) * sizeOf(layer.shape.slice(2)), 0)
+  const blocks = readers.map((reader) => ({ ...reader, blocks: sharedBlocks(reader.rows, share) }))
+  const lines = blocks.reduce((sum, { layer, blocks: own }) => sum + own.length * sizeOf(layer.shape.slice(2)), 0)
   const values = new Float32Array(lines * seats.length)
   let line = 0
-  for (const { layer, positions, rows } of readers) {
+  for (const { layer, positions, blocks: own } of blocks) {
     const weights = layerWeights(constants, layer)
     const [, depth = 0, ...kernel] = layer.shape
     const taps = sizeOf(kernel)
-    for (let filter = rows[0]; filter < rows[1]; filter++) {
+    for (const [from, to] of own) {
       for (let tap = 0; tap < taps; tap++, line++) {
         for (const [slot, seat] of seats.entries()) {
-          values[line * seats.length + slot] = weights[(filter * depth + (positions[seat] ?? 0)) * taps + tap] ?? NaN
+          let sum = 0
+          for (let filter = from; filter < to; filter++) {
+            sum += Math.abs(weights[(filter * depth + (positions[seat] ?? 0)) * taps + tap] ?? NaN)
+          }
+          values[line * seats.length + slot] = sum
         }
       }
     }
   }
   return { values, lines, channels: seats.length }
+}
+
+/** Rows cut where masks begin a new block: at multiples of `share` from the layer's first filter. */
+function sharedBlocks([from, to]: readonly [number, number], share: number): [from: number, to: number][] {
+  const blocks: [number, number][] = []
+  for (let row = from; row < to;) {
+    const next = Math.min(to, (Math.floor(row / share) + 1) * share)
+    blocks.push([row, next])
+    row = next
+  }
+  return blocks
 }
 
 /** Milliseconds of search between looks at the signal and at what else is going on. */

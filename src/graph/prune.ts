@@ -30,7 +30,10 @@ export interface PruneOptions {
   readonly seed?: number
   /** Evaluations of the search for each group of channels; default: its own. */
   readonly budget?: number
-  /** Only these layers: names of nodes, `*` standing for any text. */
+  /**
+   * Only these layers: names of nodes, `*` standing for any text. Unless named, `channel` leaves those that read the network's own input
+   * channels, and `filter` those that make its results.
+   */
   readonly layers?: readonly string[]
   /** Not these. */
   readonly skip?: readonly string[]
@@ -190,6 +193,7 @@ export function chosenByName({ layers, dense }: LayerList, options: Pick<PruneOp
     const any = (patterns: readonly string[]): boolean => layer.nodes.some((name) => patterns.some((text) => matches(text, name)))
     if (any(skip)) left.push(leftDense(layer, 'skipped by name'))
     else if (wanted !== undefined && !any(wanted)) left.push(leftDense(layer, 'not among the layers asked for'))
+    else if (wanted === undefined && layer.end !== undefined) left.push(leftDense(layer, layer.end))
     else return true
     return false
   })
