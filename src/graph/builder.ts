@@ -15,6 +15,7 @@ import { OptionError } from '../errors.ts'
 import type { Csc } from '../sparsity/csc.ts'
 import type { Csr } from '../sparsity/csr.ts'
 import type { Eie } from '../sparsity/eie.ts'
+import { requirePacked } from '../sparsity/packed.ts'
 import type { TwoOfFour } from '../sparsity/two-of-four.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { HostTensor, tensor } from '../tensor/tensor.ts'
@@ -181,7 +182,7 @@ export class GraphBuilder {
   /** activation(scale · x·wᵀ + bias + residual): w [N, K] in 2:4, packed; of x in bytes, less a zero point, sums in i32 or scaled. */
   sparseMatmul(
     x: Operand,
-    { depth, values, positions, scales, share, block }: TwoOfFour,
+    weights: TwoOfFour,
     {
       bias,
       residual,
@@ -191,36 +192,32 @@ export class GraphBuilder {
       ...attributes
     }: Attributes & EpilogueOperands & { readonly bias?: Operand; readonly xZeroPoint?: Operand; readonly xScale?: Operand } = {},
   ): Value {
+    requirePacked('sparseMatmul', weights, ['positions', 'share'], 'packTwoOfFour')
+    const { depth, values, positions, scales, share, block } = weights
     const inputs = [x, values, bias, residual, scale, positions, scales, xZeroPoint, xScale].map((input) => input ?? null)
     return this.node('sparseMatmul', inputs, { ...attributes, depth, share, ...(block === undefined ? {} : { block }) })
   }
 
   /** activation(x·wᵀ + bias + residual): w [N, K] in CSR. */
-  csrMatmul(
-    x: Operand,
-    { depth, values, columns, pointers, indexBits }: Csr,
-    { bias, residual, ...attributes }: Attributes & SparseOperands = {},
-  ): Value {
+  csrMatmul(x: Operand, weights: Csr, { bias, residual, ...attributes }: Attributes & SparseOperands = {}): Value {
+    requirePacked('csrMatmul', weights, ['columns', 'pointers'], 'packCsr')
+    const { depth, values, columns, pointers, indexBits } = weights
     const inputs = [x, values, columns, pointers, bias ?? null, residual ?? null]
     return this.node('csrMatmul', inputs, { ...attributes, depth, indexBits })
   }
 
   /** As csrMatmul, w [N, K] in CSC: columns whose activations are 0 are skipped. */
-  cscMatmul(
-    x: Operand,
-    { lines, values, rows, pointers, indexBits }: Csc,
-    { bias, residual, ...attributes }: Attributes & SparseOperands = {},
-  ): Value {
+  cscMatmul(x: Operand, weights: Csc, { bias, residual, ...attributes }: Attributes & SparseOperands = {}): Value {
+    requirePacked('cscMatmul', weights, ['rows', 'pointers'], 'packCsc')
+    const { lines, values, rows, pointers, indexBits } = weights
     const inputs = [x, values, rows, pointers, bias ?? null, residual ?? null]
     return this.node('cscMatmul', inputs, { ...attributes, indexBits, lines })
   }
 
   /** As cscMatmul, w [N, K] in EIE's form. */
-  eieMatmul(
-    x: Operand,
-    { lines, values, zeros, pointers, codebook }: Eie,
-    { bias, residual, ...attributes }: Attributes & SparseOperands = {},
-  ): Value {
+  eieMatmul(x: Operand, weights: Eie, { bias, residual, ...attributes }: Attributes & SparseOperands = {}): Value {
+    requirePacked('eieMatmul', weights, ['zeros', 'pointers'], 'packEie')
+    const { lines, values, zeros, pointers, codebook } = weights
     const inputs = [x, values, zeros, pointers, codebook ?? null, bias ?? null, residual ?? null]
     return this.node('eieMatmul', inputs, { ...attributes, lines })
   }

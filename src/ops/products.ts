@@ -2,6 +2,7 @@
 import { OptionError } from '../errors.ts'
 import type { DeviceTensor } from '../gpu/device-tensor.ts'
 import type { Gpu } from '../gpu/gpu.ts'
+import { requirePacked } from '../sparsity/packed.ts'
 import type { TwoOfFour } from '../sparsity/two-of-four.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { one, type Given, type Options } from './call.ts'
@@ -83,14 +84,15 @@ export function linear(
  *
  * x of i8 or u8 goes with i8 values: Σ (x − xZeroPoint) · w in i32, exact. With `xScale` or scales of the weights (one for a line) it is
  * activation(sum · xScale · scales + bias + residual), f32 or f16. Zero point and scale of x are one value, or one for each row.
- * @throws OptionError for what the other kind of x takes, and for bias, residual or activation of bytes without a scale
+ * @throws OptionError for a matrix that is not packed, for what the other kind of x takes, and for bias, residual or activation of bytes without a scale
  */
-export function sparseMatmul(
+export async function sparseMatmul(
   gpu: Gpu,
   x: Tensor,
   weights: TwoOfFour,
   options: Omit<Options<SparseMatmulAttributes>, 'share' | 'block' | 'depth'> & EpilogueOperands & ByteOperands = {},
 ): Promise<DeviceTensor> {
+  requirePacked('sparseMatmul', weights, ['positions', 'share'], 'packTwoOfFour')
   const { bias, residual, scale, xZeroPoint, xScale, ...rest } = options
   const { depth, values, positions, scales, share, block } = weights
   const epilogue = [bias ?? null, residual ?? null, scale ?? null]

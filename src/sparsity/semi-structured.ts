@@ -78,9 +78,11 @@ function placesOf(order: MetaOrder, lines: number, columns: number, bits: 16 | 3
  * PyTorch's layout as ours; values keep their dtype (bf16: f32).
  * @param options `order` of the metadata, default plain
  * @throws FileFormatError naming row and group whose positions are out of order, of f32 no half of a pair
- * @throws ShapeError where shapes do not fit each other; DtypeError for values or metadata of another dtype; OptionError for `order`
+ * @throws ShapeError where shapes do not fit each other; DtypeError for values or metadata of another dtype; OptionError for `order`,
+ * and for a part that is not there
  */
 export function fromSemiStructured(given: SemiStructured, options: { readonly order?: MetaOrder } = {}): TwoOfFour {
+  requireParts(given)
   const { dtype, values, meta } = given
   const [lines, half] = values.shape
   if (lines === undefined || half === undefined || values.shape.length !== 2) {
@@ -124,6 +126,20 @@ export function fromSemiStructured(given: SemiStructured, options: { readonly or
     positions: new HostTensor('u32', [lines, words], positions),
     share: 1,
   }
+}
+
+/** Scripts without types may leave a part out. @throws OptionError naming it */
+function requireParts(given: Partial<SemiStructured>): void {
+  const { dtype, values, meta } = given
+  const missing = [
+    ...(dtype !== undefined && Object.hasOwn(HELD, dtype) ? [] : [`dtype (one of ${Object.keys(HELD).join(', ')})`]),
+    ...(values instanceof HostTensor ? [] : ['values (a tensor [M, K/2])']),
+    ...(meta?.words !== undefined && Array.isArray(meta.shape) ? [] : ['meta ({ bits, shape, words })']),
+  ]
+  if (missing.length === 0) return
+  throw new OptionError(`A semi-structured tensor lacks ${missing.join(', ')}`, {
+    remedy: 'loadSemiStructured reads all of it from a file; packTwoOfFour packs a matrix',
+  })
 }
 
 function unordered(row: number, group: number, what: string): FileFormatError {
