@@ -189,8 +189,8 @@ function inspectNode(
     if (counted.has(name)) return
     counted.add(name)
     const elements = sizeOf(value.shape)
-    // Weights of less than a byte are stored several to an element: of a shared matrix there are as many as it has rows times columns.
-    if (isWeight) weights += node.op === 'matmulNBits' && index === 1 ? problem.M * problem.C : elements
+    // Packed weights are not stored an element each: of a matrix there are as many as it has rows times columns.
+    if (isWeight) weights += PACKED.has(node.op) && index === 1 ? problem.M * problem.C : elements
     else if ((problem !== undefined && index === bias) || isAddedBias(node, index, graph)) biases += elements
     else parameters += elements
   })
@@ -214,6 +214,9 @@ function inspectNode(
     intensity: bytes === 0 ? 0 : flops / bytes,
   }
 }
+
+/** Ops whose weights are of less than a byte, or without what was pruned. */
+const PACKED: ReadonlySet<string> = new Set(['matmulNBits', 'sparseMatmul'])
 
 const CONVOLUTIONS: ReadonlySet<string> = new Set(['conv2d', 'convTranspose2d', 'convInteger', 'qlinearConv'])
 

@@ -11,7 +11,10 @@ import { integerSizes, walkOf, type IntegerSizes } from '../ops/matmul-integer/s
 import { dequantised } from '../ops/matmul-nbits/reference.ts'
 import { attributes as nbitsAttributes, nbitsSizes } from '../ops/matmul-nbits/rule.ts'
 import { requireInput } from '../ops/checks.ts'
+import { packedOf } from '../ops/sparse-matmul/reference.ts'
+import { attributes as sparseAttributes, isOfBytes, sparseSizes, X_ZERO } from '../ops/sparse-matmul/rule.ts'
 import { numbersOf } from '../ops/values.ts'
+import { unpackTwoOfFour } from '../sparsity/two-of-four.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 import { transposedVisits, windowVisits, type Factors, type VisitedAxis, type Visits } from './nonzero-counts.ts'
@@ -76,6 +79,19 @@ const FACTORS: Readonly<Record<string, (inputs: Inputs, attributes: unknown) => 
       { groups: 1, i, j, k },
       { values: numbersOf(given('matmulNBits', inputs, 0)), row: k, depth: 1, at: () => 0 },
       { values: dequantised(inputs, sizes), column: k, depth: 1, at: () => 0 },
+    )
+  },
+  sparseMatmul: (inputs, attributes) => {
+    const given = sparseAttributes.parse(attributes)
+    const { rows: i, columns: j, depth: k } = sparseSizes(inputs, given)
+    const weights = unpackTwoOfFour(packedOf(inputs, given))
+    const x = requireInput('sparseMatmul', inputs, 0, 'X')
+    // Bytes less their zero point; scales are of the weights, which have none.
+    if (isOfBytes(inputs)) return byteProduct('sparseMatmul', [x, weights, inputs[X_ZERO] ?? null], [0, 1, 2, 3], true)
+    return productFactors(
+      { groups: 1, i, j, k },
+      { values: numbersOf(x), row: k, depth: 1, at: () => 0 },
+      { values: numbersOf(weights), column: k, depth: 1, at: () => 0 },
     )
   },
 }

@@ -9,6 +9,7 @@ import { opNamed, REGISTRY } from '../../src/ops/registry.ts'
 import { parseAttributes } from '../../src/ops/run.ts'
 import { numbersOf } from '../../src/ops/values.ts'
 import { nonzeroWeights, paired, visitedInputs, weightsHoldTwoOfFour } from '../../src/profile/nonzero-counts.ts'
+import { packTwoOfFour } from '../../src/sparsity/two-of-four.ts'
 import { graph } from '../../src/graph/builder.ts'
 import { COUNTED, factorsOf } from '../../src/profile/nonzero-factors.ts'
 import { countNonzeros, type NonzeroReport } from '../../src/profile/nonzero.ts'
@@ -208,6 +209,37 @@ describe('non-zero MACs equal those counted one by one', () => {
     )
     const scales = tensor(Float32Array.of(0.5, 0), [2])
     expect(counted('matmulNBits', [a, b, scales], { bits: 4, blockSize: 16 })).toBe(1)
+  })
+})
+
+describe('weights packed in 2:4', () => {
+  // Rows [1 0 0 2 0 3] and [0 4 0 5 0 0]: five of twelve.
+  const packed = packTwoOfFour(tensor(Float32Array.of(1, 0, 0, 2, 0, 3, 0, 4, 0, 5, 0, 0), [2, 6]))
+
+  it('are counted as the matrix that they are of', () => {
+    const x = tensor(Float32Array.of(1, 1, 1, 0, 1, 2), [1, 6])
+    expect(counted('sparseMatmul', [x, packed.values, null, null, null, packed.positions], {})).toBe(3)
+  })
+
+  it('with bytes, less their zero point', () => {
+    const bytes = packTwoOfFour(tensor(Int8Array.of(1, 0, 0, 2, 0, 3, 0, 4, 0, 5, 0, 0), [2, 6]))
+    const x = tensor(Uint8Array.of(1, 7, 1, 0, 1, 7), [1, 6])
+    const zero = tensor(Uint8Array.of(7), [])
+    const inputs = [x, bytes.values, null, null, null, bytes.positions, null, zero]
+    // x − 7 is zero at places 1 and 5, which takes the 3 and the 4.
+    expect(counted('sparseMatmul', inputs, {})).toBe(3)
+  })
+
+  it('hold 2:4 in the report, and are as many as the matrix has', async () => {
+    const g = graph('packed')
+    const x = g.input('x', 'f32', [1, 6])
+    const y = g.sparseMatmul(x, packed, { name: 'p' })
+    g.output('y', y)
+    const report = await countNonzeros(g.finish(), { runs: [{ x: tensor(new Float32Array(6).fill(1), [1, 6]) }] })
+    expect(report.uncounted).toEqual([])
+    expect(report.layers).toMatchObject([
+      { name: 'p', kind: 'fc', weights: 12, nonzero_weights: 5, macs: 12, nonzero_macs: 5, two_of_four: true },
+    ])
   })
 })
 

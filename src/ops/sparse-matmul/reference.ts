@@ -9,11 +9,11 @@ import { floatsOf } from '../values.ts'
 import { byteReference } from './bytes.ts'
 import { isOfBytes, OP, POSITIONS, SCALES, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
 
-export function reference(inputs: InputValues, given: SparseMatmulAttributes): ReferenceOutput[] {
-  const { rows, columns, depth, bits, share, block, shape } = sparseSizes(inputs, given)
-  const x = requireInput(OP, inputs, 0, 'X')
+/** The weights as they were packed. @throws ShapeError, DtypeError, OptionError for what does not fit */
+export function packedOf(inputs: InputValues, given: SparseMatmulAttributes): TwoOfFour {
+  const { columns, depth, bits, share, block } = sparseSizes(inputs, given)
   const scales = inputs[SCALES] ?? null
-  const packed: TwoOfFour = {
+  return {
     lines: columns,
     depth,
     bits,
@@ -22,6 +22,12 @@ export function reference(inputs: InputValues, given: SparseMatmulAttributes): R
     share,
     ...(scales === null ? {} : { scales: scales as HostTensor<'f32'>, block }),
   }
+}
+
+export function reference(inputs: InputValues, given: SparseMatmulAttributes): ReferenceOutput[] {
+  const { rows, columns, depth, shape } = sparseSizes(inputs, given)
+  const x = requireInput(OP, inputs, 0, 'X')
+  const packed = packedOf(inputs, given)
   if (isOfBytes(inputs)) return byteReference(inputs, packed, given)
   const weights = new Float32Array(columns * depth)
   eachKept(packed, (line, k, value) => {
