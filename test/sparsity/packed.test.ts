@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { OptionError } from '../../src/errors.ts'
 import { graph } from '../../src/graph/builder.ts'
+import { sparseMatmul } from '../../src/ops/products.ts'
+import { cscMatmul, csrMatmul, eieMatmul } from '../../src/ops/sparse-formats.ts'
 import { packCsr } from '../../src/sparsity/csr.ts'
 import { requirePacked } from '../../src/sparsity/packed.ts'
 import { fromSemiStructured } from '../../src/sparsity/semi-structured.ts'
@@ -32,6 +34,16 @@ describe('a matrix in place of packed weights', () => {
     expect(error).toBeInstanceOf(OptionError)
     expect(String(error)).toMatch(new RegExp(`${op} takes weights as ${pack} makes them, not a dense f32 .*4.*8`))
     expect(String(error)).toContain(`Give ${pack}(matrix)`)
+  })
+
+  test.each([
+    [sparseMatmul, 'packTwoOfFour'],
+    [csrMatmul, 'packCsr'],
+    [cscMatmul, 'packCsc'],
+    [eieMatmul, 'packEie'],
+  ] as const)('called alone, before a GPU is asked: %o', async (op, pack) => {
+    const result: unknown = Reflect.apply(op, undefined, [undefined, tensor(new Float32Array(8), [1, 8]), dense])
+    await expect(result).rejects.toThrow(`${op.name} takes weights as ${pack} makes them, not a dense f32`)
   })
 
   test('packed weights pass; what lacks a part says which', () => {
