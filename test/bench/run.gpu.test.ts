@@ -133,7 +133,7 @@ describe('sparse kernels', () => {
   test('are timed in turns with our dense ones in one process, and right', async () => {
     const cases = casesNamed(SPARSE, 'bert-768-768-f32')
     const { child, ...given } = options(GEMM, { child: join(folder, 'bench-child.mjs') })
-    const report = await runSparse({ ...given, cases, ...(child === undefined ? {} : { child }) })
+    const report = await runSparse({ ...given, cases, named: true, ...(child === undefined ? {} : { child }) })
     const [row] = report.cases
     expect(row).toMatchObject({ name: 'bert-768-768-f32', unheld: [], dense: { error: { rows: 57, of: 128 } } })
     const [point] = row?.points ?? []
@@ -141,7 +141,9 @@ describe('sparse kernels', () => {
     expect(point?.error.relative).toBeLessThan(1e-5)
     expect(point?.own.samples_ms).toHaveLength(point?.dense?.samples_ms.length ?? 0)
     expect(point?.own.samples_ms.length).toBeGreaterThanOrEqual(3)
-    expect(point?.ratio).toBeGreaterThan(0)
+    expect(point?.ratio).toBe((point?.dense_ms ?? NaN) / (point?.ms ?? NaN))
+    expect(row?.busy_others).toBeGreaterThanOrEqual(0)
+    expect(report.seconds).toBeGreaterThan(0)
     // 8.5 bytes for 4 weights of 16, and X and Y beside them.
     const around = 2 * 4 * 128 * 768
     expect(point?.byte_ratio).toBeCloseTo((4 * 768 * 768 + around) / ((8.5 / 4) * 768 * 768 + around), 6)

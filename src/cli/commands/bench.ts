@@ -50,7 +50,8 @@ Examples:
 
 gemm: matrix products. conv: convolutions of networks, one ONNX node each with its bias and activation. model: networks end to end.
 sparse: 2:4 products and convolutions beside our own dense kernels, densities at which CSR, CSC, EIE's form and zero-skipping
-convolutions break even, ratios of run-length codes; peers are given the dense product.
+convolutions break even, ratios of run-length codes; peers are given the dense product. A software adapter is given a selection that
+takes minutes; --cases takes any.
 Each engine runs each case in a process of its own. Times are of operands and results that stay on the device; of models they are end
 to end. The first call of a product begins with A in host memory, ends with C there, and compiles the shaders; that of a convolution or
 a model also makes the session, or compiles the graph. Shader caches are off (--no-first-call leaves them on).
