@@ -10,6 +10,7 @@
 import { z } from 'zod'
 import { FileFormatError, type ErrorDetails } from '../errors.ts'
 import {
+  unorderedGroup,
   GROUP,
   KEPT,
   wordsOf,
@@ -161,6 +162,11 @@ export function checkPacked(name: string, packed: TwoOfFour): void {
     const blocks = scales.shape[1] ?? 1
     if (at >= 0) throw fail('scales', `A scale is ${scales.values[at]}`, { row: Math.floor(at / blocks), block: at % blocks })
   }
+  const unordered = unorderedGroup(positions)
+  if (unordered !== undefined) {
+    const { row, group, first, second } = unordered
+    throw fail('positions', `Positions ${first} and ${second} of a group are not in rising order`, { row, group })
+  }
   const whole = Math.floor(depth / GROUP)
   const groups = words * WORD_GROUPS
   for (let row = 0; row < positions.values.length; row++) {
@@ -169,9 +175,6 @@ export function checkPacked(name: string, packed: TwoOfFour): void {
       const seats = (word >>> (4 * nibble)) & 15
       const group = (row % words) * WORD_GROUPS + nibble
       const where = { row: Math.floor(row / words), group }
-      if ((seats & 3) >= seats >> 2) {
-        throw fail('positions', `Positions ${seats & 3} and ${seats >> 2} of a group are not in rising order`, where)
-      }
       if (group * GROUP >= depth && seats !== PADDING) throw fail('positions', 'Padding has other positions than 0 and 1', where)
     }
   }

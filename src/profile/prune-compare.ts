@@ -121,7 +121,8 @@ class ErrorSum {
   #size = 0
 
   get relative(): number {
-    return this.#size === 0 ? NaN : Math.sqrt(this.#error / this.#size)
+    if (this.#error === 0) return 0
+    return Math.sqrt(this.#error / this.#size)
   }
 
   /** Integers of 64 bits, which no pruned weight is in, are left out. */

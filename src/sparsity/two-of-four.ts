@@ -191,6 +191,22 @@ export function packTwoOfFour(given: HostTensor, { share = 1 }: { readonly share
   }
 }
 
+/** The first group of positions [rows, words] whose two are not in rising order. Undefined: all are. */
+export function unorderedGroup(
+  positions: HostTensor<'u32'>,
+): { row: number; group: number; first: number; second: number } | undefined {
+  const words = positions.shape[1] ?? 1
+  for (let at = 0; at < positions.values.length; at++) {
+    const word = positions.values[at] ?? 0
+    for (let nibble = 0; nibble < WORD_GROUPS; nibble++) {
+      const first = (word >>> (4 * nibble)) & 3
+      const second = (word >>> (4 * nibble + 2)) & 3
+      if (first >= second) return { row: Math.floor(at / words), group: (at % words) * WORD_GROUPS + nibble, first, second }
+    }
+  }
+  return undefined
+}
+
 /**
  * Calls back with every kept value of the depth, padding left out: its line, its k, and the value, scaled. Positions are taken as they
  * are: who loads a file checks them.

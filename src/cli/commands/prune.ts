@@ -1,5 +1,6 @@
 /** `tilewright prune`: a network with zeros in its weights, what that kept, and what it does to the network's results. */
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { isNetworkName } from '../../../models/index.ts'
 import { seededInputs } from '../../../models/inputs.ts'
@@ -126,17 +127,40 @@ function collect(text: string, before: readonly string[] = []): string[] {
   return [...before, text]
 }
 
-function checkOut(model: string, { out, force, compare, images, labels, order, lost }: Options): void {
+function checkOut(model: string, options: Options): void {
+  const { out, json, force, compare, images, labels, order, lost, hardware, permute, budget, count, preprocess, input } = options
   if (lost !== undefined && order !== 'energy') {
     throw new OptionError('--lost bounds how sparsity is spread by energy', { remedy: 'Give --order energy as well' })
   }
   if (labels !== undefined && images === undefined) {
     throw new OptionError('--labels names the classes of pictures, and there are none', { remedy: 'Give --images PATH' })
   }
+  for (const [name, given, needs, there] of [
+    ['--hardware', hardware, '--order energy', order === 'energy'],
+    ['--budget', budget, '--permute or --order energy', permute === true || order === 'energy'],
+    ['--count', count, '--images', images !== undefined],
+    ['--preprocess', preprocess, '--images or --input', images !== undefined || input !== undefined],
+  ] as const) {
+    if (given !== undefined && !there)
+      throw new OptionError(`${name} is for ${needs}`, { remedy: `Give ${needs}, or leave it out` })
+  }
   if (!compare && images !== undefined) throw new OptionError('--images is for comparing, which --no-compare leaves out')
-  if (out === undefined || force === true || !existsSync(out) || !existsSync(model)) return
-  if (realpathSync(out) !== realpathSync(model)) return
-  throw new OptionError(`${out} is MODEL itself, and would be overwritten`, { remedy: 'Name another file, or give --force' })
+  const files = [out, typeof json === 'string' ? json : undefined]
+  for (const file of force === true ? [] : files) {
+    if (file === undefined || !isSame(file, model)) continue
+    throw new OptionError(`${file} is MODEL itself, and would be overwritten`, { remedy: 'Name another file, or give --force' })
+  }
+  const [network, report] = files
+  if (network !== undefined && report !== undefined && (resolve(network) === resolve(report) || isSame(network, report))) {
+    throw new OptionError(`${report} cannot hold both the network and the report`, { remedy: 'Name two files' })
+  }
+}
+
+/** Whether two names are one file that is there, links followed. */
+function isSame(a: string, b: string): boolean {
+  if (!existsSync(a) || !existsSync(b)) return false
+  const [one, other] = [statSync(a), statSync(b)]
+  return one.dev === other.dev && one.ino === other.ino
 }
 
 async function prune(

@@ -7,18 +7,33 @@
  *
  * What was pruned is not part of the product: where X is infinite or NaN there, Y may or may not be NaN.
  */
+import { ShapeError } from '../../errors.ts'
 import { gemmProblem } from '../../schedule/problem.ts'
+import { unorderedGroup } from '../../sparsity/two-of-four.ts'
 import type { OpDefinition } from '../op.ts'
+import { checkOnce, isWords } from '../sparse/rule.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
 import { byteShape } from './bytes.ts'
-import { attributes, inferFloat, isOfBytes, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
+import { attributes, inferFloat, isOfBytes, POSITIONS, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
 
 export const sparseMatmul: OpDefinition<SparseMatmulAttributes> = {
   name: 'sparseMatmul',
   attributes,
   hostInputs: [],
   infer: (context) => (isOfBytes(context.inputs) ? [byteShape(context.inputs, context.attributes).output] : inferFloat(context)),
+  checkValues: ({ [POSITIONS]: positions = null }) => {
+    checkOnce([positions], () => {
+      const fault = isWords(positions) ? unorderedGroup(positions) : undefined
+      if (fault === undefined) return
+      const { row, group, first, second } = fault
+      throw new ShapeError(`Row ${row}, group ${group}: positions ${first} and ${second} are not in rising order`, {
+        row,
+        group,
+        remedy: 'Give what packTwoOfFour made',
+      })
+    })
+  },
   reference,
   plan,
   // Of the dense product: as the peers count it.
