@@ -25,7 +25,7 @@ async function run(block: string, index: number): Promise<string> {
   return stdout
 }
 
-test('there are four examples', () => expect(blocks.length).toBe(4))
+test('there are five examples', () => expect(blocks.length).toBe(5))
 
 test('a graph is run and profiled', async () => {
   expect(await run(blocks[0] ?? '', 0)).toMatch(/\[ 1, 8, 1, 1 \][\s\S]*true true \d/)
@@ -41,6 +41,10 @@ test('products with an epilogue, and with 4-bit weights near those with f32 weig
   expect(Number(off)).toBeLessThan(2)
 })
 
+test('weights in 2:4', async () => {
+  expect(await run(blocks[3] ?? '', 3)).toMatch(/^0\.53125\n\[ 1, 32 \] Float32Array\(3\)/)
+})
+
 test('a mapping without a GPU', async () => {
-  expect(await run(blocks[3] ?? '', 3)).toMatch(/seen: \d+[\s\S]*weights: \{ reads: \d+/)
+  expect(await run(blocks[4] ?? '', 4)).toMatch(/seen: \d+[\s\S]*weights: \{ reads: \d+/)
 })

@@ -16,7 +16,7 @@ import type { Csr } from '../sparsity/csr.ts'
 import type { Eie } from '../sparsity/eie.ts'
 import { requirePacked } from '../sparsity/packed.ts'
 import type { TwoOfFour } from '../sparsity/two-of-four.ts'
-import { HostTensor, tensor } from '../tensor/tensor.ts'
+import { tensor, type HostTensor } from '../tensor/tensor.ts'
 import { NodeBuilder, type Attributes, type Operand, type Value } from './node-builder.ts'
 
 export type { Attributes, Operand, Value } from './node-builder.ts'

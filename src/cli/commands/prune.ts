@@ -39,7 +39,7 @@ interface Options extends ModelFlags, PictureFlags {
   readonly skip?: readonly string[]
   readonly order: (typeof ORDERS)[number]
   readonly most?: number
-  readonly hardware: string
+  readonly hardware?: string
   readonly lost?: number
   readonly compare: boolean
   readonly inputSeed?: number
@@ -89,7 +89,7 @@ export function pruneCommand(context: Context, exit: (code: number) => void): Co
       'given',
     )
     .option('--most <N>', 'prune the first N layers in that order alone', integerOption('--most', 1))
-    .option('--hardware <NAME>', `the accelerator that --order energy prices layers on: ${HARDWARE_HELP}`, 'eyeriss')
+    .option('--hardware <NAME>', `the accelerator that --order energy prices layers on (default: eyeriss): ${HARDWARE_HELP}`)
     .option(
       '--lost <PART>',
       'with --order energy and unstructured: part of its Σ|w| that a layer may lose (default: half as much again as evenly)',
@@ -182,7 +182,7 @@ async function prune(
   const plan =
     order === 'energy'
       ? await planByEnergy(graph, {
-          ...{ ...which, hardware: await readHardware(context, hardware) },
+          ...{ ...which, hardware: await readHardware(context, hardware ?? 'eyeriss') },
           ...(lost === undefined ? {} : { lost }),
         })
       : undefined
