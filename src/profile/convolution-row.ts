@@ -69,7 +69,7 @@ export async function runConvolution(context: RowContext): Promise<Row> {
   const algorithm = algorithmNamed(choice.config.algorithm, conv.op)
   const config = algorithm.schema.parse(choice.config)
   const expected = estimateConvolution(conv, config, gpu.facts, ratesFor(gpu.facts, peaks))
-  const { multiplications, additions } = algorithm.work(conv, config)
+  const { multiplications, additions } = algorithm.work(conv, config, gpu.facts)
   const error = errorOf(layer, conv, config, measured.result)
   const accesses = await accessesOf(context, plan, algorithm.accesses?.(conv, config, gpu.facts), operands, output)
   const wrong = accesses === undefined ? [] : accessDifferences(accesses.predicted, accesses.counted)

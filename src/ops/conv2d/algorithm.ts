@@ -67,7 +67,8 @@ export interface Algorithm<C extends AlgorithmConfig = AlgorithmConfig> {
   candidates(conv: Convolution, device: DeviceFacts): readonly C[]
   /** The dispatches. The output is not empty; `config` is legal. */
   plan(conv: Convolution, config: C, device: DeviceFacts): OpPlan
-  work(conv: Convolution, config: C): Work
+  /** @param device where what is skipped depends on the kernel that it gets there; absent: nothing is skipped */
+  work(conv: Convolution, config: C, device?: DeviceFacts): Work
   /**
    * Bound on its rounding error with the dtype that intermediate values are stored in, relative to the magnitude of its patch
    * (tolerance.ts): 0 for algorithms that only multiply and add what the definition does.

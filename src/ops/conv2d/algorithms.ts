@@ -42,7 +42,7 @@ function erased<C extends AlgorithmConfig>(algorithm: Algorithm<C>): AnyAlgorith
     refusal: (conv, config, device) => algorithm.refusal(conv, own(config), device),
     candidates: (conv, device) => algorithm.candidates(conv, device),
     plan: (conv, config, device) => algorithm.plan(conv, own(config), device),
-    work: (conv, config) => algorithm.work(conv, own(config)),
+    work: (conv, config, device) => algorithm.work(conv, own(config), device),
     error: (conv, config) => algorithm.error(conv, own(config)),
     ...(accesses === undefined ? {} : { accesses: (conv, config, device) => accesses(conv, own(config), device) }),
     ...(estimate === undefined ? {} : { estimate: (conv, config, device, rates) => estimate(conv, own(config), device, rates) }),

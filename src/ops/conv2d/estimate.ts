@@ -24,7 +24,7 @@ export function estimateConvolution(
   const own = algorithm.estimate?.(conv, config, device, rates)
   if (own !== undefined) return own
   const plan = algorithm.plan(conv, config, device)
-  const { multiplications, additions, bytes } = algorithm.work(conv, config)
+  const { multiplications, additions, bytes } = algorithm.work(conv, config, device)
   const counts = algorithm.accesses?.(conv, config, device)
   const parts = {
     arithmetic: (multiplications + additions) / rates.flops[conv.accumulate],

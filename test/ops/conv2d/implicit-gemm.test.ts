@@ -49,6 +49,19 @@ describe('the product of a convolution', () => {
       2 * 2 * 6 * 35 * 36,
     )
   })
+
+  it('of filters in 2:4 half of it, where a kernel skips', () => {
+    const layer = convolutionAt({
+      inputs: [[1, 7, 7, 64], [32, 64, 1, 1], null],
+      attributes: { layout: 'nhwc', sparsity: '2:4' },
+    })
+    const done = (kernel: string | { kernel: string; gather: string }): number => {
+      return implicitGemm.work(layer, { algorithm: 'implicit-gemm', rows: 'positions', kernel }, FACTS).multiplications
+    }
+    expect(done({ kernel: 'two-of-four', gather: 'select' })).toBe((49 * 64 * 32) / 2)
+    expect(done({ kernel: 'two-of-four', gather: 'expand' })).toBe(49 * 64 * 32)
+    expect(done('tiled')).toBe(49 * 64 * 32)
+  })
 })
 
 describe('its plan', () => {

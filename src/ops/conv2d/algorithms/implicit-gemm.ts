@@ -14,7 +14,7 @@ import { rewired } from '../../../gpu/program.ts'
 import { choose, type Choice } from '../../gemm/choose.ts'
 import { estimate } from '../../gemm/estimate.ts'
 import { accessesOf, allCandidates, familyNamed, forced, kernelRefusal } from '../../gemm/families.ts'
-import type { BatchDimension, Product, Side, Stores, Window } from '../../gemm/product.ts'
+import { flopsOf, type BatchDimension, type Product, type Side, type Stores, type Window } from '../../gemm/product.ts'
 import { packedSide, packedSlice, packWeights, type DenseWeights } from '../../gemm/packed.ts'
 import { GROUP } from '../../../sparsity/two-of-four.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
@@ -90,8 +90,8 @@ export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
     return made
   },
 
-  work(conv) {
-    const macs = macsOf(conv)
+  work(conv, config, device) {
+    const macs = conv.sparsity === undefined || device === undefined ? macsOf(conv) : macsDone(conv, config, device)
     return {
       multiplications: macs,
       additions: macs,
@@ -113,6 +113,14 @@ export const implicitGemm: Algorithm<ImplicitGemmConfig> = {
   error: (conv, { kernel }) => strassenSpread(conv, kernel)?.error ?? 0,
 
   spread: (conv, config) => strassenSpread(conv, config?.kernel),
+}
+
+/** Multiply-accumulates of filters in 2:4: those of the loop nest that the kernel runs, padding of the depth among them. */
+function macsDone(conv: Convolution, config: ImplicitGemmConfig, device: DeviceFacts): number {
+  const product = productOf(conv, config)
+  const kernel = kernelOf(product, config, device).config
+  const nest = familyNamed(kernel.kernel, conv.op).nest?.(product, kernel) ?? product
+  return flopsOf(nest) / 2
 }
 
 /** The kernel that the product gets. @throws OptionError where the configuration names one that is not legal */
