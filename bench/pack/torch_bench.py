@@ -31,8 +31,8 @@ def timed(run, repeats):
     return begin.elapsed_time(end) / repeats
 
 
-def measure(run):
-    """Milliseconds of one run: the median of the samples."""
+def settled(run):
+    """Warms up; how many runs fill a sample."""
     run()
     torch.cuda.synchronize()
     warmed, repeats = 0.0, 1
@@ -40,6 +40,12 @@ def measure(run):
         each = timed(run, repeats)
         warmed += each * repeats
         repeats = max(1, min(4096, round(SAMPLE_MS / max(each, 1e-3))))
+    return repeats
+
+
+def measure(run):
+    """Milliseconds of one run: the median of the samples."""
+    repeats = settled(run)
     return statistics.median(timed(run, repeats) for _ in range(SAMPLES))
 
 

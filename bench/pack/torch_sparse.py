@@ -13,24 +13,12 @@ import sys
 import warnings
 
 import torch
-from torch_bench import SAMPLE_MS, SAMPLES, WARM_MS, timed
+from torch_bench import SAMPLES, settled, timed
 
 try:
     from torch.sparse import SparseSemiStructuredTensor, to_sparse_semi_structured
 except ImportError:
     sys.exit(f"PyTorch {torch.__version__} has no semi-structured sparsity: 2.1 is the first that has.")
-
-
-def settled(run):
-    """Warms up; runs that fill a sample."""
-    run()
-    torch.cuda.synchronize()
-    warmed, repeats = 0.0, 1
-    while warmed < WARM_MS:
-        each = timed(run, repeats)
-        warmed += each * repeats
-        repeats = max(1, min(4096, round(SAMPLE_MS / max(each, 1e-3))))
-    return repeats
 
 
 def in_turns(runs):
