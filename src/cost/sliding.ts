@@ -4,7 +4,7 @@
  * (a halo read once for several children).
  *
  * The rows of one pair are counted over all states of its own loops only; loops of other dimensions repeat the same states, so
- * `counts.ts` multiplies. A line (`lines.ts`) says which shapes the states of one loop dimension have; here two lines meet. Most
+ * `arrivals.ts` multiplies. A line (`lines.ts`) says which shapes the states of one loop dimension have; here two lines meet. Most
  * shapes are a row of equal intervals, all of which moved by the same distance, and need no sets:
  *
  *     children   [····][····][····]      every child drops its old rows for its new ones; rows that arrive are the
