@@ -121,7 +121,7 @@ async function findAdapter({
       }
       if (name === 'software' && !isSoftware(adapter.info)) continue
       // Browsers from before language features have none.
-      return { adapter, toggles, language: new Set((gpu as Partial<GPU>).wgslLanguageFeatures ?? []) }
+      return { adapter, toggles, language: new Set(gpu.wgslLanguageFeatures ?? []) }
     } catch (cause) {
       // Dawn throws where no adapter has the name that was asked for, and lists those there are.
       if (cause instanceof NoAdapterError) throw cause

@@ -11,8 +11,8 @@ export interface Allocation {
   readonly bytes: number
 }
 
-export interface Segment {
-  readonly buffer: GPUBuffer
+export interface Segment<B = GPUBuffer> {
+  readonly buffer: B
   /** Bytes. */
   readonly offset: number
   readonly size: number
@@ -118,9 +118,13 @@ export class BufferPool {
 }
 
 /** The segments of a tensor of `bytes` that lies at the start of `allocation`, as `assemble` expects them. */
-export function segmentsOf(allocation: Allocation, bytes: number, segmentBytes: number): Segment[] {
+export function segmentsOf<B extends Pick<GPUBuffer, 'size'>>(
+  allocation: { readonly buffers: readonly B[] },
+  bytes: number,
+  segmentBytes: number,
+): Segment<B>[] {
   const wanted = bindingBytes(bytes)
-  const segments: Segment[] = []
+  const segments: Segment<B>[] = []
   let start = 0
   const last = allocation.buffers.at(-1)
   for (const buffer of allocation.buffers) {

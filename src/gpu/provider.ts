@@ -14,7 +14,8 @@ export interface ProviderOptions {
 }
 
 export interface ProvidedGpu {
-  readonly gpu: GPU
+  /** As `navigator.gpu`; not every one says what its WGSL can do. */
+  readonly gpu: Pick<GPU, 'requestAdapter'> & Partial<Pick<GPU, 'wgslLanguageFeatures'>>
   /** Toggles that were set, a leading `-` marks one turned off. */
   readonly toggles: readonly string[]
 }

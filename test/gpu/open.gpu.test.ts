@@ -66,7 +66,7 @@ describe('openGpu', () => {
   it('says in a page without WebGPU what to do', async () => {
     setProvider({
       remedy: 'Use another',
-      open: () => Promise.resolve({ gpu: { requestAdapter: () => Promise.resolve(null) } as unknown as GPU, toggles: [] }),
+      open: () => Promise.resolve({ gpu: { requestAdapter: () => Promise.resolve(null) }, toggles: [] }),
     })
     await expect(openGpu()).rejects.toThrow('No WebGPU adapter. Use another')
     await expect(openGpu({ adapter: 'software' })).rejects.toThrow('No WebGPU adapter is called software. Use another')
