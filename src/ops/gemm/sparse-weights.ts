@@ -1,10 +1,10 @@
 /** Whether weights that an op is told to take as 2:4 hold it, where their values are known before anything runs. */
 import { checkTwoOfFour } from '../../sparsity/two-of-four.ts'
-import { sizeOf } from '../../tensor/shape.ts'
+import { sizeOf, type Shape } from '../../tensor/shape.ts'
 import { HostTensor } from '../../tensor/tensor.ts'
 import { floatsOf } from '../values.ts'
 
-/** How weights lie: [N, K], [K, N], or [M, C, …taps]. */
+/** How weights lie: [N, K]; [K, N] behind any extents of 1, or a column [K]; or [M, C, …taps]. */
 export type WeightOrder = 'lines' | 'across' | 'filters'
 
 /** Those that hold it: weights of one tensor are looked at once. */
@@ -22,8 +22,7 @@ export function checkSparseWeights(weights: HostTensor | null, order: WeightOrde
 
 /** [K, N] as [N, K], [M, C, taps] as [M · taps, C]. */
 function turned(weights: HostTensor, order: WeightOrder): HostTensor {
-  const [first = 0, second = 0, ...rest] = weights.shape
-  const [outer, depth, inner] = order === 'across' ? [1, first, second] : [first, second, sizeOf(rest)]
+  const [outer, depth, inner] = order === 'across' ? acrossOf(weights.shape) : filtersOf(weights.shape)
   const values = floatsOf(weights)
   const lines = new Float32Array(values.length)
   for (let o = 0; o < outer; o++) {
@@ -32,4 +31,14 @@ function turned(weights: HostTensor, order: WeightOrder): HostTensor {
     }
   }
   return new HostTensor('f32', [outer * inner, depth], lines)
+}
+
+type Extents = readonly [outer: number, depth: number, inner: number]
+
+function acrossOf(shape: Shape): Extents {
+  return shape.length === 1 ? [1, sizeOf(shape), 1] : [1, shape.at(-2) ?? 0, shape.at(-1) ?? 0]
+}
+
+function filtersOf([filters = 0, channels = 0, ...taps]: Shape): Extents {
+  return [filters, channels, sizeOf(taps)]
 }
