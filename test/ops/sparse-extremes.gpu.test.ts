@@ -147,4 +147,17 @@ describe('damaged weights are named before anything runs', () => {
   ])('%s', async (_, run, message) => {
     await expect(async () => run()).rejects.toThrow(message)
   })
+
+  it('in tensors beside one that was sound with others', async () => {
+    const packed = packCsr(w, { indexBits: 32 })
+    using y = await ops.csrMatmul(gpu, x, packed)
+    expect(y.shape).toEqual([1, 2])
+    await expect(async () => ops.csrMatmul(gpu, x, { ...packed, columns: words(0, 9, 1) })).rejects.toThrow('column 9 of 3')
+  })
+
+  it('where nothing says how deep they are', () => {
+    const { values, columns } = packCsr(w, { indexBits: 32 })
+    const given = csrMatmul.attributes.parse({ indexBits: 32 })
+    expect(() => csrMatmul.checkValues?.([x, values, columns, words(0, 3_000_000, 3)], given)).toThrow('CSR: row 0 ends at 3000000')
+  })
 })

@@ -16,8 +16,8 @@ export const csrMatmul: OpDefinition<CsrAttributes> = {
   infer,
   checkValues: ([, ...weights], { depth, indexBits }) => {
     checkOnce(weights.slice(0, 3), ([values, columns, pointers]) => {
-      if (depth === undefined || !isFloats(values) || !isWords(columns) || !isWords(pointers)) return
-      checkCsr({ lines: pointers.values.length - 1, depth, values, columns, indexBits, pointers })
+      if (!isFloats(values) || !isWords(columns) || !isWords(pointers)) return
+      checkCsr({ lines: pointers.values.length - 1, depth: depth ?? Infinity, values, columns, indexBits, pointers })
     })
   },
   reference,

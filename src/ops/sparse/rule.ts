@@ -151,8 +151,8 @@ export function sparseProblem({ rows: i, columns: j, depth: k }: SparseSizes): P
   return i * j * k === 0 ? undefined : gemmProblem({ i, j, k })
 }
 
-/** Tensors whose weights were found to be well formed: looked at once. */
-const sound = new WeakSet<HostTensor>()
+/** What weights that were found to be well formed consist of, by the last of their tensors: looked at once. */
+const sound = new WeakMap<HostTensor, readonly HostTensor[]>()
 
 /**
  * Checks packed weights whose tensors are all known before the run; of others the kernels take what there is.
@@ -164,9 +164,11 @@ export function checkOnce(
 ): void {
   const known = tensors.filter((tensor) => tensor !== null && tensor !== undefined)
   const last = known.at(-1)
-  if (known.length < tensors.length || last === undefined || sound.has(last)) return
+  if (known.length < tensors.length || last === undefined) return
+  const before = sound.get(last)
+  if (before?.length === known.length && known.every((tensor, index) => tensor === before[index])) return
   check(known)
-  sound.add(last)
+  sound.set(last, known)
 }
 
 export function isWords(tensor: HostTensor | null | undefined): tensor is HostTensor<'u32'> {
