@@ -17,8 +17,7 @@ fn main(
     mask |= select(0u, 1u << i, value != 0u && index < params.count);
   }
   if (place < params.masks) { store_masks(place, mask); }
-  // 32 zeros have no bit to count from.
-  let part = select(vec3<u32>(countTrailingZeros(mask), countOneBits(mask), countLeadingZeros(mask)), vec3<u32>(32u, 0u, 32u), mask == 0u);
+  let part = stretch_of(mask);
   let sum = joined(before(lane, part), part);
   if (lane == LANES - 1u) {
     store_blocks(3u * group, sum.x);

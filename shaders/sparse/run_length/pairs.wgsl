@@ -11,7 +11,7 @@ fn main(
   if (group >= params.groups) { return; }
   let place = group * LANES + lane;
   let mask = select(0u, load_masks(min(place, params.masks - 1u)), place < params.masks);
-  let part = select(vec3<u32>(countTrailingZeros(mask), countOneBits(mask), countLeadingZeros(mask)), vec3<u32>(32u, 0u, 32u), mask == 0u);
+  let part = stretch_of(mask);
   let block = vec3<u32>(load_blocks(3u * group), load_blocks(3u * group + 1u), load_blocks(3u * group + 2u));
   let left = joined(block, before(lane, part));
   if (place >= params.masks) { return; }

@@ -14,5 +14,10 @@ fn joined(a: part_t, b: part_t) -> part_t {
   return vec3<u32>(a.x + select(0u, b.x, a.y == 0u), a.y + between + b.y, b.z + select(0u, a.z, b.y == 0u));
 }
 
+/// The stretch of 32 values, of which a bit each says whether it is not 0. Of no bit both counts of zeros are 32.
+fn stretch_of(mask: u32) -> part_t {
+  return vec3<u32>(countTrailingZeros(mask), countOneBits(mask), countLeadingZeros(mask));
+}
+
 /// Pairs up to the last value of a stretch that begins the tensor that is not 0.
 fn settled_pairs(part: part_t) -> u32 { return select(part.x / 32u + part.y, 0u, part.y == 0u); }
