@@ -13,6 +13,7 @@ import {
   unorderedGroup,
   GROUP,
   KEPT,
+  PADDING,
   wordsOf,
   WORD_DEPTH,
   WORD_GROUPS,
@@ -21,7 +22,7 @@ import {
   type ValueBits,
 } from '../sparsity/two-of-four.ts'
 import type { DType } from '../tensor/dtype.ts'
-import { formatShape, type Shape } from '../tensor/shape.ts'
+import { formatShape, sameShape, type Shape } from '../tensor/shape.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts'
 
@@ -120,8 +121,7 @@ function isOf<D extends DType>(tensor: HostTensor, dtype: D): tensor is HostTens
 
 /** @throws FileFormatError where dtype or shape are others */
 function expect<D extends DType>(found: HostTensor, name: string, dtype: D, shape: Shape): HostTensor<D> {
-  if (isOf(found, dtype) && found.shape.length === shape.length && shape.every((size, axis) => size === found.shape[axis]))
-    return found
+  if (isOf(found, dtype) && sameShape(found.shape, shape)) return found
   throw new FileFormatError(`A tensor of a 2:4 layer should be ${dtype} ${formatShape(shape)}`, {
     tensor: name,
     dtype: found.dtype,
@@ -146,7 +146,7 @@ function valuesOf(bits: ValueBits, found: HostTensor, name: string, shape: Shape
  * Holds packed weights against what the kernels rely on.
  * @throws FileFormatError naming tensor, row and group
  */
-export function checkPacked(name: string, packed: TwoOfFour): void {
+function checkPacked(name: string, packed: TwoOfFour): void {
   const { lines, depth, bits, values, positions, share, scales, block } = packed
   const fail = (tensor: string, message: string, details: ErrorDetails = {}): FileFormatError =>
     new FileFormatError(message, { tensor: `${name}.${tensor}`, ...details })
@@ -167,15 +167,15 @@ export function checkPacked(name: string, packed: TwoOfFour): void {
     const { row, group, first, second } = unordered
     throw fail('positions', `Positions ${first} and ${second} of a group are not in rising order`, { row, group })
   }
+  // Nothing is padded; of no depth there are as many lines as a header says.
+  if (depth === words * WORD_DEPTH) return
   const whole = Math.floor(depth / GROUP)
   const groups = words * WORD_GROUPS
-  for (let row = 0; row < positions.values.length; row++) {
-    const word = positions.values[row] ?? 0
-    for (let nibble = 0; nibble < WORD_GROUPS; nibble++) {
-      const seats = (word >>> (4 * nibble)) & 15
-      const group = (row % words) * WORD_GROUPS + nibble
-      const where = { row: Math.floor(row / words), group }
-      if (group * GROUP >= depth && seats !== PADDING) throw fail('positions', 'Padding has other positions than 0 and 1', where)
+  for (let row = 0; row < Math.ceil(lines / share); row++) {
+    for (let group = Math.ceil(depth / GROUP); group < groups; group++) {
+      const word = positions.values[row * words + Math.floor(group / WORD_GROUPS)] ?? 0
+      const seats = (word >>> (4 * (group % WORD_GROUPS))) & 15
+      if (seats !== PADDING) throw fail('positions', 'Padding has other positions than 0 and 1', { row, group })
     }
   }
   // What stands for no depth: the groups behind the last, and seats of the last that the depth does not reach.
@@ -191,6 +191,3 @@ export function checkPacked(name: string, packed: TwoOfFour): void {
     }
   }
 }
-
-/** Seats 0 and 1. */
-const PADDING = 1 << 2

@@ -18,7 +18,7 @@ import { DtypeError, FileFormatError, OptionError, ShapeError } from '../errors.
 import { allocate } from '../tensor/dtype.ts'
 import { formatShape } from '../tensor/shape.ts'
 import { HostTensor } from '../tensor/tensor.ts'
-import { GROUP, KEPT, wordsOf, WORD_GROUPS, WORD_VALUES, type TwoOfFour } from './two-of-four.ts'
+import { GROUP, KEPT, PADDING, wordsOf, WORD_GROUPS, WORD_VALUES, type TwoOfFour } from './two-of-four.ts'
 
 export type SemiStructuredDtype = 'f32' | 'f16' | 'bf16' | 'i8'
 /** `plain`: a line's words one after another; `cutlass`: as PyTorch keeps them. */
@@ -40,8 +40,6 @@ export interface SemiStructured {
 /** The nibble of a pair whose first, or second, is kept. */
 const FIRST_OF_TWO = 0b0100
 const SECOND_OF_TWO = 0b1110
-/** Padding: seats 0 and 1. */
-const PADDING = 0b0100
 
 const HELD = { f32: 'f32', f16: 'f16', bf16: 'f32', i8: 'i8' } as const
 const BITS = { f32: 32, f16: 16, bf16: 32, i8: 8 } as const

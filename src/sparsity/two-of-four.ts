@@ -14,6 +14,7 @@ import { DtypeError, OptionError, ShapeError } from '../errors.ts'
 import { allocate, type HostArrays } from '../tensor/dtype.ts'
 import { formatShape } from '../tensor/shape.ts'
 import { HostTensor } from '../tensor/tensor.ts'
+import { bytesOfTensors } from './entries.ts'
 
 /** Neighbours along the depth of which KEPT stay. */
 export const GROUP = 4
@@ -22,6 +23,8 @@ export const KEPT = 2
 export const WORD_GROUPS = 8
 export const WORD_DEPTH = GROUP * WORD_GROUPS
 export const WORD_VALUES = KEPT * WORD_GROUPS
+/** The nibble of a group of padding: seats 0 and 1. */
+export const PADDING = 0b0100
 
 const PLAIN = [32, 16, 8] as const
 export const VALUE_BITS = [...PLAIN, 4] as const
@@ -52,7 +55,7 @@ export function wordsOf(depth: number): number {
 
 /** Bytes of values, positions and scales as they lie in memory, padding and all. */
 export function twoOfFourBytes({ values, positions, scales }: TwoOfFour): number {
-  return [values, positions, scales].reduce((sum, tensor) => sum + (tensor === undefined ? 0 : tensor.values.byteLength), 0)
+  return bytesOfTensors(values, positions, scales)
 }
 
 /** @throws OptionError unless `share` is 1 or a multiple of 4 */

@@ -172,6 +172,17 @@ describe('hostile files', () => {
     expect(() => loadTwoOfFour(bytes)).toThrow(message)
   })
 
+  // Lines without depth take no bytes, however many the header says.
+  it.each([2 ** 30, 2 ** 52])('%i lines without depth are read at once', (lines) => {
+    const values = new HostTensor('f32', [lines, 0], new Float32Array())
+    const positions = new HostTensor('u32', [lines, 0], new Uint32Array())
+    const before = process.cpuUsage()
+    const back = reloaded({ lines, depth: 0, bits: 32, share: 1, values, positions })
+    const { user } = process.cpuUsage(before)
+    expect(back).toMatchObject({ lines, depth: 0 })
+    expect(user).toBeLessThan(0.3e6)
+  })
+
   it('is not written either', () => {
     const wrong = { ...packed, positions: new HostTensor('u32', [6, 2], new Uint32Array(12)) }
     expect(() => saveTwoOfFour(new Map([['w', wrong]]))).toThrow(/0 and 0 .*rising order.*tensor w\.positions; row 0; group 0/)
