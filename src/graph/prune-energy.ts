@@ -17,11 +17,11 @@ import {
   type PriceOptions,
   type ZeroPrices,
 } from '../sparsity/energy-aware.ts'
-import { parsePattern, patternName, type PrunePattern } from '../sparsity/pattern.ts'
+import { patternName, type PrunePattern } from '../sparsity/pattern.ts'
 import { trialTypes } from './channel-groups.ts'
 import { ConstantSources } from './constant-source.ts'
 import type { Graph } from './graph.ts'
-import { chosenByName, type PruneOptions } from './prune.ts'
+import { chosenByName, patternOf, type PruneOptions } from './prune.ts'
 import { layerWeights, prunableLayers } from './prune-layers.ts'
 
 export interface EnergyOptions extends PriceOptions, Pick<PruneOptions, 'pattern' | 'layers' | 'skip' | 'most' | 'sizes'> {
@@ -101,8 +101,4 @@ export function pruneByPlan({ layers, bound }: EnergyPlan): Pick<PruneOptions, '
     ...(layers.length === 0 ? {} : { most: layers.length }),
     ...(bound === null ? {} : { patterns: new Map(patterns) }),
   }
-}
-
-function patternOf({ pattern = '2:4' }: EnergyOptions): PrunePattern {
-  return typeof pattern === 'string' ? parsePattern(pattern) : pattern
 }

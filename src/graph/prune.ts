@@ -6,7 +6,7 @@
  */
 import { OptionError } from '../errors.ts'
 import { magnitudesOf, sumOfLargest } from '../sparsity/magnitude.ts'
-import { maskReport, pruneMask } from '../sparsity/mask.ts'
+import { maskReport, pruneMask, type MaskReport } from '../sparsity/mask.ts'
 import { parsePattern, patternName, type PrunePattern } from '../sparsity/pattern.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
@@ -110,8 +110,7 @@ export interface Pruned {
  */
 export async function pruneGraph(graph: Graph, options: PruneOptions = {}): Promise<Pruned> {
   const { permute = false, seed = 1, sizes, signal, onProgress } = options
-  const given = options.pattern ?? '2:4'
-  const pattern = typeof given === 'string' ? parsePattern(given) : given
+  const pattern = patternOf(options)
   if (permute && pattern.kind !== '2:4') {
     throw new OptionError(`Permuting channels is of use for 2:4, not for ${patternName(pattern)}`, { remedy: 'Leave it out' })
   }
@@ -121,7 +120,10 @@ export async function pruneGraph(graph: Graph, options: PruneOptions = {}): Prom
   if (layers.length === 0) throw nothingToPrune(graph, dense)
   const constants = new Map(graph.constants)
   const patternFor = ({ name }: PrunableLayer): PrunePattern => options.patterns?.get(name) ?? pattern
-  const plain = new Map(layers.map((layer) => [layer, located(layer, () => maskOf(graph.constants, layer, patternFor(layer)))]))
+  // As they lie, before the search: without a permutation the masks below are of the same weights.
+  const plain = new Map(
+    (permute ? layers : []).map((layer) => [layer, located(layer, () => masked(graph.constants, layer, patternFor(layer)).kept)]),
+  )
   const groups = permute ? await permuteChannels(constants, channels, layers, { ...options, pattern, seed }) : []
   const permuted = new Map(constants)
   const done: PrunedLayer[] = []
@@ -129,10 +131,8 @@ export async function pruneGraph(graph: Graph, options: PruneOptions = {}): Prom
     signal?.throwIfAborted()
     onProgress?.({ done: index, total: layers.length, text: `pruning ${layer.name}` })
     const before = plain.get(layer)
-    const weights = layerWeights(constants, layer)
-    const mask = pruneMask({ values: weights, shape: layer.shape }, patternFor(layer))
+    const { weights, mask, kept } = located(layer, () => masked(constants, layer, patternFor(layer)))
     applyMask(constants, layer, mask)
-    const kept = maskReport({ values: weights }, mask)
     const best = sumOfLargest(magnitudesOf(weights), kept.kept)
     done.push({
       ...{ name: layer.name, nodes: layer.nodes, op: layer.op, shape: layer.shape, weights: kept.weights, non_zero: kept.nonZero },
@@ -149,9 +149,20 @@ export async function pruneGraph(graph: Graph, options: PruneOptions = {}): Prom
   return { graph: { ...graph, constants }, dense: { ...graph, constants: permuted }, changed, report }
 }
 
-function maskOf(constants: ReadonlyMap<string, HostTensor>, layer: PrunableLayer, pattern: PrunePattern): { retained: number } {
-  const values = layerWeights(constants, layer)
-  return maskReport({ values }, pruneMask({ values, shape: layer.shape }, pattern))
+/** The pattern that options name. Default 2:4. @throws OptionError for a text that is none */
+export function patternOf({ pattern = '2:4' }: Pick<PruneOptions, 'pattern'>): PrunePattern {
+  return typeof pattern === 'string' ? parsePattern(pattern) : pattern
+}
+
+/** A layer's weights, what stays of them, and how much that is. */
+function masked(
+  constants: ReadonlyMap<string, HostTensor>,
+  layer: PrunableLayer,
+  pattern: PrunePattern,
+): { weights: Float32Array; mask: Uint8Array; kept: MaskReport } {
+  const weights = layerWeights(constants, layer)
+  const mask = pruneMask({ values: weights, shape: layer.shape }, pattern)
+  return { weights, mask, kept: maskReport({ values: weights }, mask) }
 }
 
 /** Names the layer in what `work` throws. */
