@@ -48,7 +48,7 @@ export interface LayerList {
 }
 
 const PRODUCTS: ReadonlySet<string> = new Set(['conv2d', 'linear', 'gemm', 'matmul'])
-const QUANTISED: ReadonlySet<string> = new Set([...['qlinearConv', 'convInteger', 'qlinearMatmul', 'matmulInteger', 'matmulNBits']])
+const QUANTISED: ReadonlySet<string> = new Set(['qlinearConv', 'convInteger', 'qlinearMatmul', 'matmulInteger', 'matmulNBits'])
 const gemmFields = z.looseObject({ transB: z.union([z.boolean(), z.number()]).default(false) })
 
 /**

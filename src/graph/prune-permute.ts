@@ -9,6 +9,7 @@
 import { maskReport, pruneMask } from '../sparsity/mask.ts'
 import type { PrunePattern } from '../sparsity/pattern.ts'
 import { permutationSteps, type ChannelMatrix, type Permutation } from '../sparsity/permutation.ts'
+import { GROUP } from '../sparsity/two-of-four.ts'
 import { sizeOf } from '../tensor/shape.ts'
 import type { HostTensor } from '../tensor/tensor.ts'
 import { permuteGroup, type ChannelGroup, type ChannelGroups } from './channel-groups.ts'
@@ -41,8 +42,6 @@ interface Reader {
   readonly rows: readonly [from: number, to: number]
 }
 
-const FOUR = 4
-
 /**
  * Permutes every group whose channels a layer to be pruned reads side by side. Never to a worse end: `kept` ≥ `unpermuted` for each.
  * @param constants are set anew where they change
@@ -70,7 +69,7 @@ export async function permuteChannels(
     const before = keptOf(constants, judged, pattern)
     const seats = wholeQuads(readers)
     const result = { channels: group.size, searched: seats.length, layers: names, unpermuted: before, kept: before }
-    if (seats.length <= FOUR) {
+    if (seats.length <= GROUP) {
       results.push({ ...result, left: 'there is one group of four at most' })
       continue
     }
@@ -121,19 +120,19 @@ function wholeQuads(readers: readonly Reader[]): number[] {
   const [, depth = 0] = first.layer.shape
   const seatAt = new Map([...first.positions].map((place, seat) => [place, seat]))
   const seats: number[] = []
-  for (let quad = 0; quad < depth; quad += FOUR) {
-    const own = Array.from({ length: Math.min(FOUR, depth - quad) }, (_, i) => seatAt.get(quad + i)).filter(
+  for (let quad = 0; quad < depth; quad += GROUP) {
+    const own = Array.from({ length: Math.min(GROUP, depth - quad) }, (_, i) => seatAt.get(quad + i)).filter(
       (seat) => seat !== undefined,
     )
-    if (own.length === Math.min(FOUR, depth - quad)) seats.push(...own)
+    if (own.length === Math.min(GROUP, depth - quad)) seats.push(...own)
   }
   return seats
 }
 
 /** Whether a reader has the same groups of four as `seats` in their order. */
 function isAligned({ positions }: Reader, seats: readonly number[]): boolean {
-  const quadOf = (slot: number): number => Math.floor((positions[seats[slot] ?? 0] ?? 0) / FOUR)
-  return seats.every((_, slot) => quadOf(slot) === quadOf(slot - (slot % FOUR)))
+  const quadOf = (slot: number): number => Math.floor((positions[seats[slot] ?? 0] ?? 0) / GROUP)
+  return seats.every((_, slot) => quadOf(slot) === quadOf(slot - (slot % GROUP)))
 }
 
 /** The order over all seats of the group that the search finds over `seats`. */

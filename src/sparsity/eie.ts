@@ -17,7 +17,7 @@ import { sharedValues, nearestValue } from './codebook.ts'
 import { bytesOfTensors, checkLength, denseMatrix, entryTensor, type EntryValues } from './entries.ts'
 
 /** The most zeros that an entry can have before it. */
-export const MOST_ZEROS = 15
+const MOST_ZEROS = 15
 /** Weights that a codebook holds. */
 export const CODES = 16
 /** Nibbles in a word. */
@@ -44,7 +44,7 @@ export interface Eie {
 }
 
 /** Nibbles, eight to a word, the first lowest. */
-export function packNibbles(nibbles: ArrayLike<number>): HostTensor<'u32'> {
+function packNibbles(nibbles: ArrayLike<number>): HostTensor<'u32'> {
   const words = new Uint32Array(Math.ceil(nibbles.length / WORD_NIBBLES))
   for (let i = 0; i < nibbles.length; i++) {
     const word = Math.floor(i / WORD_NIBBLES)
@@ -54,7 +54,7 @@ export function packNibbles(nibbles: ArrayLike<number>): HostTensor<'u32'> {
 }
 
 /** Nibble `i` of packed words. */
-export function nibbleAt(words: Uint32Array, i: number): number {
+function nibbleAt(words: Uint32Array, i: number): number {
   return ((words[Math.floor(i / WORD_NIBBLES)] ?? 0) >>> (4 * (i % WORD_NIBBLES))) & 15
 }
 
