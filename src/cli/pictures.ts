@@ -22,12 +22,6 @@ export interface PictureFlags extends InputFlags {
   readonly count?: number
 }
 
-export interface Pictures {
-  readonly inputs: readonly LabelledInput[]
-  /** Names of classes, where a file gave them. */
-  readonly labels: readonly Label[] | undefined
-}
-
 const PICTURE = /\.(png|jpe?g)$/i
 /** Bytes that a file may have once it is decompressed. */
 const LARGEST_IDX = 2 ** 30
@@ -36,7 +30,7 @@ const LARGEST_IDX = 2 ** 30
  * The pictures that `--images` names, as inputs of the network's only input.
  * @throws OptionError where there are none, or the network takes several inputs; FileFormatError naming the file
  */
-export async function readPictures(context: Context, graph: Graph, images: string, flags: PictureFlags): Promise<Pictures> {
+export async function readPictures(context: Context, graph: Graph, images: string, flags: PictureFlags): Promise<LabelledInput[]> {
   const [input, another] = graph.inputs
   if (input === undefined || another !== undefined) {
     throw new OptionError(`${graph.name} has ${graph.inputs.length} inputs; pictures are fed to a network that has one`)
@@ -48,7 +42,7 @@ export async function readPictures(context: Context, graph: Graph, images: strin
   const isNumbers = labelBytes !== undefined && isIdx(labelBytes)
   if (!found.isDirectory()) {
     const numbers = isNumbers ? located(flags.labels ?? '', () => decodeIdx(labelBytes).values) : undefined
-    return { inputs: await readIdx(images, input, numbers, flags, signal), labels: undefined }
+    return await readIdx(images, input, numbers, flags, signal)
   }
   if (isNumbers)
     throw new OptionError('Labels in an IDX file go with pictures in one', { remedy: 'Give a text file, one class a line' })
@@ -64,7 +58,7 @@ export async function readPictures(context: Context, graph: Graph, images: strin
       label: labels === undefined ? undefined : classOf(relative(images, file), labels),
     })
   }
-  return { inputs, labels }
+  return inputs
 }
 
 /** Pictures in a folder and the folders in it, by name. */
@@ -96,8 +90,8 @@ async function readIdx(
 ): Promise<LabelledInput[]> {
   const bytes = await decompressed(file, signal)
   const { shape, values } = located(file, () => decodeIdx(bytes))
-  const [count = 0, height = 0, width = 0, ...more] = shape
-  if (shape.length !== 3 || more.length > 0)
+  const [count = 0, height = 0, width = 0] = shape
+  if (shape.length !== 3)
     throw new FileFormatError(`${file} holds no pictures`, { shape, remedy: 'Expected [count, height, width]' })
   if (labels !== undefined && labels.length !== count) {
     throw new OptionError(`${file} has ${count} pictures, but there are ${labels.length} labels`)

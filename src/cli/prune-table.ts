@@ -107,13 +107,11 @@ function energyLines(plan: EnergyPlan, colors: Colors): string[] {
           ['all, by energy', '', ...cells(totals)],
           ['all, evenly', percent(uniform.totals.sparsity), ...cells(uniform.totals)],
         ]
-  const reasons = new Map<string, string[]>()
-  for (const { name, reason } of layers) if (reason !== undefined) reasons.set(reason, [...(reasons.get(reason) ?? []), name])
   return [
     `Energy on ${hardware}${dataflow === null ? '' : `, ${dataflow}`}${of} (${about}):`,
     table(columns, [...rows, ...totalRows], colors),
     ...(uniform === null || bound === null ? [] : ['', spreadLine(totals, uniform.totals, bound)]),
-    ...[...reasons].map(([reason, names]) => `  ${wrapped(`${reason}: ${names.join(', ')}`, 4)}`),
+    ...reasonLines(layers.flatMap(({ name, reason }) => (reason === undefined ? [] : [{ name, reason }]))),
   ]
 }
 
@@ -128,9 +126,14 @@ function spreadLine(totals: EnergyTotals, uniform: EnergyTotals, bound: number):
 
 function denseLines({ dense }: PruneReport): string[] {
   if (dense.length === 0) return []
+  return ['Left dense:', ...reasonLines(dense.map(({ name, op, reason }) => ({ name: `${name} (${op})`, reason }))), '']
+}
+
+/** A line for each reason, with the layers that have it. */
+function reasonLines(layers: readonly { readonly name: string; readonly reason: string }[]): string[] {
   const reasons = new Map<string, string[]>()
-  for (const { name, op, reason } of dense) reasons.set(reason, [...(reasons.get(reason) ?? []), `${name} (${op})`])
-  return ['Left dense:', ...[...reasons].map(([reason, names]) => `  ${wrapped(`${reason}: ${names.join(', ')}`, 4)}`), '']
+  for (const { name, reason } of layers) reasons.set(reason, [...(reasons.get(reason) ?? []), name])
+  return [...reasons].map(([reason, names]) => `  ${wrapped(`${reason}: ${names.join(', ')}`, 4)}`)
 }
 
 function totalLines({ pattern, totals, groups, permuted }: PruneReport): string[] {

@@ -21,7 +21,7 @@ export interface LabelledInput {
 export interface OutputError {
   readonly output: string
   readonly max_abs: number
-  /** ‖pruned − dense‖ / ‖dense‖; NaN where the dense output is all zeros. */
+  /** ‖pruned − dense‖ / ‖dense‖; 0 where they are the same, infinite where the dense output alone is all zeros. */
   readonly relative: number
 }
 

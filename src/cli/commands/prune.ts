@@ -206,7 +206,7 @@ async function inputsOf(context: Context, { graph, sizes }: OpenedModel, options
   if (images !== undefined) {
     if (options.input !== undefined)
       throw new OptionError('--images and --input both say what to compare on', { remedy: 'Give one' })
-    const { inputs } = await readPictures(context, graph, images, options)
+    const inputs = await readPictures(context, graph, images, options)
     const known = inputs.filter(({ label }) => label !== undefined).length
     return { list: inputs, text: `${inputs.length} pictures of ${images}, ${known} of a known class` }
   }
