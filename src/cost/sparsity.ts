@@ -27,7 +27,7 @@ import { OptionError } from '../errors.ts'
 import { compressionOf, type Factor, type Hardware, type OperandSparsity, type ZeroAction } from '../schedule/hardware.ts'
 import { keeps, type Mapping } from '../schedule/mapping.ts'
 import { reach, tileWords } from '../schedule/check.ts'
-import { OPERANDS, RELEVANT, extentOf, type Operand, type Problem } from '../schedule/problem.ts'
+import { OPERANDS, extentOf, type Operand, type Problem } from '../schedule/problem.ts'
 import { neverMeet, paddedDensity, zeroModel, type Density, type Zeros } from './density.ts'
 import type { Evaluation, EvaluationTime, SparseCounts, SparseEvaluation } from './evaluation.ts'
 import { storedBy, type Stored } from './formats.ts'
@@ -104,16 +104,8 @@ class SparseBill {
     this.#given = densities
     this.#loops = loopsOf(mapping)
     this.#multicasts = hardware.levels.map(({ multicast }) => multicast ?? true)
-    this.#words = {
-      weights: product(problem, 'weights'),
-      inputs:
-        problem.groups *
-        problem.N *
-        problem.C *
-        reach(problem.P, problem.stride[0], problem.R, problem.dilation[0]) *
-        reach(problem.Q, problem.stride[1], problem.S, problem.dilation[1]),
-      outputs: product(problem, 'outputs'),
-    }
+    const whole = (operand: Operand): number => tileWords(problem, mapping, 0, operand)
+    this.#words = { weights: whole('weights'), inputs: whole('inputs'), outputs: whole('outputs') }
     this.#zeros = {
       weights: zeroModel(densities.weights ?? 1, this.#words.weights),
       inputs: zeroModel(paddedDensity(problem, densities.inputs), this.#words.inputs),
@@ -312,7 +304,7 @@ class SparseBill {
         .filter((loop) => loop.level >= level && loop.dimension === dimension)
         .reduce((length, { bound }) => Math.min(length * bound, extentOf(problem, dimension)), 1),
     )
-    const words = level === 0 ? this.#words[operand] : tileWords(problem, mapping, level, operand)
+    const words = tileWords(problem, mapping, level, operand)
     const columns = reach(lengths.Q, problem.stride[1], lengths.S, problem.dilation[1])
     const stored = storedBy(described, { operand, density, valueBits: this.#bitsOf(operand), words, lengths, columns })
     if (ofMacs === undefined)
@@ -379,10 +371,6 @@ class SparseBill {
     const chain = [...mapping.levels.keys()].filter((level) => keeps(mapping, level, operand, hardware))
     return chain.map((parent, index) => ({ parent, child: chain[index + 1] ?? this.#depth }))
   }
-}
-
-function product(problem: Problem, operand: Operand): number {
-  return RELEVANT[operand].reduce((words, dimension) => words * extentOf(problem, dimension), 1)
 }
 
 /** Zeros of different operands are independent: none is empty with Π (1 − e). */
