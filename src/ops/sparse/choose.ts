@@ -24,11 +24,6 @@ export function readOperand(
   return { name, dtype: requireInput(op, inputs, index, name).dtype, access: 'read', ref }
 }
 
-/** The smallest power of two that is at least `x`, and at least 1. */
-export function powerOfTwo(x: number): number {
-  return 2 ** Math.max(0, Math.ceil(Math.log2(x)))
-}
-
 /** Of `macs` multiply-accumulates and every operand moved once. */
 export function sparseCost({
   macs,

@@ -7,8 +7,8 @@ import deliverWhole from '../../../shaders/sparse/deliver_whole.wgsl?raw'
 import type { DeviceFacts, DispatchPlan, OpPlan } from '../../gpu/program.ts'
 import { dispatchesOf, type Kernel } from '../gemm/dispatch.ts'
 import { partialsOf, splitPlan } from '../gemm/kernels/split.ts'
+import { powerOfTwo } from '../gemm/kernels/workgroup.ts'
 import type { Product } from '../gemm/product.ts'
-import { powerOfTwo } from './choose.ts'
 
 /** Workgroups that fill a machine, and the fewest columns worth a part of their own. */
 const FILLS = { software: 8, gpu: 512 } as const

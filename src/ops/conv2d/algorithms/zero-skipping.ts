@@ -32,6 +32,7 @@ import type { DispatchPlan, ParamType, Preparation, TensorRef } from '../../../g
 import { sizeOf } from '../../../tensor/shape.ts'
 import type { TensorType } from '../../../tensor/tensor.ts'
 import { issueOf, summed } from '../../gemm/estimate.ts'
+import { powerOfTwo } from '../../gemm/kernels/workgroup.ts'
 import type { Algorithm } from '../algorithm.ts'
 import { INPUT, macsOf, tapsOf, type Convolution } from '../convolution.ts'
 import { epilogueParts } from '../epilogue.ts'
@@ -75,8 +76,7 @@ export const zeroSkipping: Algorithm<ZeroSkippingConfig> = {
   candidates(conv, { software }) {
     const lanes = software ? 8 : 32
     const most = software ? 16 : 8
-    const each = Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(1, conv.filters / lanes))))
-
+    const each = Math.min(most, powerOfTwo(conv.filters / lanes))
     return [{ algorithm: 'zero-skipping', wide: 4, each, lanes }]
   },
 

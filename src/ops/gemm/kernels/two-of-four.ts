@@ -31,6 +31,7 @@ import { slicesOf, type Product } from '../product.ts'
 import { subgroupSize } from './broadcast.ts'
 import { splitAccesses, splitKernel, splitPlan, splitRefusal } from './split.ts'
 import { loadsOf } from './vector.ts'
+import { powerOfTwo } from './workgroup.ts'
 
 const schema = z.strictObject({
   kernel: z.literal('two-of-four'),
@@ -308,11 +309,11 @@ function gpuConfigs(product: Product, device: DeviceFacts): TwoOfFourConfig[] {
     product.rows <= SELECTED_ROWS ? (['select', 'shuffle', 'expand'] as const) : (['expand', 'shuffle', 'select'] as const)
   const configs = gathers.flatMap((gather) =>
     [8, 16, 32].flatMap((across) => {
-      const along = Math.min(64, most / across, 2 ** Math.ceil(Math.log2(Math.max(1, words))))
+      const along = Math.min(64, most / across, powerOfTwo(words))
       const whole = { kernel: 'two-of-four', gather, rows, across, along }
       const { columnTiles, rowTiles } = layoutOf(product, schema.parse(whole))
       const groups = slicesOf(product) * columnTiles * rowTiles
-      const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, ENOUGH_GROUPS / groups)))
+      const wanted = powerOfTwo(ENOUGH_GROUPS / groups)
       const parts = Math.max(1, Math.min(wanted, Math.floor(words / (2 * along))))
       return parts === 1 ? [schema.parse(whole)] : [schema.parse(whole), schema.parse({ ...whole, parts })]
     }),

@@ -24,6 +24,7 @@ import { slicesOf, type Product } from '../product.ts'
 import { rightAccesses } from '../sparse-side.ts'
 import { subgroupSize } from './broadcast.ts'
 import { splitAccesses, splitKernel, splitPlan, splitRefusal } from './split.ts'
+import { powerOfTwo } from './workgroup.ts'
 
 /** Rows of A that a lane keeps sums of; more would be read by other kernels better. */
 export const MOST_VECTOR_ROWS = 16
@@ -221,11 +222,6 @@ function workgroupBytes(product: Product, config: VectorConfig, device: DeviceFa
   const layout = layoutOf(product, config)
   const met = meeting(layout, config, device)
   return met === 'memory' || met === 'both' ? layout.lanes * layout.meetRows * config.strips * QUAD_BYTES : 0
-}
-
-/** Next power of two, at least 1. */
-function powerOfTwo(count: number): number {
-  return 2 ** Math.ceil(Math.log2(Math.max(1, count)))
 }
 
 /** Steps of depth of a part where B lies across: so many rows of it stay in the caches of addresses while its columns are walked. */
