@@ -1,5 +1,5 @@
 // A lane's walk down the depth (vector.wgsl) of weights that hold 2:4: every ALONG-th word of seats, eight groups, two at a time. What is
-// multiplied of them say placed-expand.wgsl and placed-gather.wgsl.
+// multiplied of them say placed-*.wgsl.
 fn walk(
   slice: Slice,
   first_row: u32,

@@ -8,10 +8,9 @@
  * What was pruned is not part of the product: where X is infinite or NaN there, Y may or may not be NaN.
  */
 import { ShapeError } from '../../errors.ts'
-import { gemmProblem } from '../../schedule/problem.ts'
 import { unorderedGroup } from '../../sparsity/two-of-four.ts'
 import type { OpDefinition } from '../op.ts'
-import { checkOnce, isWords } from '../sparse/rule.ts'
+import { checkOnce, isWords, sparseProblem } from '../sparse/rule.ts'
 import { plan } from './plan.ts'
 import { reference } from './reference.ts'
 import { byteShape } from './bytes.ts'
@@ -43,10 +42,7 @@ export const sparseMatmul: OpDefinition<SparseMatmulAttributes> = {
   },
   ownLoops: {
     what: 'a product with weights in 2:4',
-    problem: ({ inputs, attributes: given }) => {
-      const { rows: i, columns: j, depth: k } = sparseSizes(inputs, given)
-      return i * j * k === 0 ? undefined : gemmProblem({ i, j, k })
-    },
+    problem: ({ inputs, attributes: given }) => sparseProblem(sparseSizes(inputs, given)),
     factors: [0, 1],
     bias: 2,
   },

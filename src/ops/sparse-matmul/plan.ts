@@ -15,19 +15,14 @@ import type { PlanContext } from '../op.ts'
 import { planBytes } from './bytes.ts'
 import { isOfBytes, OP, POSITIONS, SCALES, sparseSizes, type SparseMatmulAttributes } from './rule.ts'
 
-/** What is prepared, in this order: tensors of the weights, turned. */
-const PREPARED = [1, POSITIONS, SCALES] as const
-
 export function plan(context: PlanContext<SparseMatmulAttributes>): OpPlan {
   const { inputs, device, attributes } = context
   const types = turnedTypes(context)
   const ofBytes = isOfBytes(inputs)
   const made = ofBytes ? planBytes(context, types) : planProduct(productOf(context), device, attributes.kernel)
-  const prepared = PREPARED.flatMap((from): Preparation[] => {
-    const type = types.get(from)
-    if (type === undefined) return []
+  const prepared = [...types].map(([from, type], index) => {
     const given = requireInput(OP, inputs, from, 'weights')
-    return [turned(given, type, from, ofBytes && from === 1 ? 4 : 1)]
+    return turned(given, type, { from, index, width: ofBytes && from === 1 ? 4 : 1 })
   })
   if (made.dispatches.length === 0) return made
   const refs = inputs.map((_, index): TensorRef => {
@@ -37,14 +32,7 @@ export function plan(context: PlanContext<SparseMatmulAttributes>): OpPlan {
   return {
     reason: made.reason,
     ...rewired(made, { inputs: refs, outputs: [{ kind: 'output', index: 0 }], firstTemp: 0 }),
-    prepared: prepared.map(({ type, from, dispatches }, at) => ({
-      type,
-      from,
-      dispatches: dispatches.map((dispatch) => ({
-        ...dispatch,
-        bind: dispatch.bind.map((ref): TensorRef => (ref.kind === 'prepared' ? { kind: 'prepared', index: at } : ref)),
-      })),
-    })),
+    prepared,
   }
 }
 
@@ -82,7 +70,7 @@ export function productOf(context: Omit<PlanContext<SparseMatmulAttributes>, 'de
   }
 }
 
-/** Types of the weights' tensors, turned: as a Sparse side has them. */
+/** What is prepared, in this order: types of the weights' tensors, turned, as a Sparse side has them. */
 function turnedTypes({
   inputs,
   attributes,
@@ -105,10 +93,15 @@ function turnedTypes({
 
 /**
  * [lines, n] to [n, lines], or to [panels, n, lines of a panel]; lines past the last are undefined.
- * @param width elements that stay side by side: 1, or the 4 bytes of a word, [panels, n / 4, lines of a panel, 4]
+ * @param from which input; index: which prepared tensor; width: elements that stay side by side, 1 or the 4 bytes of a word,
+ *   [panels, n / 4, lines of a panel, 4]
  */
-function turned(from: TensorType, type: TensorType, input: number, width: 1 | 4): Preparation {
-  const [lines = 0, elements = 0] = from.shape
+function turned(
+  given: TensorType,
+  type: TensorType,
+  { from, index, width }: { readonly from: number; readonly index: number; readonly width: 1 | 4 },
+): Preparation {
+  const [lines = 0, elements = 0] = given.shape
   const count = elements / width
   const wide = type.shape.at(width === 1 ? -1 : -2) ?? 0
   const panels = type.shape.length === 2 ? 0 : Math.floor(lines / wide)
@@ -128,13 +121,14 @@ function turned(from: TensorType, type: TensorType, input: number, width: 1 | 4)
     ],
     offsets: [last, last],
   }
-  const refs = { from: { kind: 'input', index: input }, to: { kind: 'prepared', index: 0 } } as const
+  const operands = [
+    { type: given, ref: { kind: 'input', index: from } },
+    { type, ref: { kind: 'prepared', index } },
+  ] as const
   const nests = [whole, rest].filter(({ extents }) => !extents.includes(0))
   return {
     type,
-    from: input,
-    dispatches: nests.map((nest) =>
-      (width === 1 ? copyDispatch : copyWords)(OP, nest, { type: from, ref: refs.from }, { type, ref: refs.to }),
-    ),
+    from,
+    dispatches: nests.map((nest) => (width === 1 ? copyDispatch : copyWords)(OP, nest, ...operands)),
   }
 }

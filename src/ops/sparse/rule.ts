@@ -147,7 +147,11 @@ export function sparseReference(
 }
 
 /** The loop nest of as many multiply-accumulates as the dense product has; undefined where there are none. */
-export function sparseProblem({ rows: i, columns: j, depth: k }: SparseSizes): Problem | undefined {
+export function sparseProblem({
+  rows: i,
+  columns: j,
+  depth: k,
+}: Pick<SparseSizes, 'rows' | 'columns' | 'depth'>): Problem | undefined {
   return i * j * k === 0 ? undefined : gemmProblem({ i, j, k })
 }
 
