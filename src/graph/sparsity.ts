@@ -5,12 +5,11 @@
  *     auto   products of few rows whose weights hold it: there reading the weights is what costs, and half of them is read
  */
 import { parseAttributes } from '../ops/run.ts'
-import { holdsTwoOfFour } from '../sparsity/two-of-four.ts'
-import { HostTensor } from '../tensor/tensor.ts'
+import type { HostTensor } from '../tensor/tensor.ts'
 import type { Graph } from './graph.ts'
 import { productOfNode } from '../ops/gemm/nodes.ts'
-import { normalised, type Product } from '../ops/gemm/product.ts'
-import { floatsOf } from '../ops/values.ts'
+import { normalised } from '../ops/gemm/product.ts'
+import { holdsSparseWeights } from '../ops/gemm/sparse-weights.ts'
 import type { TypedGraph, TypedNode } from './passes.ts'
 import { pruneGraph, type PruneReport } from './prune.ts'
 
@@ -58,25 +57,6 @@ function gains({ node, context }: TypedNode, known: ReadonlyMap<string, HostTens
   const own = productOfNode(node.op, context, context.attributes)
   if (own === undefined || own.sparsity !== undefined) return false
   const product = normalised(own.product)
-  return product.rows <= FEW_ROWS && product.columns > 1 && product.b.input === 1 && holds(weights, product)
-}
-
-const held = new WeakMap<HostTensor, Map<boolean, boolean>>()
-
-/** Whether columns hold 2:4; looked at once for each tensor. */
-function holds(weights: HostTensor, { b, columns, depth }: Product): boolean {
-  const across = b.depth !== 1
-  const known = held.get(weights)?.get(across)
-  if (known !== undefined) return known
-  const found = holdsTwoOfFour(across ? turned(weights, columns, depth) : weights)
-  held.set(weights, (held.get(weights) ?? new Map<boolean, boolean>()).set(across, found))
-  return found
-}
-
-/** [K, N] as [N, K]. */
-function turned(weights: HostTensor, columns: number, depth: number): HostTensor {
-  const values = floatsOf(weights)
-  const lines = new Float32Array(values.length)
-  for (let k = 0; k < depth; k++) for (let j = 0; j < columns; j++) lines[j * depth + k] = values[k * columns + j] ?? NaN
-  return new HostTensor('f32', [columns, depth], lines)
+  const order = product.b.depth === 1 ? 'lines' : 'across'
+  return product.rows <= FEW_ROWS && product.columns > 1 && product.b.input === 1 && holdsSparseWeights(weights, order)
 }

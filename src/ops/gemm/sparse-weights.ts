@@ -1,5 +1,5 @@
 /** Whether weights that an op is told to take as 2:4 hold it, where their values are known before anything runs. */
-import { checkTwoOfFour } from '../../sparsity/two-of-four.ts'
+import { checkTwoOfFour, holdsTwoOfFour } from '../../sparsity/two-of-four.ts'
 import { sizeOf, type Shape } from '../../tensor/shape.ts'
 import { HostTensor } from '../../tensor/tensor.ts'
 import { floatsOf } from '../values.ts'
@@ -7,21 +7,30 @@ import { floatsOf } from '../values.ts'
 /** How weights lie: [N, K]; [K, N] behind any extents of 1, or a column [K]; or [M, C, …taps]. */
 export type WeightOrder = 'lines' | 'across' | 'filters'
 
-/** Those that hold it: weights of one tensor are looked at once. */
-const held = new WeakMap<HostTensor, Set<WeightOrder>>()
+/** Whether they hold it: weights of one tensor are looked at once. */
+const looked = new WeakMap<HostTensor, Map<WeightOrder, boolean>>()
+
+/** Whether weights that lie so hold 2:4. */
+export function holdsSparseWeights(weights: HostTensor, order: WeightOrder): boolean {
+  const known = looked.get(weights)?.get(order)
+  if (known !== undefined) return known
+  const holds = holdsTwoOfFour(linesOf(weights, order))
+  looked.set(weights, (looked.get(weights) ?? new Map<WeightOrder, boolean>()).set(order, holds))
+  return holds
+}
 
 /**
  * @param weights null where only the device knows them: of those the two of largest magnitude in every four are kept
  * @throws ShapeError naming row and group; of filters a row is a filter's tap, [filters · taps, channels]
  */
 export function checkSparseWeights(weights: HostTensor | null, order: WeightOrder): void {
-  if (weights === null || held.get(weights)?.has(order) === true) return
-  checkTwoOfFour(order === 'lines' ? weights : turned(weights, order))
-  held.set(weights, (held.get(weights) ?? new Set<WeightOrder>()).add(order))
+  if (weights === null || holdsSparseWeights(weights, order)) return
+  checkTwoOfFour(linesOf(weights, order))
 }
 
 /** [K, N] as [N, K], [M, C, taps] as [M · taps, C]. */
-function turned(weights: HostTensor, order: WeightOrder): HostTensor {
+function linesOf(weights: HostTensor, order: WeightOrder): HostTensor {
+  if (order === 'lines') return weights
   const [outer, depth, inner] = order === 'across' ? acrossOf(weights.shape) : filtersOf(weights.shape)
   const values = floatsOf(weights)
   const lines = new Float32Array(values.length)
