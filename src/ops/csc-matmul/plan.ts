@@ -16,7 +16,7 @@ import { partedPlan, partsFor, windowOf } from '../sparse/parts.ts'
 import { productOf } from '../sparse/rule.ts'
 import { cscSizes, OP, type CscAttributes, type CscSizes } from './rule.ts'
 
-export const CSC_KERNELS = ['columns'] as const
+const CSC_KERNELS = ['columns'] as const
 
 /** Rows of X that a workgroup takes at once, where their sums fit: a column is skipped only where all of them are 0. */
 const MOST_ROWS = 4

@@ -22,7 +22,6 @@ import { productOf } from '../sparse/rule.ts'
 import { csrSizes, OP, type CsrAttributes } from './rule.ts'
 
 export const CSR_KERNELS = ['vector', 'dense'] as const
-export type CsrKernel = (typeof CSR_KERNELS)[number]
 
 /** Rows of X up to which lanes share the entries of a line. */
 export const FEW_ROWS = 4

@@ -17,7 +17,7 @@ import { partedPlan, partsFor, windowOf } from '../sparse/parts.ts'
 import { productOf } from '../sparse/rule.ts'
 import { eieSizes, OP, type EieAttributes } from './rule.ts'
 
-export const EIE_KERNELS = ['elements'] as const
+const EIE_KERNELS = ['elements'] as const
 
 /** @throws OptionError for a forced kernel that there is not */
 export function plan({ inputs, outputs, attributes, device }: PlanContext<EieAttributes>): OpPlan {

@@ -37,7 +37,7 @@ const attributes = z.strictObject({})
 type EncodeAttributes = z.infer<typeof attributes>
 
 /** Words that `count` values take where none is zero. */
-export function mostWords(count: number): number {
+function mostWords(count: number): number {
   return Math.ceil(count / PAIRS)
 }
 
