@@ -165,6 +165,8 @@ describe.skipIf(SKIP !== undefined)(`the report page${SKIP === undefined ? '' : 
     expect(await roof.locator('[stroke-dasharray]').count()).toBe(0)
     await page.locator('[data-table="Roofline and default kernels"] summary').click()
     const lines = page.locator('[data-table="Roofline and default kernels"] tbody tr')
+    // The table is filled when it opens, which comes after the press.
+    await lines.first().waitFor()
     expect(await lines.count()).toBe(64)
     expect(await lines.last().innerText()).toMatch(
       /fc8\s+fastest.*memory.*0\.100.*4,101,096\s+4,101,096\s+–\s+–\s+–\s+vector across 8/s,
